@@ -1,0 +1,4 @@
+#ifndef CLINUX_H
+#define CLINUX_H
+// Only what Swift cannot call itself: variadic calls, system calls without a glibc wrapper, macros.
+#endif

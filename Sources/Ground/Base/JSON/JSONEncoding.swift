@@ -1,0 +1,168 @@
+/// Turns `Encodable` values into ``JSONValue``. Integers beyond 53 bits become decimal text, because JSON readers lose
+/// them; ``JSONDecoding`` reads them back. Optionals that are `nil` are left out by synthesized conformances.
+public enum JSONEncoding {
+    /// The value of `subject`.
+    ///
+    /// - Throws: `malformed` when the type refuses to be encoded.
+    public static func value(of subject: some Encodable) throws(Failure) -> JSONValue {
+        let encoder = ValueEncoder()
+        do {
+            try subject.encode(to: encoder)
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw Failure(.malformed, "encode as JSON", on: "\(type(of: subject))", because: "\(error)")
+        }
+        return encoder.node.value
+    }
+
+    /// The canonical bytes of `subject` (RFC 8785).
+    ///
+    /// - Throws: `malformed` when the type refuses to be encoded.
+    public static func canonicalBytes(of subject: some Encodable) throws(Failure) -> [UInt8] {
+        CanonicalJSON.bytes(of: try value(of: subject))
+    }
+
+    static let exactIntegers: ClosedRange<Int64> = -9_007_199_254_740_991...9_007_199_254_740_991
+
+    static func value(of number: some BinaryInteger) -> JSONValue {
+        if let exact = Int64(exactly: number), exactIntegers.contains(exact) { return .integer(exact) }
+        return .string(String(number))
+    }
+}
+
+/// A place in the tree that is being built; a reference, so that nested encoders can fill it later.
+private final class Node {
+    enum Content {
+        case empty
+        case value(JSONValue)
+        case array([Node])
+        case object([(key: String, node: Node)])
+    }
+
+    var content = Content.empty
+
+    var value: JSONValue {
+        switch content {
+        case .empty: return .object(JSONObject())
+        case .value(let value): return value
+        case .array(let nodes): return .array(nodes.map(\.value))
+        case .object(let members):
+            var object = JSONObject()
+            for (key, node) in members { object[key] = node.value }
+            return .object(object)
+        }
+    }
+
+    func element() -> Node {
+        let node = Node()
+        if case .array(let nodes) = content { content = .array(nodes + [node]) } else { content = .array([node]) }
+        return node
+    }
+
+    func member(_ key: String) -> Node {
+        let node = Node()
+        if case .object(let members) = content {
+            content = .object(members + [(key, node)])
+        } else {
+            content = .object([(key, node)])
+        }
+        return node
+    }
+}
+
+private struct ValueEncoder: Encoder {
+    let node: Node
+    let codingPath: [any CodingKey]
+    var userInfo: [CodingUserInfoKey: Any] { [:] }
+
+    init(_ node: Node = Node(), at codingPath: [any CodingKey] = []) {
+        self.node = node
+        self.codingPath = codingPath
+    }
+
+    func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
+        if case .empty = node.content { node.content = .object([]) }
+        return KeyedEncodingContainer(Keyed<Key>(node: node, codingPath: codingPath))
+    }
+
+    func unkeyedContainer() -> any UnkeyedEncodingContainer {
+        if case .empty = node.content { node.content = .array([]) }
+        return Unkeyed(node: node, codingPath: codingPath)
+    }
+
+    func singleValueContainer() -> any SingleValueEncodingContainer { Single(node: node, codingPath: codingPath) }
+}
+
+extension Node {
+    fileprivate func put(_ subject: some Encodable, at path: [any CodingKey]) throws {
+        switch subject {
+        case let value as JSONValue: content = .value(value)
+        case let value as Bool: content = .value(.bool(value))
+        case let value as String: content = .value(.string(value))
+        case let value as Double: content = .value(.number(value))
+        case let value as Float: content = .value(.number(Double(value)))
+        case let value as any FixedWidthInteger: content = .value(JSONEncoding.value(of: value))
+        default: try subject.encode(to: ValueEncoder(self, at: path))
+        }
+    }
+}
+
+private struct Keyed<Key: CodingKey>: KeyedEncodingContainerProtocol {
+    let node: Node
+    let codingPath: [any CodingKey]
+
+    func encodeNil(forKey key: Key) throws { node.member(key.stringValue).content = .value(.null) }
+    func encode(_ value: some Encodable, forKey key: Key) throws {
+        try node.member(key.stringValue).put(value, at: codingPath + [key])
+    }
+    func nestedContainer<Nested: CodingKey>(
+        keyedBy type: Nested.Type,
+        forKey key: Key
+    ) -> KeyedEncodingContainer<Nested> {
+        ValueEncoder(node.member(key.stringValue), at: codingPath + [key]).container(keyedBy: type)
+    }
+    func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer {
+        ValueEncoder(node.member(key.stringValue), at: codingPath + [key]).unkeyedContainer()
+    }
+    func superEncoder() -> any Encoder { ValueEncoder(node.member("super"), at: codingPath) }
+    func superEncoder(forKey key: Key) -> any Encoder { ValueEncoder(node.member(key.stringValue), at: codingPath) }
+}
+
+private struct Unkeyed: UnkeyedEncodingContainer {
+    let node: Node
+    let codingPath: [any CodingKey]
+
+    var count: Int {
+        if case .array(let nodes) = node.content { return nodes.count }
+        return 0
+    }
+
+    func encodeNil() throws { node.element().content = .value(.null) }
+    func encode(_ value: some Encodable) throws { try node.element().put(value, at: codingPath) }
+    func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type) -> KeyedEncodingContainer<Nested> {
+        ValueEncoder(node.element(), at: codingPath).container(keyedBy: type)
+    }
+    func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer {
+        ValueEncoder(node.element(), at: codingPath).unkeyedContainer()
+    }
+    func superEncoder() -> any Encoder { ValueEncoder(node.element(), at: codingPath) }
+}
+
+private struct Single: SingleValueEncodingContainer {
+    let node: Node
+    let codingPath: [any CodingKey]
+
+    func encodeNil() throws { node.content = .value(.null) }
+    func encode(_ value: some Encodable) throws { try node.put(value, at: codingPath) }
+}
+
+extension JSONValue: Encodable {
+    /// Writes the value itself; other encoders than ``JSONEncoding`` are refused.
+    public func encode(to encoder: any Encoder) throws {
+        guard let encoder = encoder as? ValueEncoder else {
+            throw Failure(.malformed, "encode a JSON value", on: "\(type(of: encoder))", because: "not Quell's encoder")
+        }
+        encoder.node.content = .value(self)
+    }
+}

@@ -1,0 +1,31 @@
+import COpenSSL
+
+/// The one door to libcrypto: initialised once without its configuration file (RT38: nothing is loaded because a file
+/// or a variable says so), algorithms fetched once.
+///
+/// Source: OPENSSL_init_crypto(3), EVP_MD_fetch(3), which advises against a fetch per operation.
+enum CryptoLibrary {
+    /// SHA-256 of the default provider. Immutable and shared by all threads, as EVP_MD_fetch(3) allows.
+    nonisolated(unsafe) static let sha256: OpaquePointer = {
+        start()
+        guard let algorithm = EVP_MD_fetch(nil, "SHA256", nil) else {
+            preconditionFailure("libcrypto has no SHA-256")
+        }
+        return algorithm
+    }()
+
+    private static let isStarted: Bool = OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG), nil) == 1
+
+    /// Initialises the library at the first call; later calls cost nothing.
+    static func start() {
+        precondition(isStarted, "libcrypto does not start")
+    }
+
+    /// The oldest error of this thread's queue in words; empties the queue.
+    static func lastProblem() -> String {
+        let code = ERR_get_error()
+        ERR_clear_error()
+        guard code != 0, let reason = ERR_reason_error_string(code) else { return "unknown reason" }
+        return String(cString: reason)
+    }
+}

@@ -134,20 +134,26 @@ let package = Package(
         tests("Playbooks", on: .capabilities, uses: ["Playbooks", "Engine", "Documents", "Base"]),
         tests("Response", on: .product, uses: ["Response", "Engine", "Casework", "Base"]),
         tests("QuellCommands", on: .product, uses: ["QuellCommands", "Base"]),
-        .testTarget(name: "HouseTests", path: "Tests/HouseTests", swiftSettings: strict),
+        .target(name: "Programs", path: "Tests/Programs", swiftSettings: strict),
+        .testTarget(
+            name: "HouseTests",
+            dependencies: ["Programs", "Base"],
+            path: "Tests/HouseTests",
+            swiftSettings: strict
+        ),
         .executableTarget(name: "quell-testkit", path: "Tests/quell-testkit"),
         .testTarget(
             name: "SystemTests",
             dependencies: [
                 "Base", "Kernel", "Sealing", "Sessions", "Casework", "Engine", "Bundles", "Containment", "Evidence",
-                "Credentials", "Response",
+                "Credentials", "Response", "Programs",
             ],
             path: "Tests/SystemTests",
             swiftSettings: strict
         ),
         .testTarget(
             name: "ScenarioTests",
-            dependencies: ["Base"],
+            dependencies: ["Base", "Programs"],
             path: "Tests/ScenarioTests",
             exclude: ["Scenarios"],
             swiftSettings: strict

@@ -1,0 +1,75 @@
+import Glibc
+import Programs
+import Testing
+
+/// One thing of the machine that a test needs.
+enum Need: Sendable {
+    /// Effective uid 0.
+    case root
+    /// A cgroup v2 hierarchy, unified or hybrid, that we may write.
+    case cgroup2
+    /// The v1 freezer hierarchy, that we may write.
+    case v1freezer
+    /// `redis-server` is installed.
+    case redis
+    /// A program of that name is in PATH.
+    case program(String)
+    /// bagit.py, which scripts/install-dependencies puts into a virtual environment and names in QUELL_BAGIT.
+    case bagit
+
+    /// `nil` when the machine has it, else what is missing.
+    func missing() -> String? {
+        switch self {
+        case .root: geteuid() == 0 ? nil : "needs root"
+        case .cgroup2: Need.writable(CgroupMounts.unified, "cgroup v2")
+        case .v1freezer: Need.writable(CgroupMounts.freezer, "the v1 freezer")
+        case .redis: Program.find("redis-server") == nil ? "needs redis-server" : nil
+        case .program(let name): Program.find(name) == nil ? "needs the program \(name)" : nil
+        case .bagit: Program.ownEnvironment()["QUELL_BAGIT"] == nil ? "needs QUELL_BAGIT" : nil
+        }
+    }
+
+    private static func writable(_ mount: String?, _ name: String) -> String? {
+        guard let mount else { return "needs \(name), which is not mounted" }
+        return access(mount, W_OK) == 0 ? nil : "needs \(name) writable"
+    }
+}
+
+/// Skips a test when the machine lacks something, and never silently: each skip is a line in the file $QUELL_SKIPS,
+/// which scripts/test counts.
+struct KernelTrait: TestTrait, SuiteTrait {
+    let needs: [Need]
+    var isRecursive: Bool { true }
+
+    func prepare(for test: Test) async throws {
+        guard Program.ownEnvironment()["QUELL_SYSTEM_TESTS"] != nil else {
+            try Test.cancel("system tests run only with QUELL_SYSTEM_TESTS=1")
+        }
+        let missing = needs.compactMap { $0.missing() }
+        guard !missing.isEmpty else { return }
+        let reason = missing.joined(separator: ", ")
+        Skips.record(test.name, reason)
+        try Test.cancel("\(reason)")
+    }
+}
+
+extension Trait where Self == KernelTrait {
+    /// The test needs these things of the machine.
+    static func kernel(_ needs: Need...) -> KernelTrait { KernelTrait(needs: needs) }
+}
+
+/// The list of skipped tests.
+enum Skips {
+    /// Adds one line, `name TAB reason`, when $QUELL_SKIPS names a file.
+    static func record(_ name: String, _ reason: String) {
+        guard let path = Program.ownEnvironment()["QUELL_SKIPS"] else { return }
+        let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            Issue.record("cannot record the skip of \(name) in \(path): \(String(cString: strerror(errno)))")
+            return
+        }
+        defer { close(descriptor) }
+        let line = Array("\(name)\t\(reason)\n".utf8)
+        _ = write(descriptor, line, line.count)
+    }
+}

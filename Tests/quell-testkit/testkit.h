@@ -1,0 +1,36 @@
+#ifndef TESTKIT_H
+#define TESTKIT_H
+
+#include <sys/types.h>
+
+// Says what failed on what, and ends with status 1.
+_Noreturn void die(const char *tried, const char *subject);
+// Writes one line to standard output in one write(2).
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+// Sleeps until a signal ends the process.
+_Noreturn void rest(void);
+// fork(2) that dies instead of failing.
+pid_t spawn(void);
+// Moves the calling process into a cgroup folder.
+void join_cgroup(const char *folder);
+// Reads a count of at least `least`, or ends with status 64.
+int number(int count, char **arguments, int index, int least);
+
+int sleepers(int count, char **arguments);
+int forkstorm(int count, char **arguments);
+int doublefork(int count, char **arguments);
+int new_session(int count, char **arguments);
+int move_cgroup(int count, char **arguments);
+int empty_environment(int count, char **arguments);
+int stuck_in_vfork(int count, char **arguments);
+int thread_elsewhere(int count, char **arguments);
+int zombie_leader(int count, char **arguments);
+int subreaper(int count, char **arguments);
+int hog(int count, char **arguments);
+int disk_writer(int count, char **arguments);
+int hold_file(int count, char **arguments);
+int hold_memfd(int count, char **arguments);
+int peer(int count, char **arguments);
+int client(int count, char **arguments);
+
+#endif

@@ -1,4 +1,5 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 // Only what Swift cannot call itself: variadic calls, system calls without a glibc wrapper, macros.
+#include "clinux_files.h"
 #endif

@@ -1,0 +1,64 @@
+public import Base
+import Glibc
+
+/// What a short-lived helper wrote, and how it ended.
+public struct ChildOutput: Hashable, Sendable {
+    /// Its standard output, up to the limit.
+    public let bytes: [UInt8]
+    /// Whether it wrote more than the limit; it was killed then.
+    public let wasCut: Bool
+    /// How it ended. A status other than 0 is not an error.
+    public let end: ChildEnd
+}
+
+extension ChildProcess {
+    /// Runs a program to its end with standard input and error on /dev/null and gives what it wrote.
+    ///
+    /// - Throws: As ``start(_:_:descriptors:)``, `system` when the pipe fails. Overrunning the deadline is no error here:
+    ///   see ``ChildOutput/end``.
+    public static func run(
+        _ program: Program,
+        _ arguments: [BytePath] = [],
+        limit: Int = 1 << 20,
+        by deadline: Deadline
+    ) throws(Failure) -> ChildOutput {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw Failure(errno: errno, "make a pipe", on: BytePath("pipe")) }
+        let reading = OwnedSocket(taking: ends[0])
+        let child: ChildProcess
+        do {
+            let writing = OwnedSocket(taking: ends[1])
+            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+            child = try start(program, arguments, descriptors: [ChildDescriptor(writing.number, as: 1)])
+        }
+        var bytes: [UInt8] = []
+        var wasCut = false
+        while reading.wait(for: POLLIN, until: deadline) {
+            let chunk = try readChunk(reading.number)
+            if chunk.isEmpty { break }
+            let room = limit - bytes.count
+            bytes += chunk.prefix(room)
+            if chunk.count > room {
+                wasCut = true
+                break
+            }
+        }
+        return ChildOutput(
+            bytes: bytes,
+            wasCut: wasCut,
+            end: try child.finish(by: wasCut ? Deadline(after: .zero) : deadline)
+        )
+    }
+
+    private static func readChunk(_ number: Int32) throws(Failure) -> [UInt8] {
+        while true {
+            var count = 0
+            let chunk = [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, filled in
+                count = read(number, buffer.baseAddress, buffer.count)
+                filled = max(0, count)
+            }
+            if count >= 0 { return chunk }
+            guard errno == EINTR else { throw Failure(errno: errno, "read", on: BytePath("a child's output")) }
+        }
+    }
+}

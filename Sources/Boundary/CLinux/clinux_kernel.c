@@ -1,0 +1,154 @@
+#define _GNU_SOURCE
+#include "clinux_kernel.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/mount.h>
+#include <linux/nsfs.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <linux/sched/types.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+int quell_openat(int directory, const char *path, int flags, unsigned mode) {
+    return openat(directory, path, flags, mode);
+}
+
+int quell_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+    struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
+    return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+long quell_getdents(int directory, void *buffer, size_t capacity) {
+    return syscall(SYS_getdents64, directory, buffer, capacity);
+}
+
+int quell_fsopen(const char *type) { return (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC); }
+
+int quell_fsconfig_flag(int context, const char *key) {
+    return (int)syscall(SYS_fsconfig, context, FSCONFIG_SET_FLAG, key, NULL, 0);
+}
+
+int quell_fsconfig_string(int context, const char *key, const char *value) {
+    return (int)syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, key, value, 0);
+}
+
+int quell_fsconfig_create(int context) {
+    return (int)syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+}
+
+int quell_fsmount(int context, unsigned attributes) {
+    return (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes);
+}
+
+long quell_filesystem_type(int descriptor) {
+    struct statfs facts;
+    if (fstatfs(descriptor, &facts) != 0) return -1;
+    return (long)(uint32_t)facts.f_type;
+}
+
+int quell_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int quell_pidfd_send_signal(int pidfd, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+int quell_namespace_parent(int namespace_descriptor) { return ioctl(namespace_descriptor, NS_GET_PARENT); }
+
+int quell_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+int quell_raise_priority(int nice) {
+    struct sched_attr attributes = {
+        .size = sizeof attributes,
+        .sched_policy = SCHED_NORMAL,
+        .sched_flags = SCHED_FLAG_RESET_ON_FORK,
+        .sched_nice = nice,
+    };
+    return (int)syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+static int call_bpf(int command, union bpf_attr *attributes) {
+    return (int)syscall(SYS_bpf, command, attributes, sizeof *attributes);
+}
+
+static uint64_t address(const void *pointer) { return (uint64_t)(uintptr_t)pointer; }
+
+// r0 = 0; exit. A cgroup_skb program that returns 0 drops the packet; it has no type-specific expected attach, so one
+// program serves both directions.
+int quell_bpf_load_drop(void) {
+    static const char license[] = "GPL";
+    const struct bpf_insn program[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+        {.code = BPF_JMP | BPF_EXIT},
+    };
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.prog_type = BPF_PROG_TYPE_CGROUP_SKB;
+    attributes.insn_cnt = sizeof program / sizeof program[0];
+    attributes.insns = address(program);
+    attributes.license = address(license);
+    memcpy(attributes.prog_name, "quell_drop", sizeof "quell_drop");
+    return call_bpf(BPF_PROG_LOAD, &attributes);
+}
+
+int quell_bpf_program_id(int program, uint32_t *id) {
+    struct bpf_prog_info info;
+    memset(&info, 0, sizeof info);
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.info.bpf_fd = (uint32_t)program;
+    attributes.info.info_len = sizeof info;
+    attributes.info.info = address(&info);
+    int result = call_bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes);
+    if (result == 0) *id = info.id;
+    return result;
+}
+
+int quell_bpf_program_by_id(uint32_t id) {
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.prog_id = id;
+    return call_bpf(BPF_PROG_GET_FD_BY_ID, &attributes);
+}
+
+static enum bpf_attach_type direction(int egress) {
+    return egress ? BPF_CGROUP_INET_EGRESS : BPF_CGROUP_INET_INGRESS;
+}
+
+int quell_bpf_attach(int cgroup, int program, int egress) {
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.target_fd = (uint32_t)cgroup;
+    attributes.attach_bpf_fd = (uint32_t)program;
+    attributes.attach_type = direction(egress);
+    attributes.attach_flags = BPF_F_ALLOW_MULTI;
+    return call_bpf(BPF_PROG_ATTACH, &attributes);
+}
+
+int quell_bpf_detach(int cgroup, int program, int egress) {
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.target_fd = (uint32_t)cgroup;
+    attributes.attach_bpf_fd = (uint32_t)program;
+    attributes.attach_type = direction(egress);
+    return call_bpf(BPF_PROG_DETACH, &attributes);
+}
+
+int quell_bpf_query(int cgroup, int egress, uint32_t *ids, uint32_t *count) {
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.query.target_fd = (uint32_t)cgroup;
+    attributes.query.attach_type = direction(egress);
+    attributes.query.prog_ids = address(ids);
+    attributes.query.prog_cnt = *count;
+    int result = call_bpf(BPF_PROG_QUERY, &attributes);
+    *count = attributes.query.prog_cnt;
+    return result;
+}

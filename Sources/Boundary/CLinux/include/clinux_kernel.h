@@ -1,0 +1,42 @@
+#ifndef CLINUX_KERNEL_H
+#define CLINUX_KERNEL_H
+// Processes, cgroups, own mounts and cgroup BPF. Every function returns what the system call returns: -1 with errno set
+// on failure.
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// Files. openat2(2), getdents64(2).
+int quell_openat(int directory, const char *path, int flags, unsigned mode);
+int quell_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+long quell_getdents(int directory, void *buffer, size_t capacity);
+
+// Own mounts. fsopen(2), fsconfig(2), fsmount(2), open_tree(2).
+int quell_fsopen(const char *type);
+int quell_fsconfig_flag(int context, const char *key);
+int quell_fsconfig_string(int context, const char *key, const char *value);
+int quell_fsconfig_create(int context);
+int quell_fsmount(int context, unsigned attributes);
+// The f_type of statfs(2) for an open descriptor, or -1.
+long quell_filesystem_type(int descriptor);
+
+// Processes. pidfd_open(2), pidfd_send_signal(2), ioctl_ns(2).
+int quell_pidfd_open(pid_t pid);
+int quell_pidfd_send_signal(int pidfd, int signal);
+int quell_namespace_parent(int namespace_descriptor);
+
+// This process. prctl(2), sched_setattr(2).
+int quell_set_undumpable(void);
+int quell_raise_priority(int nice);
+
+// Cgroup BPF. bpf(2).
+int quell_bpf_load_drop(void);
+int quell_bpf_program_id(int program, uint32_t *id);
+int quell_bpf_program_by_id(uint32_t id);
+int quell_bpf_attach(int cgroup, int program, int egress);
+int quell_bpf_detach(int cgroup, int program, int egress);
+// The program ids attached to the cgroup itself; `count` is the capacity before and the number after.
+int quell_bpf_query(int cgroup, int egress, uint32_t *ids, uint32_t *count);
+
+#endif

@@ -1,0 +1,63 @@
+public import Base
+internal import CLinux
+internal import Glibc
+
+/// A direction of packets, as seen from the cgroup.
+public enum PacketDirection: String, Sendable, CaseIterable, Codable {
+    /// Packets that a socket of the group would receive.
+    case ingress
+    /// Packets that a socket of the group would send.
+    case egress
+}
+
+/// A BPF program that drops every packet, to be attached to cgroups of the unified hierarchy. It stays attached after
+/// Quell has ended, until it is detached or the cgroup is removed.
+///
+/// The cgroup of a packet is that of its socket when the socket was made: sockets older than a move into the cgroup are
+/// not covered, nor are AF_UNIX, AF_VSOCK and packet sockets. Source: bpf(2), linux/bpf.h.
+public struct DropProgram: ~Copyable, Sendable {
+    /// The id of the program, unique as long as the machine is up.
+    public let id: UInt32
+    private let descriptor: Descriptor
+
+    /// Loads the two instructions `r0 = 0; exit`.
+    public init() throws(Failure) {
+        let loaded = quell_bpf_load_drop()
+        let problem = errno
+        var id: UInt32 = 0
+        let isKnown = loaded >= 0 && quell_bpf_program_id(loaded, &id) == 0
+        let reason = loaded < 0 ? problem : errno
+        descriptor = Descriptor(adopting: loaded)
+        self.id = id
+        guard isKnown else { throw Failure(errno: reason, "load the drop program", on: BytePath("bpf")) }
+    }
+
+    /// Attaches it beside whatever is attached already (BPF_F_ALLOW_MULTI). EPERM means that somebody attached an
+    /// exclusive program above.
+    public func attach(to cgroup: Cgroup, _ direction: PacketDirection) throws(Failure) {
+        guard quell_bpf_attach(cgroup.directory.number, descriptor.number, direction == .egress ? 1 : 0) == 0 else {
+            throw Failure(errno: errno, "attach the drop program (\(direction.rawValue))", on: cgroup.path)
+        }
+    }
+
+    /// The ids of the programs attached to this very cgroup, in the kernel's order.
+    public static func attached(to cgroup: Cgroup, _ direction: PacketDirection) throws(Failure) -> [UInt32] {
+        var ids = [UInt32](repeating: 0, count: 64)
+        var count = UInt32(ids.count)
+        guard quell_bpf_query(cgroup.directory.number, direction == .egress ? 1 : 0, &ids, &count) == 0 else {
+            throw Failure(errno: errno, "ask which programs are attached", on: cgroup.path)
+        }
+        return Array(ids.prefix(Int(count)))
+    }
+
+    /// Detaches exactly the program with that id; one that is not attached (any more) is
+    /// ``Base/Failure/Code/notFound``.
+    public static func detach(id: UInt32, from cgroup: Cgroup, _ direction: PacketDirection) throws(Failure) {
+        let program = quell_bpf_program_by_id(id)
+        guard program >= 0 else { throw Failure(errno: errno, "find the drop program \(id)", on: cgroup.path) }
+        let owned = Descriptor(adopting: program)
+        guard quell_bpf_detach(cgroup.directory.number, owned.number, direction == .egress ? 1 : 0) == 0 else {
+            throw Failure(errno: errno, "detach the drop program (\(direction.rawValue))", on: cgroup.path)
+        }
+    }
+}

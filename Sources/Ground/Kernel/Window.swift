@@ -1,0 +1,64 @@
+internal import Base
+internal import CLinux
+internal import Glibc
+
+/// How Quell came to a filesystem of the kernel (RT6).
+public enum Window: Hashable, Sendable {
+    /// A mount of its own that nobody else can cover: fsopen(2), fsmount(2).
+    case own
+    /// The mount that everybody sees, checked by its filesystem type; it may be covered in parts. The text says why
+    /// there is no own one.
+    case visible(because: String)
+    /// A recorded tree, for tests.
+    case recorded
+}
+
+/// Makes own windows on kernel filesystems.
+enum WindowMaker {
+    static let procMagic = 0x9fa0
+    static let cgroup1Magic = 0x27e0eb
+    static let cgroup2Magic = 0x6367_7270
+
+    /// Mounts a filesystem nowhere and returns its root directory.
+    static func mount(_ type: String, options: [MountOption]) throws(Failure) -> Descriptor {
+        let path = BytePath(type)
+        let context = quell_fsopen(type)
+        guard context >= 0 else { throw Failure(errno: errno, "open a filesystem context", on: path) }
+        let owned = Descriptor(adopting: context)
+        for option in options {
+            let result =
+                switch option {
+                case .flag(let key): quell_fsconfig_flag(owned.number, key)
+                case .string(let key, let value): quell_fsconfig_string(owned.number, key, value)
+                }
+            guard result == 0 else { throw Failure(errno: errno, "set a mount option", on: path) }
+        }
+        guard quell_fsconfig_create(owned.number) == 0 else {
+            throw Failure(errno: errno, "create a filesystem", on: path)
+        }
+        // MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
+        let mounted = quell_fsmount(owned.number, 0x2 | 0x4 | 0x8)
+        guard mounted >= 0 else { throw Failure(errno: errno, "mount a filesystem", on: path) }
+        return Descriptor(adopting: mounted)
+    }
+
+    /// Opens a visible mount and believes it only if the kernel says that it is of the expected type.
+    static func visible(_ path: BytePath, magic: Int) throws(Failure) -> Descriptor {
+        let directory = try Descriptor(opening: path, O_RDONLY | O_DIRECTORY, to: "open a kernel filesystem")
+        guard quell_filesystem_type(directory.number) == magic else {
+            throw Failure(
+                .changed,
+                "trust a kernel filesystem",
+                on: path.description,
+                because: "another filesystem is mounted there"
+            )
+        }
+        return directory
+    }
+}
+
+/// One option for fsconfig(2).
+enum MountOption {
+    case flag(String)
+    case string(String, String)
+}

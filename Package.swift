@@ -35,11 +35,17 @@ func room(
     )
 }
 
-func tests(_ name: String, on floor: Floor, uses dependencies: [Target.Dependency]) -> Target {
+func tests(
+    _ name: String,
+    on floor: Floor,
+    uses dependencies: [Target.Dependency],
+    besides others: [String] = []
+) -> Target {
     .testTarget(
         name: "\(name)Tests",
         dependencies: dependencies,
         path: "Tests/\(floor.rawValue)/\(name)Tests",
+        exclude: others,
         swiftSettings: strict
     )
 }
@@ -126,11 +132,16 @@ let package = Package(
         tests("Engine", on: .core, uses: ["Engine", "Casework", "Sealing", "Base"]),
         tests("Sessions", on: .core, uses: ["Sessions", "Kernel", "Base"]),
         tests("Bundles", on: .core, uses: ["Bundles", "Sealing", "Base"]),
-        tests("Logs", on: .core, uses: ["Logs", "Base"]),
+        tests("Logs", on: .core, uses: ["Logs", "Base"], besides: ["Fixtures"]),
         tests("Containment", on: .capabilities, uses: ["Containment", "Sessions", "Kernel", "Base"]),
         tests("Evidence", on: .capabilities, uses: ["Evidence", "Bundles", "Sessions", "Kernel", "Sealing", "Base"]),
         tests("Credentials", on: .capabilities, uses: ["Credentials", "Kernel", "Base"]),
-        tests("Timeline", on: .capabilities, uses: ["Timeline", "Logs", "Bundles", "Casework", "Base"]),
+        tests(
+            "Timeline",
+            on: .capabilities,
+            uses: ["Timeline", "Logs", "Bundles", "Casework", "Sealing", "Base"],
+            besides: ["Golden"]
+        ),
         tests("Playbooks", on: .capabilities, uses: ["Playbooks", "Engine", "Documents", "Base"]),
         tests("Response", on: .product, uses: ["Response", "Engine", "Casework", "Base"]),
         tests("QuellCommands", on: .product, uses: ["QuellCommands", "Base"]),

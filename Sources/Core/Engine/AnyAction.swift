@@ -1,0 +1,66 @@
+import Base
+
+/// An action without its types: the one place where they are erased. Everything passes as JSON of the action's own types.
+struct AnyAction: Sendable {
+    let descriptor: ActionDescriptor
+    let plan: @Sendable (_ parameters: JSONValue, Scope) throws(Failure) -> AnyPlan
+    let probe: @Sendable (_ effect: JSONValue, Scope) throws(Failure) -> EffectState
+    let undo: @Sendable (_ effect: JSONValue) throws(Failure) -> AnyUndo?
+    let verify: @Sendable (_ output: JSONValue, Scope) throws(Failure) -> Verdict
+
+    init<A: Action>(_ action: A) {
+        descriptor = A.descriptor
+        plan = { parameters, scope throws(Failure) in
+            let input = try JSONDecoding.decode(A.Input.self, from: parameters)
+            let seen = try action.inspect(input, in: scope)
+            return try AnyPlan(action, seen, action.plan(input, from: seen))
+        }
+        probe = { effect, scope throws(Failure) in
+            try action.probe(try JSONDecoding.decode(A.Effect.self, from: effect), in: scope)
+        }
+        undo = { effect throws(Failure) in
+            guard let undo = action.undo(try JSONDecoding.decode(A.Effect.self, from: effect)) else { return nil }
+            return AnyUndo(effect: try JSONEncoding.value(of: undo.effect), perform: undo.perform)
+        }
+        verify = { output, scope throws(Failure) in
+            try action.verify(try JSONDecoding.decode(A.Output.self, from: output), in: scope)
+        }
+    }
+}
+
+/// A plan without its types.
+struct AnyPlan: Sendable {
+    let pins: [SessionPin]
+    let decisions: [String]
+    let effects: [JSONValue]
+    let perform: @Sendable (borrowing Permit, StepRecord, Scope) throws(Failure) -> JSONValue
+
+    init<A: Action>(
+        _ action: A,
+        _ seen: Observation<A.Target>,
+        _ plan: Plan<A.Target, A.Effect>
+    ) throws(Failure) {
+        var effects: [JSONValue] = []
+        for effect in plan.effects { effects.append(try JSONEncoding.value(of: effect)) }
+        pins = seen.pins
+        decisions = seen.decisions
+        self.effects = effects
+        perform = { permit, record, scope throws(Failure) in
+            let log = EffectLog<A.Effect>(record) { effect in action.stateAfterFailure(of: effect, in: scope) }
+            return try JSONEncoding.value(of: try action.perform(plan, permit: permit, log: log, in: scope))
+        }
+    }
+}
+
+/// How to take an effect back, without its type.
+struct AnyUndo: Sendable {
+    let effect: JSONValue
+    let perform: @Sendable (Scope) throws(Failure) -> Void
+}
+
+extension Action {
+    /// What is true of an effect whose application failed; a probe that fails itself cannot tell.
+    func stateAfterFailure(of effect: Effect, in scope: Scope) -> EffectState {
+        do { return try probe(effect, in: scope) } catch { return .cannotTell }
+    }
+}

@@ -1,0 +1,94 @@
+import Base
+import Casework
+import Synchronization
+
+/// Writes one step's entries: numbers its effects and knows which of them earlier attempts did.
+final class StepRecord: Sendable {
+    private struct State {
+        var nextEffect: Int
+        var done: Set<[UInt8]>
+        var pending: [EntryDraft]
+    }
+
+    private let writer: any JournalWriter
+    private let actor: Responder
+    private let run: String
+    private let step: String
+    private let state: Mutex<State>
+
+    /// `pending` are entries that go with the first intents, in the same commit: the start of the step.
+    init(
+        _ writer: any JournalWriter,
+        by actor: Responder,
+        run: String,
+        step: String,
+        earlier: EarlierAttempts = .none,
+        pending: [EntryDraft] = []
+    ) {
+        self.writer = writer
+        self.actor = actor
+        self.run = run
+        self.step = step
+        state = Mutex(State(nextEffect: earlier.effects, done: earlier.done, pending: pending))
+    }
+
+    func isDone(_ effect: [UInt8]) -> Bool { state.withLock { $0.done.contains(effect) } }
+
+    /// Commits an intent for each effect; gives their numbers within the step.
+    func intend(_ effects: [JSONValue]) throws(Failure) -> [Int] {
+        let (first, pending) = state.withLock { state in
+            defer {
+                state.nextEffect += effects.count
+                state.pending = []
+            }
+            return (state.nextEffect, state.pending)
+        }
+        let intents = effects.enumerated().map { offset, effect in
+            draft(.intent, ["effect": .integer(Int64(first + offset)), "what": effect])
+        }
+        try writer.append(pending + intents)
+        return Array(first..<first + effects.count)
+    }
+
+    /// Commits an outcome for each effect.
+    func conclude(
+        _ outcomes: [(number: Int, state: EffectState)],
+        _ effects: [JSONValue],
+        because failure: Failure?
+    ) throws(Failure) {
+        var drafts: [EntryDraft] = []
+        for outcome in outcomes {
+            var body = JSONObject()
+            body["effect"] = .integer(Int64(outcome.number))
+            body["state"] = .string(outcome.state.rawValue)
+            if let failure { body["failure"] = try JSONEncoding.value(of: failure) }
+            drafts.append(draft(.outcome, .object(body)))
+        }
+        try writer.append(drafts)
+        let done = zip(outcomes, effects).filter { $0.0.state == .done }.map { CanonicalJSON.bytes(of: $0.1) }
+        state.withLock { $0.done.formUnion(done) }
+    }
+
+    /// Commits what is pending with `drafts` behind it.
+    func close(_ drafts: [EntryDraft]) throws(Failure) {
+        let pending = state.withLock { state in
+            defer { state.pending = [] }
+            return state.pending
+        }
+        try writer.append(pending + drafts)
+    }
+
+    func draft(_ kind: Entry.Kind, _ body: JSONValue) -> EntryDraft {
+        EntryDraft(kind, body, by: actor, run: run, step: step)
+    }
+}
+
+/// What earlier attempts of a step left in the journal.
+struct EarlierAttempts: Sendable {
+    /// How many effects they numbered.
+    var effects: Int
+    /// The canonical bytes of those that are done.
+    var done: Set<[UInt8]>
+
+    static let none = EarlierAttempts(effects: 0, done: [])
+}

@@ -1,0 +1,123 @@
+public import Base
+
+/// How a person names a session, DESIGN section 2. Parsing asks the machine nothing; ``SessionResolver`` does.
+public enum Locator: Hashable, Sendable {
+    /// `cgroup:/agents/a7`: the path below the root of the hierarchy.
+    case cgroup(BytePath)
+    /// `pid:4711`, or a bare number.
+    case pid(Int32)
+    /// `agent:NAME`, as the inventory declares it.
+    case agent(String)
+    /// A bare name, still to be looked up.
+    case name(BytePath)
+
+    /// The forms that work today, for help and hints.
+    public static let forms = "cgroup:/PATH, pid:N, agent:NAME, a pid, or the name of an agent or a cgroup"
+
+    /// Prefixes of the design that no issue has built yet.
+    private static let notBuilt = [
+        "podman", "docker", "runc", "crun", "runsc", "unit", "qmp", "firecracker", "path",
+    ]
+
+    /// Reads an argument. What is not of a known form is ``Base/Failure/Code/usage``; a name with a colon behind a word
+    /// that is no prefix of the design is a bare name, because cgroups have such names.
+    public init(parsing argument: BytePath) throws(Failure) {
+        let parts = argument.bytes.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
+        let prefix = parts.count == 2 ? String(decoding: parts[0], as: UTF8.self) : nil
+        let rest = BytePath(parts.last ?? [])
+        switch prefix {
+        case "cgroup": self = try Locator.cgroup(parsing: rest, of: argument)
+        case "pid": self = try Locator.pid(parsing: rest, of: argument)
+        case "agent": self = try Locator.agent(parsing: rest, of: argument)
+        case .some(let prefix) where Locator.notBuilt.contains(prefix):
+            throw Locator.usage(argument, "\(prefix): is not built yet")
+        default: self = try Locator.bare(argument)
+        }
+    }
+
+    /// Reads an argument that is text.
+    public init(parsing argument: String) throws(Failure) { try self.init(parsing: BytePath(argument)) }
+
+    /// The locator as it is typed, in bytes.
+    public var argument: BytePath {
+        switch self {
+        case .cgroup(let path): BytePath(Array("cgroup:".utf8) + path.bytes)
+        case .pid(let pid): BytePath("pid:\(pid)")
+        case .agent(let name): BytePath("agent:\(name)")
+        case .name(let name): name
+        }
+    }
+
+    private static func cgroup(parsing path: BytePath, of argument: BytePath) throws(Failure) -> Locator {
+        guard path.isAbsolute else {
+            throw usage(argument, "the path of a cgroup begins with a slash at the root of the hierarchy")
+        }
+        guard !path.components.contains(where: { $0 == BytePath("..") || $0 == BytePath(".") }) else {
+            throw usage(argument, "the path of a cgroup has no . and no ..")
+        }
+        return .cgroup(BytePath([UInt8(ascii: "/")] + path.components.map(\.bytes).joined(separator: [47])))
+    }
+
+    private static func pid(parsing digits: BytePath, of argument: BytePath) throws(Failure) -> Locator {
+        guard let pid = number(digits) else { throw usage(argument, "a pid is a whole number from 1") }
+        return .pid(pid)
+    }
+
+    private static func agent(parsing name: BytePath, of argument: BytePath) throws(Failure) -> Locator {
+        guard let text = name.text, AgentName.isValid(text) else {
+            throw usage(argument, "the name of an agent has only a-z, 0-9 and -")
+        }
+        return .agent(text)
+    }
+
+    private static func bare(_ argument: BytePath) throws(Failure) -> Locator {
+        guard !argument.isEmpty else { throw usage(argument, "it is empty") }
+        if argument.bytes.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
+            return try pid(parsing: argument, of: argument)
+        }
+        if argument.isAbsolute {
+            throw usage(argument, "a path names no session; write cgroup: in front if it is a cgroup's")
+        }
+        return .name(argument)
+    }
+
+    private static func number(_ digits: BytePath) -> Int32? {
+        guard let text = digits.text, let first = text.utf8.first,
+            (UInt8(ascii: "1")...UInt8(ascii: "9")).contains(first)
+        else { return nil }
+        return Int32(text)
+    }
+
+    private static func usage(_ argument: BytePath, _ reason: String) -> Failure {
+        let text = String(decoding: argument.bytes, as: UTF8.self)
+        return Failure(.usage, "read the locator", on: text, because: reason, hint: "these work today: \(forms)")
+    }
+}
+
+extension Locator: CustomStringConvertible {
+    /// The locator made safe for a terminal.
+    public var description: String { argument.description }
+}
+
+extension Locator: Codable {
+    /// Reads the form that is typed.
+    public init(from decoder: any Decoder) throws {
+        try self.init(parsing: try BytePath(from: decoder))
+    }
+
+    /// Writes the form that is typed.
+    public func encode(to encoder: any Encoder) throws { try argument.encode(to: encoder) }
+}
+
+/// Names that Quell may print in a command: letters a to z, digits and dashes, no dash in front, at most 64 (RT14).
+public enum AgentName {
+    /// Whether a name is of that form.
+    public static func isValid(_ name: String) -> Bool {
+        guard (1...64).contains(name.utf8.count), name.utf8.first != UInt8(ascii: "-") else { return false }
+        return name.utf8.allSatisfy { byte in
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                || byte == UInt8(ascii: "-")
+        }
+    }
+}

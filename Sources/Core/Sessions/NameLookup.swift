@@ -1,0 +1,80 @@
+import Base
+import Documents
+import Kernel
+
+/// Looks up a bare name: agents of the inventory and cgroups by their last component. One exact match acts, none or
+/// several does nothing and says which complete commands to choose from.
+struct NameLookup {
+    enum Match {
+        case agent(AgentRecord)
+        case cgroup(BytePath)
+    }
+
+    let host: Host
+    let inventory: Inventory
+
+    func find(_ name: BytePath, for verb: String) throws(Failure) -> Match {
+        let agent = name.text.flatMap { inventory.agent(named: $0) }
+        var paths = try cgroups(named: name)
+        if case .cgroup(let declared) = agent?.locator { paths.removeAll { $0 == declared } }
+        let matches = (agent.map { [Match.agent($0)] } ?? []) + paths.map { .cgroup($0) }
+        if matches.count == 1 { return matches[0] }
+        let subject = String(decoding: name.bytes, as: UTF8.self)
+        guard !matches.isEmpty else {
+            throw Failure(
+                .notFound,
+                "find the session",
+                on: subject,
+                because: "no agent of the inventory and no cgroup has that name",
+                hint: near(name, verb)
+            )
+        }
+        throw Failure(
+            .ambiguous,
+            "find the session",
+            on: subject,
+            because: "\(matches.count) sessions have that name",
+            hint: try choices(matches, verb)
+        )
+    }
+
+    /// The paths of all cgroups with that last component, each once though it may stand in two hierarchies.
+    private func cgroups(named name: BytePath) throws(Failure) -> [BytePath] {
+        var paths = Set<BytePath>()
+        for hierarchy in [host.unified, host.freezer].compactMap({ $0 }) {
+            for group in try Cgroup(BytePath("/"), in: hierarchy).descendants() where group.path.lastComponent == name {
+                paths.insert(group.path)
+            }
+        }
+        return paths.sorted()
+    }
+
+    private func near(_ name: BytePath, _ verb: String) -> String {
+        guard let text = name.text, let near = NearestWord.of(text, among: inventory.agents.map(\.name)) else {
+            return "quell"
+        }
+        return "quell \(verb) agent:\(near)"
+    }
+
+    /// Complete commands made of agents' names and pids only: the name of a cgroup is the session's word, not ours
+    /// (RT14).
+    private func choices(_ matches: [Match], _ verb: String) throws(Failure) -> String {
+        var commands: [String] = []
+        var empty = 0
+        for match in matches {
+            switch match {
+            case .agent(let record): commands.append("quell \(verb) agent:\(record.name)")
+            case .cgroup(let path):
+                var look = SessionLook(host: host, locator: .cgroup(path), agent: nil)
+                let session = try look.session(of: try CgroupLookup(host: host).groups(at: path))
+                if let leader = session.leader {
+                    commands.append("quell \(verb) pid:\(leader.pin.pid)")
+                } else {
+                    empty += 1
+                }
+            }
+        }
+        if empty > 0 { commands.append("(\(empty) of them have no process)") }
+        return commands.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,246 @@
+import Base
+import Glibc
+import Kernel
+
+/// One look at the machine that ends in one session. Its steps: who stands where, who leads, who belongs, which cgroups
+/// hold nobody else.
+struct SessionLook: ~Copyable {
+    let host: Host
+    let locator: Locator
+    let agent: AgentRecord?
+    let scanner: ProcessScanner
+    var failures: [Failure] = []
+
+    init(host: Host, locator: Locator, agent: AgentRecord?) {
+        self.host = host
+        self.locator = locator
+        self.agent = agent
+        scanner = ProcessScanner(host)
+    }
+
+    /// The session of cgroups that were named. `pinned` is the leader that is already known, when it still lives.
+    mutating func session(of groups: [Cgroup], pinned: ProcessPin? = nil) throws(Failure) -> Session {
+        let inside = try processes(below: groups)
+        var family = Family(relatives: look(at: inside))
+        let leader = pinned.flatMap { family.living($0) } ?? family.leader(excluding: notLeaders(in: family))
+        guard let leader else { return assemble(leader: nil, kin: [:], family: family, named: groups, inside: inside) }
+        var kin = family.descendants(of: leader)
+        if kin.count < family.relatives.count {
+            family = Family(relatives: family.relatives.merging(ancestors(of: family, without: kin)) { old, _ in old })
+            kin = family.descendants(of: leader)
+        }
+        addSharers(of: leader, among: inside, in: family, to: &kin)
+        addOrphans(of: leader, among: inside, in: family, to: &kin)
+        return assemble(
+            leader: leader,
+            kin: kin.filter { inside.contains($0.key) },
+            family: family,
+            named: groups,
+            inside: inside
+        )
+    }
+
+    /// The session around a process: the process, its descendants and, in a private pid namespace, everybody in it.
+    mutating func session(around pid: Int32) throws(Failure) -> Session {
+        let family = Family(relatives: look(at: Set(try scanner.pids())))
+        guard let named = family.relatives[pid] else { throw noProcess(pid) }
+        guard pid != 1, !named.isKernelThread else {
+            throw Failure(
+                .refused,
+                "take process \(pid) for a session",
+                on: String(pid),
+                because: pid == 1 ? "it is the first process of the machine" : "it is a thread of the kernel"
+            )
+        }
+        var kin: [Int32: Lineage] = [:]
+        let leader = privateLeader(around: named, in: family, sharers: &kin) ?? named
+        kin.merge(family.descendants(of: leader)) { _, lineage in lineage }
+        let standing = standings(of: kin)
+        for group in standing where !group.isRoot {
+            let inside = try processes(below: [group])
+            let others = inside.subtracting(kin.keys)
+            let orphans = orphans(of: leader, among: others, in: family, kin: kin)
+            // Orphans are believed only where nobody else stands: a shared cgroup is full of them.
+            if others.isSubset(of: orphans.keys) { kin.merge(orphans) { old, _ in old } }
+        }
+        return assemble(leader: leader, kin: kin, family: family, named: [], inside: Set(kin.keys))
+    }
+
+    private func noProcess(_ pid: Int32) -> Failure {
+        let isThread = scanner.stat(of: pid) != nil
+        return Failure(
+            .notFound,
+            "find process \(pid)",
+            on: String(pid),
+            because: isThread ? "this is a thread, not a process" : "no process has that pid",
+            hint: "quell"
+        )
+    }
+
+    /// All processes of the groups and of everything below them. A group that vanishes meanwhile holds nobody; threaded
+    /// groups hold threads of processes that their domain lists.
+    private mutating func processes(below groups: [Cgroup]) throws(Failure) -> Set<Int32> {
+        var found = Set<Int32>()
+        for top in groups {
+            for group in [top] + (try top.descendants()) {
+                do throws(Failure) {
+                    found.formUnion(try group.processes())
+                } catch {
+                    guard error.code == .notFound || error.errno == EOPNOTSUPP else { throw error }
+                }
+            }
+        }
+        // Processes of a pid namespace that Quell does not see are listed as 0.
+        if found.remove(0) != nil {
+            failures.append(
+                Failure(
+                    .notPermitted,
+                    "name every process of the cgroup",
+                    on: groups.map(\.path.description).joined(separator: " "),
+                    because: "some are outside of Quell's pid namespace"
+                )
+            )
+        }
+        found.remove(getpid())
+        return found
+    }
+
+    private func look(at pids: Set<Int32>) -> [Int32: Relative] {
+        var relatives: [Int32: Relative] = [:]
+        relatives.reserveCapacity(pids.count)
+        for pid in pids where pid != getpid() {
+            if let stat = scanner.namedStat(of: pid) { relatives[pid] = Relative(stat) }
+        }
+        return relatives
+    }
+
+    /// The pids above a process, its parent first, up to the first process of the machine.
+    private func ancestors(above relative: Relative) -> [Int32] {
+        var above: [Int32] = []
+        var parent = relative.parent
+        while parent > 0, above.count < 1024 {
+            above.append(parent)
+            parent = scanner.stat(of: parent)?.parent ?? 0
+        }
+        return above
+    }
+
+    /// The processes above those that no lineage was found for: it may lead through a process that left the cgroup.
+    private func ancestors(of family: Family, without kin: [Int32: Lineage]) -> [Int32: Relative] {
+        var found: [Int32: Relative] = [:]
+        for relative in family.relatives.values where kin[relative.pin.pid] == nil {
+            var parent = relative.parent
+            while parent > 1, family.relatives[parent] == nil, found[parent] == nil,
+                let stat = scanner.namedStat(of: parent)
+            {
+                found[parent] = Relative(stat)
+                parent = stat.numbers.parent
+            }
+        }
+        return found
+    }
+
+    /// Who is never taken for the leader: Quell's own ancestors, whom a loop may have moved in, and, when the inventory
+    /// knows a dedicated uid, whoever has another one.
+    private mutating func notLeaders(in family: Family) -> Set<Int32> {
+        var excluded = Set<Int32>()
+        if host.procWindow != .recorded, let own = scanner.namedStat(of: getpid()) {
+            excluded.formUnion(ancestors(above: Relative(own)))
+        }
+        if let uid = agent?.uid {
+            let strangers = family.relatives.values.filter { realUID(of: $0.pin) != uid }.map(\.pin.pid)
+            if strangers.count < family.relatives.count { excluded.formUnion(strangers) }
+        }
+        return excluded
+    }
+
+    private mutating func addSharers(
+        of leader: Relative,
+        among inside: Set<Int32>,
+        in family: Family,
+        to kin: inout [Int32: Lineage]
+    ) {
+        let others = inside.subtracting(kin.keys)
+        guard !others.isEmpty, let shared = privateNamespace(of: leader.pin) else { return }
+        for pid in others {
+            if let other = family.relatives[pid], namespace(of: other.pin) == shared { kin[pid] = .pidNamespace }
+        }
+    }
+
+    private mutating func addOrphans(
+        of leader: Relative,
+        among inside: Set<Int32>,
+        in family: Family,
+        to kin: inout [Int32: Lineage]
+    ) {
+        let found = orphans(of: leader, among: inside.subtracting(kin.keys), in: family, kin: kin)
+        kin.merge(found) { old, _ in old }
+    }
+
+    private mutating func orphans(
+        of leader: Relative,
+        among candidates: Set<Int32>,
+        in family: Family,
+        kin: [Int32: Lineage]
+    ) -> [Int32: Lineage] {
+        guard !candidates.isEmpty, let uid = realUID(of: leader.pin) else { return [:] }
+        let reapers = family.reapers(above: leader, ancestors: ancestors(above: leader), known: kin)
+        var uids: [Int32: Bool] = [:]
+        for pid in candidates {
+            guard let candidate = family.relatives[pid], reapers.contains(candidate.parent) else { continue }
+            uids[pid] = realUID(of: candidate.pin) == uid
+        }
+        return family.orphans(among: candidates, of: leader, reapers: reapers) { uids[$0.pin.pid] ?? false }
+    }
+
+    /// The oldest process of the private pid namespace that the named one is in; everybody in it goes to `sharers`.
+    private mutating func privateLeader(
+        around named: Relative,
+        in family: Family,
+        sharers: inout [Int32: Lineage]
+    ) -> Relative? {
+        guard let shared = privateNamespace(of: named.pin) else { return nil }
+        var inside: [Int32: Relative] = [:]
+        for (pid, relative) in family.relatives where namespace(of: relative.pin) == shared { inside[pid] = relative }
+        for pid in inside.keys { sharers[pid] = .pidNamespace }
+        return Family(relatives: inside).leader(excluding: [])
+    }
+
+    /// The pid namespace of a process when it is not that of the machine's first process.
+    private mutating func privateNamespace(of pin: ProcessPin) -> UInt64? {
+        guard let own = namespace(of: pin), let machine = machineNamespace(), own != machine else { return nil }
+        return own
+    }
+
+    private func machineNamespace() -> UInt64? {
+        for pid in [1, getpid()] {
+            do throws(Failure) {
+                if let inode = try ProcessDirectory(pid, on: host).namespace(.pid) { return inode }
+            } catch { continue }
+        }
+        return nil
+    }
+
+    private mutating func namespace(of pin: ProcessPin) -> UInt64? {
+        do throws(Failure) {
+            return try ProcessDirectory(pin, on: host).namespace(.pid)
+        } catch {
+            keep(error)
+            return nil
+        }
+    }
+
+    mutating func realUID(of pin: ProcessPin) -> UInt32? {
+        do throws(Failure) {
+            return try ProcessDirectory(pin, on: host).status().uids.first
+        } catch {
+            keep(error)
+            return nil
+        }
+    }
+
+    /// A process that ended meanwhile is no failure.
+    mutating func keep(_ failure: Failure) {
+        if failure.code != .notFound && failure.code != .changed { failures.append(failure) }
+    }
+}

@@ -1,0 +1,114 @@
+public import Base
+import Documents
+public import Kernel
+
+/// Resolves a locator to a session, once; from then on its pins are used (RT35).
+///
+/// Reads only stat, status, cgroup and namespace links of processes and the files of cgroups: nothing that the session
+/// serves or can watch, nothing that can block (RT7, RT13). Connects to nothing.
+public struct SessionResolver: Sendable {
+    /// The machine.
+    public let host: Host
+    private let inventory: @Sendable () throws(Failure) -> Inventory
+
+    /// Takes an inventory that was read already, or none.
+    public init(host: Host, inventory: Inventory = .empty) {
+        self.init(host: host) { () throws(Failure) -> Inventory in inventory }
+    }
+
+    /// Takes a way to read the inventory, used only for `agent:` and for bare names.
+    public init(host: Host, loading inventory: @escaping @Sendable () throws(Failure) -> Inventory) {
+        self.host = host
+        self.inventory = inventory
+    }
+
+    /// Resolves to exactly one session.
+    ///
+    /// No such session is ``Base/Failure/Code/notFound``, several are ``Base/Failure/Code/ambiguous``; the hint then
+    /// holds complete `quell` commands with `verb`, made of pids and agents' names only (RT14). Pid 1, threads of the
+    /// kernel and the root cgroup are ``Base/Failure/Code/refused``. A cgroup without processes is a session without
+    /// members, which is not an error.
+    public func resolve(_ locator: Locator, for verb: String = "freeze") throws(Failure) -> Session {
+        switch locator {
+        case .cgroup(let path): return try resolve(cgroup: path, as: locator, agent: nil)
+        case .pid(let pid): return try resolve(pid: pid, as: locator, agent: nil)
+        case .agent(let name): return try resolve(agent: name, for: verb)
+        case .name(let name): return try resolve(name: name, for: verb)
+        }
+    }
+
+    private func resolve(agent name: String, for verb: String) throws(Failure) -> Session {
+        let known = try inventory()
+        guard let record = known.agent(named: name) else {
+            let near = NearestWord.of(name, among: known.agents.map(\.name))
+            throw Failure(
+                .notFound,
+                "find the agent",
+                on: name,
+                because: "the inventory declares no agent of that name",
+                hint: near.map { "quell \(verb) agent:\($0)" } ?? "quell"
+            )
+        }
+        return try resolve(record)
+    }
+
+    private func resolve(_ record: AgentRecord) throws(Failure) -> Session {
+        let locator = Locator.agent(record.name)
+        switch record.locator {
+        case .cgroup(let path): return try resolve(cgroup: path, as: locator, agent: record)
+        case .pid(let pid): return try resolve(pid: pid, as: locator, agent: record)
+        case .agent, .name:
+            // The inventory refuses these when it is read.
+            throw Failure(.malformed, "find the agent", on: record.name, because: "its locator names another name")
+        }
+    }
+
+    private func resolve(name: BytePath, for verb: String) throws(Failure) -> Session {
+        switch try NameLookup(host: host, inventory: try inventory()).find(name, for: verb) {
+        case .agent(let record): return try resolve(record)
+        case .cgroup(let path): return try resolve(cgroup: path, as: .cgroup(path), agent: nil)
+        }
+    }
+
+    private func resolve(cgroup path: BytePath, as locator: Locator, agent: AgentRecord?) throws(Failure) -> Session {
+        var look = SessionLook(host: host, locator: locator, agent: agent)
+        return try look.session(of: try CgroupLookup(host: host).groups(at: path))
+    }
+
+    private func resolve(pid: Int32, as locator: Locator, agent: AgentRecord?) throws(Failure) -> Session {
+        var look = SessionLook(host: host, locator: locator, agent: agent)
+        return try look.session(around: pid)
+    }
+}
+
+/// Opens the cgroups that a path names.
+struct CgroupLookup {
+    let host: Host
+
+    /// The domain cgroups of that path in the unified hierarchy and in the v1 freezer: one or both. The exact path
+    /// counts; ` (deleted)` behind a name is a part of it when a cgroup is named so (RT35).
+    func groups(at path: BytePath) throws(Failure) -> [Cgroup] {
+        var groups: [Cgroup] = []
+        for hierarchy in [host.unified, host.freezer].compactMap({ $0 }) {
+            do throws(Failure) {
+                groups.append(try Cgroup(path, in: hierarchy).domain())
+            } catch {
+                guard error.code == .notFound else { throw error }
+            }
+        }
+        let text = String(decoding: path.bytes, as: UTF8.self)
+        guard !groups.isEmpty else {
+            throw Failure(.notFound, "find the cgroup", on: text, because: "there is no such cgroup", hint: "quell")
+        }
+        guard !groups.contains(where: \.isRoot) else {
+            throw Failure(
+                .refused,
+                "take the cgroup for a session",
+                on: text,
+                because: "the root of a hierarchy holds the whole machine",
+                hint: "quell"
+            )
+        }
+        return groups
+    }
+}

@@ -1,0 +1,128 @@
+import Base
+import Glibc
+import Kernel
+
+extension SessionLook {
+    /// The topmost cgroups that members stand in, in every hierarchy that is open.
+    mutating func standings(of kin: [Int32: Lineage]) -> [Cgroup] {
+        var seen = Set<CgroupLine>()
+        var groups: [Cgroup] = []
+        for pid in kin.keys.sorted() {
+            for line in scanner.cgroups(of: pid) ?? [] where seen.insert(line).inserted {
+                if let group = open(line, holding: pid) { groups.append(group) }
+            }
+        }
+        return SessionLook.topmost(groups)
+    }
+
+    /// Groups that no other one of the list stands above.
+    static func topmost(_ groups: [Cgroup]) -> [Cgroup] {
+        let unique = Dictionary(groups.map { ($0.pin, $0) }) { first, _ in first }.values
+        return unique.filter { group in
+            !unique.contains { other in
+                other.hierarchy.name == group.hierarchy.name && other.path != group.path
+                    && group.path.isAtOrBelow(other.path)
+            }
+        }
+        .sorted { ($0.hierarchy.name, $0.path) < ($1.hierarchy.name, $1.path) }
+    }
+
+    /// The domain cgroup of a line of /proc/PID/cgroup, by inode. The kernel appends ` (deleted)` to the path of a
+    /// removed group; a group that is really named so is believed only when it holds the process (RT35).
+    private mutating func open(_ line: CgroupLine, holding pid: Int32) -> Cgroup? {
+        guard let hierarchy = host.hierarchy(named: line.hierarchy) else { return nil }
+        do throws(Failure) {
+            let group = try Cgroup(line.path, in: hierarchy)
+            if line.path.bytes.suffix(10).elementsEqual(" (deleted)".utf8) {
+                guard try group.processes().contains(pid) else { return nil }
+            }
+            return try group.domain()
+        } catch {
+            keep(error)
+            return nil
+        }
+    }
+
+    /// Puts the parts together: names the cgroups beyond those that were named, and tells which are the session's own.
+    mutating func assemble(
+        leader: Relative?,
+        kin: [Int32: Lineage],
+        family: Family,
+        named: [Cgroup],
+        inside: Set<Int32>
+    ) -> Session {
+        let members = kin.compactMap { pid, lineage in family.relatives[pid].map { SessionMember($0, lineage) } }
+        let guests = inside.subtracting(kin.keys).compactMap { family.relatives[$0] }.map { SessionMember($0, .none) }
+        var cgroups = named.map { SessionCgroup(pin: $0.pin, isOwn: guests.isEmpty) }
+        for group in otherStandings(of: kin, named: named) {
+            cgroups.append(SessionCgroup(pin: group.pin, isOwn: holdsOnly(kin, group)))
+        }
+        let pin = SessionPin(
+            bootID: host.bootID,
+            cgroups: cgroups.filter(\.isOwn).map(\.pin),
+            leader: leader?.pin
+        )
+        return Session(
+            locator: locator,
+            pin: pin,
+            cgroups: cgroups,
+            leader: leader.map { SessionMember($0, .leader) },
+            members: members.sorted { $0.pin.pid < $1.pin.pid },
+            guests: guests.sorted { $0.pin.pid < $1.pin.pid },
+            owner: leader.flatMap { realUID(of: $0.pin) },
+            agent: agent,
+            failures: failures
+        )
+    }
+
+    /// Where members stand beside what was named. With one hierarchy only, the named cgroup says it all.
+    private mutating func otherStandings(of kin: [Int32: Lineage], named: [Cgroup]) -> [Cgroup] {
+        let open = [host.unified, host.freezer].compactMap { $0?.name }
+        if open.count == 1, !named.isEmpty { return [] }
+        return standings(of: kin).filter { group in
+            !named.contains { group.hierarchy.name == $0.hierarchy.name && group.path.isAtOrBelow($0.path) }
+        }
+    }
+
+    private mutating func holdsOnly(_ kin: [Int32: Lineage], _ group: Cgroup) -> Bool {
+        guard !group.isRoot else { return false }
+        do throws(Failure) {
+            for holder in [group] + (try group.descendants()) {
+                guard try processes(of: holder).allSatisfy({ kin[$0] != nil }) else { return false }
+            }
+            return true
+        } catch {
+            keep(error)
+            return false
+        }
+    }
+
+    private func processes(of group: Cgroup) throws(Failure) -> [Int32] {
+        do throws(Failure) {
+            return try group.processes()
+        } catch {
+            guard error.code == .notFound || error.errno == EOPNOTSUPP else { throw error }
+            return []
+        }
+    }
+}
+
+extension SessionMember {
+    init(_ relative: Relative, _ lineage: Lineage) {
+        self.init(
+            pin: relative.pin,
+            parent: relative.parent,
+            name: relative.name,
+            state: relative.state,
+            lineage: lineage
+        )
+    }
+}
+
+extension Family {
+    /// The process of a pin, when it is in the table and still the same.
+    func living(_ pin: ProcessPin) -> Relative? {
+        guard let relative = relatives[pin.pid], relative.pin == pin else { return nil }
+        return relative
+    }
+}

@@ -24,10 +24,10 @@ extension ChildProcess {
     ) throws(Failure) -> ChildOutput {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw Failure(errno: errno, "make a pipe", on: BytePath("pipe")) }
-        let reading = OwnedSocket(taking: ends[0])
+        let reading = OwnedNumber(taking: ends[0])
         let child: ChildProcess
         do {
-            let writing = OwnedSocket(taking: ends[1])
+            let writing = OwnedNumber(taking: ends[1])
             for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
             child = try start(program, arguments, descriptors: [ChildDescriptor(writing.number, as: 1)])
         }

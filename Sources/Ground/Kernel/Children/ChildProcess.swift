@@ -46,11 +46,11 @@ public enum ChildEnd: Hashable, Sendable {
 public struct ChildProcess: ~Copyable {
     /// The child's process id, ours as long as this value lives.
     public let pid: Int32
-    private let handle: OwnedSocket
+    private let handle: OwnedNumber
     private let name: BytePath
     private var isReaped = false
 
-    private init(pid: Int32, handle: consuming OwnedSocket, name: BytePath) {
+    private init(pid: Int32, handle: consuming OwnedNumber, name: BytePath) {
         self.pid = pid
         self.handle = handle
         self.name = name
@@ -75,7 +75,7 @@ public struct ChildProcess: ~Copyable {
             }
         }
         guard result >= 0 else { throw Failure(errno: -result, "start", on: path) }
-        return ChildProcess(pid: pid, handle: OwnedSocket(taking: result), name: path)
+        return ChildProcess(pid: pid, handle: OwnedNumber(taking: result), name: path)
     }
 
     /// Waits for its end, and kills it when the deadline passes first.

@@ -12,7 +12,7 @@ public struct SockDiag: ~Copyable {
     // The kernel fills at most 32 KiB a datagram of a dump (net/netlink/af_netlink.c).
     private static let datagramSize = 65_536
 
-    private let socket: OwnedSocket
+    private let socket: OwnedNumber
 
     /// Opens one for the caller's network namespace.
     ///
@@ -31,7 +31,7 @@ public struct SockDiag: ~Copyable {
     private init(namespace: Int32, named name: String) throws(Failure) {
         let number = quell_netlink_open(Self.netlinkSockDiag, namespace)
         guard number >= 0 else { throw Failure(errno: -number, "open", on: BytePath(name)) }
-        socket = OwnedSocket(taking: number)
+        socket = OwnedNumber(taking: number)
     }
 
     /// All sockets of one transport and address family.

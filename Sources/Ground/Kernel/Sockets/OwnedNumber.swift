@@ -1,8 +1,8 @@
 import Base
 import Glibc
 
-/// Owns one socket or pidfd: closed when the owner goes.
-struct OwnedSocket: ~Copyable {
+/// Owns one descriptor that can be waited for, a socket, a pipe or a pidfd: closed when the owner goes.
+struct OwnedNumber: ~Copyable {
     let number: Int32
 
     init(taking number: Int32) { self.number = number }

@@ -153,6 +153,12 @@ let package = Package(
             swiftSettings: strict
         ),
         .executableTarget(name: "quell-testkit", path: "Tests/quell-testkit"),
+        .executableTarget(
+            name: "quell-testcage",
+            dependencies: ["Kernel", "Base"],
+            path: "Tests/quell-testcage",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "SystemTests",
             dependencies: [

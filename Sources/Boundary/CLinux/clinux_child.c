@@ -78,7 +78,3 @@ int quell_spawn(const char *path, char *const argv[], const int *sources, const 
     *pid = child;
     return pidfd;
 }
-
-int quell_child_signal(int pidfd, int signal) {
-    return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0 ? 0 : -errno;
-}

@@ -84,34 +84,13 @@ struct ListenerChoiceTests {
     }
 }
 
-@Suite("procfs readings of the peer search")
-struct ProcWindowTests {
-    @Test("the start time is counted from the last parenthesis, whatever the name holds")
-    func startTicks() {
-        let tail = " S 1 1 1 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 987654 1 2"
-        #expect(ProcWindow.startTicks(Array("12 (redis-server)\(tail)".utf8)) == 987_654)
-        #expect(ProcWindow.startTicks(Array("12 (a) S 9 9) ( ))\(tail)".utf8)) == 987_654)
-        #expect(ProcWindow.startTicks(Array("12 (cut) S 1".utf8)) == nil)
-    }
-
-    @Test("a cgroup path may hold colons, and v2 is told from v1")
-    func cgroups() {
-        let lines = ProcWindow.cgroups(Array("5:freezer:/a:b\n1:name=systemd:/\n0::/agents/a7\nbroken\n".utf8))
-        #expect(lines.map(\.hierarchy) == ["v1:freezer", "v1:name=systemd", "v2"])
-        #expect(lines.map(\.path) == [BytePath("/a:b"), BytePath("/"), BytePath("/agents/a7")])
-    }
-
+@Suite("socket links")
+struct SocketLinkTests {
     @Test("only a link that says socket is a socket")
     func links() {
-        #expect(ProcWindow.socketInode(Array("socket:[4711]".utf8)) == 4711)
-        for text in ["pipe:[4711]", "socket:[x]", "socket:[1", "/tmp/socket:[1]", "socket:[]"] {
-            #expect(ProcWindow.socketInode(Array(text.utf8)) == nil, "\(text)")
+        #expect(BytePath("socket:[4711]").socketInode == 4711)
+        for text in ["pipe:[4711]", "socket:[x]", "socket:[1", "/tmp/socket:[1]", "socket:[]", "socket:[-1]"] {
+            #expect(BytePath(text).socketInode == nil, "\(text)")
         }
-    }
-
-    @Test("all four user ids are read")
-    func userIDs() {
-        #expect(ProcWindow.userIDs(Array("Name:\tUid:\nUid:\t1\t2\t3\t4\nGid:\t5\n".utf8)) == [1, 2, 3, 4])
-        #expect(ProcWindow.userIDs(Array("Name:\tx\n".utf8)) == nil)
     }
 }

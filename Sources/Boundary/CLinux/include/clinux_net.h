@@ -33,8 +33,6 @@ int quell_socket_error(int fd);
 // posix_spawn(3) of `path` with an empty environment, default signals and exactly the given descriptors: sources[i]
 // becomes targets[i], a source of -1 becomes /dev/null, everything else is closed. Gives a pidfd; the child is `*pid`.
 int quell_spawn(const char *path, char *const argv[], const int *sources, const int *targets, int count, int32_t *pid);
-// Sends a signal through a pidfd.
-int quell_child_signal(int pidfd, int signal);
 
 struct quell_worker_limits {
     uint64_t address_space;  // bytes

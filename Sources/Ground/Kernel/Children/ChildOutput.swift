@@ -1,5 +1,5 @@
 public import Base
-import Glibc
+internal import Glibc
 
 /// What a short-lived helper wrote, and how it ended.
 public struct ChildOutput: Hashable, Sendable {
@@ -24,10 +24,10 @@ extension ChildProcess {
     ) throws(Failure) -> ChildOutput {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw Failure(errno: errno, "make a pipe", on: BytePath("pipe")) }
-        let reading = OwnedNumber(taking: ends[0])
+        let reading = Descriptor(adopting: ends[0])
         let child: ChildProcess
         do {
-            let writing = OwnedNumber(taking: ends[1])
+            let writing = Descriptor(adopting: ends[1])
             for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
             child = try start(program, arguments, descriptors: [ChildDescriptor(writing.number, as: 1)])
         }

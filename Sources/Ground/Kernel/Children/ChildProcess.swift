@@ -1,6 +1,6 @@
 public import Base
 internal import CLinux
-import Glibc
+internal import Glibc
 
 /// What a child may be made of. There is no shell and no search path: a program is this one, or an absolute path that
 /// only root can change (RT38, RT39).
@@ -46,11 +46,11 @@ public enum ChildEnd: Hashable, Sendable {
 public struct ChildProcess: ~Copyable {
     /// The child's process id, ours as long as this value lives.
     public let pid: Int32
-    private let handle: OwnedNumber
+    private let handle: Descriptor
     private let name: BytePath
     private var isReaped = false
 
-    private init(pid: Int32, handle: consuming OwnedNumber, name: BytePath) {
+    private init(pid: Int32, handle: consuming Descriptor, name: BytePath) {
         self.pid = pid
         self.handle = handle
         self.name = name
@@ -75,7 +75,7 @@ public struct ChildProcess: ~Copyable {
             }
         }
         guard result >= 0 else { throw Failure(errno: -result, "start", on: path) }
-        return ChildProcess(pid: pid, handle: OwnedNumber(taking: result), name: path)
+        return ChildProcess(pid: pid, handle: Descriptor(adopting: result), name: path)
     }
 
     /// Waits for its end, and kills it when the deadline passes first.
@@ -83,7 +83,7 @@ public struct ChildProcess: ~Copyable {
     /// - Throws: `system` when it cannot be waited for.
     public consuming func finish(by deadline: Deadline) throws(Failure) -> ChildEnd {
         let inTime = handle.wait(for: POLLIN, until: deadline)
-        if !inTime { _ = quell_child_signal(handle.number, SIGKILL) }
+        if !inTime { _ = quell_pidfd_send_signal(handle.number, SIGKILL) }
         var status: Int32 = 0
         while waitpid(pid, &status, 0) != pid {
             guard errno == EINTR else { throw Failure(errno: errno, "wait for", on: name) }
@@ -96,7 +96,7 @@ public struct ChildProcess: ~Copyable {
 
     deinit {
         guard !isReaped else { return }
-        _ = quell_child_signal(handle.number, SIGKILL)
+        _ = quell_pidfd_send_signal(handle.number, SIGKILL)
         while waitpid(pid, nil, 0) < 0, errno == EINTR {}
     }
 

@@ -1,5 +1,5 @@
 public import Base
-import Glibc
+internal import Glibc
 
 /// Whether only root can change what a path names (RT21, RT38, RT39).
 public enum RootOwned {

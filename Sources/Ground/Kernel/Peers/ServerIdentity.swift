@@ -1,5 +1,5 @@
 public import Base
-import Glibc
+internal import Glibc
 
 /// What the inventory says about a loopback server before it may see an admin secret (RT9).
 public struct ServerExpectation: Hashable, Sendable, Codable {
@@ -46,7 +46,7 @@ public struct ServerIdentity: Hashable, Sendable, Codable {
     public let listener: UInt64
 }
 
-/// A loopback server that was found to be the expected one. Only ``find(_:in:by:)`` makes it.
+/// A loopback server that was found to be the expected one. Only ``find(_:on:by:)`` makes it.
 public struct IdentifiedServer: Hashable, Sendable {
     /// What was expected.
     public let expectation: ServerExpectation
@@ -60,7 +60,7 @@ public struct IdentifiedServer: Hashable, Sendable {
     ///   kernel could not be asked.
     public static func find(
         _ expectation: ServerExpectation,
-        in window: borrowing ProcWindow,
+        on host: Host,
         by deadline: Deadline
     ) throws(Failure) -> IdentifiedServer {
         let endpoint = expectation.endpoint
@@ -73,14 +73,14 @@ public struct IdentifiedServer: Hashable, Sendable {
             throw Failure(.notFound, "identify the server", on: "\(endpoint)", because: "nobody listens there")
         }
         let inodes = Set(listeners.map(\.inode))
-        let holders = try window.holders(of: inodes)
+        let holders = try host.holders(ofSockets: inodes)
         var processes: [ServerIdentity] = []
         for inode in inodes.sorted() {
             guard let pids = holders[inode], !pids.isEmpty else {
                 throw expectation.refusal("no visible process holds its listening socket")
             }
             for pid in pids {
-                processes.append(try expectation.identity(of: pid, listener: inode, file: file, in: window))
+                processes.append(try expectation.identity(of: pid, listener: inode, file: file, on: host))
             }
         }
         return IdentifiedServer(expectation: expectation, processes: processes)
@@ -114,16 +114,16 @@ public struct IdentifiedServer: Hashable, Sendable {
     /// - Throws: `refused` when somebody else accepted, `changed` when the process is not the same any more, `timedOut`
     ///   when nobody accepted in time, and as ``StreamSocket/connect(to:by:)``.
     public func connect(
-        in window: borrowing ProcWindow,
+        on host: Host,
         by deadline: Deadline
     ) throws(Failure) -> IdentifiedConnection {
         let stream = try StreamSocket.connect(to: expectation.endpoint, by: deadline)
         let accepted = try accepted(from: stream, by: deadline)
-        guard let holder = processes.first(where: { window.socketInodes(of: $0.pin.pid).contains(accepted) }) else {
+        guard let holder = processes.first(where: { host.socketInodes(of: $0.pin.pid).contains(accepted) }) else {
             throw expectation.refusal("the connection was accepted by another process than the identified server")
         }
         let file = try expectation.executableFile()
-        let now = try expectation.identity(of: holder.pin.pid, listener: holder.listener, file: file, in: window)
+        let now = try expectation.identity(of: holder.pin.pid, listener: holder.listener, file: file, on: host)
         guard now == holder else {
             throw Failure(
                 .changed,
@@ -194,13 +194,17 @@ extension ServerExpectation {
         of pid: Int32,
         listener: UInt64,
         file: (device: UInt64, inode: UInt64),
-        in window: borrowing ProcWindow
+        on host: Host
     ) throws(Failure) -> ServerIdentity {
-        guard let pin = window.pin(of: pid), let uids = window.userIDs(of: pid), let exe = window.executable(of: pid),
-            let cgroups = window.cgroups(of: pid)
-        else { throw refusal("process \(pid), which holds its listening socket, went away") }
+        let process = try ProcessDirectory(pid, on: host)
+        let pin = ProcessPin(pid: pid, startTicks: try process.stat().numbers.startTicks)
+        let uids = try process.status().uids
+        let cgroups = try process.cgroups()
+        guard let exe = try process.executableFile(), let name = try process.executable(), uids.count == 4 else {
+            throw refusal("process \(pid), which holds its listening socket, has ended")
+        }
         guard exe.device == file.device, exe.inode == file.inode else {
-            throw refusal("process \(pid) executes \(exe.path), not the declared \(executable)")
+            throw refusal("process \(pid) executes \(name), not the declared \(executable)")
         }
         guard uids.allSatisfy({ $0 == uid }) else {
             throw refusal("process \(pid) runs as uid \(uids[1]), not as the declared \(uid)")
@@ -211,7 +215,7 @@ extension ServerExpectation {
         return ServerIdentity(
             pin: pin,
             uid: uid,
-            executable: exe.path,
+            executable: name,
             device: exe.device,
             inode: exe.inode,
             listener: listener
@@ -220,7 +224,7 @@ extension ServerExpectation {
 }
 
 extension CgroupPin {
-    fileprivate func holds(_ cgroups: [(hierarchy: String, path: BytePath)]) -> Bool {
+    fileprivate func holds(_ cgroups: [CgroupLine]) -> Bool {
         cgroups.contains { $0.hierarchy == hierarchy && $0.path.isAtOrBelow(path) }
     }
 }

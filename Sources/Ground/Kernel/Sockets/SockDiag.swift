@@ -1,6 +1,6 @@
 public import Base
 internal import CLinux
-import Glibc
+internal import Glibc
 
 /// Asks the kernel for its sockets over NETLINK_SOCK_DIAG (sock_diag(7)). Sees one network namespace: the caller's, or
 /// the one it was made for. Joining sockets to processes goes through the `socket:[inode]` links in /proc/PID/fd.
@@ -12,7 +12,7 @@ public struct SockDiag: ~Copyable {
     // The kernel fills at most 32 KiB a datagram of a dump (net/netlink/af_netlink.c).
     private static let datagramSize = 65_536
 
-    private let socket: OwnedNumber
+    private let socket: Descriptor
 
     /// Opens one for the caller's network namespace.
     ///
@@ -31,7 +31,7 @@ public struct SockDiag: ~Copyable {
     private init(namespace: Int32, named name: String) throws(Failure) {
         let number = quell_netlink_open(Self.netlinkSockDiag, namespace)
         guard number >= 0 else { throw Failure(errno: -number, "open", on: BytePath(name)) }
-        socket = OwnedNumber(taking: number)
+        socket = Descriptor(adopting: number)
     }
 
     /// All sockets of one transport and address family.

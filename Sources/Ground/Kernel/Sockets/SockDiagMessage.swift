@@ -1,4 +1,4 @@
-import Base
+internal import Base
 
 /// Requests and answers of NETLINK_SOCK_DIAG as bytes, in host order where the kernel uses host order. Pure: no socket.
 /// Source: sock_diag(7), netlink(7), linux/inet_diag.h, linux/unix_diag.h.

@@ -1,15 +1,15 @@
 public import Base
 internal import CLinux
-import Glibc
+internal import Glibc
 
 /// A connected stream socket to a loopback TCP port or a unix path. Never blocks beyond the deadline it is given, never
 /// raises SIGPIPE, never looks a name up.
 public struct StreamSocket: ~Copyable {
-    private let socket: OwnedNumber
+    private let socket: Descriptor
     /// What it is connected to, for messages.
     public let name: String
 
-    private init(_ socket: consuming OwnedNumber, name: String) {
+    private init(_ socket: consuming Descriptor, name: String) {
         self.socket = socket
         self.name = name
     }
@@ -23,7 +23,7 @@ public struct StreamSocket: ~Copyable {
         var pending: Int32 = 0
         let number = quell_tcp_connect(&address, &pending)
         guard number >= 0 else { throw Failure(errno: -number, "connect", on: BytePath(name)) }
-        let socket = OwnedNumber(taking: number)
+        let socket = Descriptor(adopting: number)
         if pending != 0 {
             guard socket.wait(for: POLLOUT, until: deadline) else { throw Self.late("connect", name) }
             let error = abs(quell_socket_error(socket.number))
@@ -39,7 +39,7 @@ public struct StreamSocket: ~Copyable {
     public static func connect(toUnixSocket path: BytePath) throws(Failure) -> StreamSocket {
         let number = path.bytes.withUnsafeBufferPointer { quell_unix_connect($0.baseAddress, $0.count) }
         guard number >= 0 else { throw Failure(errno: -number, "connect", on: path) }
-        return StreamSocket(OwnedNumber(taking: number), name: path.description)
+        return StreamSocket(Descriptor(adopting: number), name: path.description)
     }
 
     /// Sends all bytes.

@@ -1,14 +1,7 @@
-import Base
-import Glibc
+internal import Base
+internal import Glibc
 
-/// Owns one descriptor that can be waited for, a socket, a pipe or a pidfd: closed when the owner goes.
-struct OwnedNumber: ~Copyable {
-    let number: Int32
-
-    init(taking number: Int32) { self.number = number }
-
-    deinit { close(number) }
-
+extension Descriptor {
     /// Waits until one of `events` (POLLIN, POLLOUT) or an error is there.
     ///
     /// - Returns: `false` when the deadline passed first.

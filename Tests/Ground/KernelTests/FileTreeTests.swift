@@ -115,6 +115,19 @@ struct FileTreeTests {
         #expect(few.missing == [FileAttributes.Missing(name: BytePath("user.long"), errno: nil)])
     }
 
+    @Test(
+        "a time beyond what an instant can hold is printed as it is",
+        arguments: [
+            (0, "1970-01-01T00:00:00.000000007Z"), (-1, "1969-12-31T23:59:59.000000007Z"),
+            (15_032_385_535, "2446-05-10T22:38:55.000000007Z"), (253_402_300_799, "9999-12-31T23:59:59.000000007Z"),
+            (-62_167_219_200, "0000-01-01T00:00:00.000000007Z"), (253_402_300_800, "@253402300800.000000007"),
+            (Int64.max, "@9223372036854775807.000000007"), (Int64.min, "@-9223372036854775808.000000007"),
+        ] as [(Int64, String)]
+    )
+    func farTimes(_ seconds: Int64, _ text: String) {
+        #expect("\(FileStamp(seconds: seconds, nanoseconds: 7))" == text)
+    }
+
     @Test("a deleted file is reached through the process that keeps it open")
     func deleted() throws {
         let folder = try TemporaryFolder()

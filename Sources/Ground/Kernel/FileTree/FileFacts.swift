@@ -20,6 +20,24 @@ public struct FileStamp: Hashable, Sendable {
     public var instant: Instant { Instant(seconds: seconds, nanoseconds: Int64(nanoseconds)) }
 }
 
+extension FileStamp: CustomStringConvertible {
+    /// RFC 3339 in UTC with nine fractional digits for the years 0 to 9999; beyond them, where RFC 3339 has no form,
+    /// `@SECONDS.NANOSECONDS` since the epoch, as date(1) reads it.
+    public var description: String {
+        // The calendar repeats every 400 years, so any year is printed through one that an Instant can hold.
+        let cycle: Int64 = 12_622_780_800
+        let (shifted, overflow) = seconds.addingReportingOverflow(cycle / 2)
+        let cycles = shifted >= 0 ? shifted / cycle : (shifted - cycle + 1) / cycle
+        let near = Instant(seconds: seconds &- cycles &* cycle, nanoseconds: Int64(nanoseconds)).description
+        guard !overflow, let year = Int64(near.prefix(4)), (0...9999).contains(year + cycles * 400) else {
+            let fraction = String(nanoseconds)
+            return "@\(seconds).\(String(repeating: "0", count: 9 - fraction.count))\(fraction)"
+        }
+        let digits = String(year + cycles * 400)
+        return String(repeating: "0", count: 4 - digits.count) + digits + near.dropFirst(4)
+    }
+}
+
 /// The numbers of a device, as statx(2) gives them.
 public struct DeviceNumber: Hashable, Sendable {
     /// The major number.

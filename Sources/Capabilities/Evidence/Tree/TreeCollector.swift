@@ -1,0 +1,276 @@
+import Base
+import Bundles
+import Glibc
+import Kernel
+
+/// Archives every object below one root: the second of three walks, after one that counts and before one that compares.
+final class TreeCollector: TreeVisitor {
+    /// Bytes of names and values of extended attributes that are kept of one object.
+    static let attributeLimit = 256 * 1024
+
+    private let name: String
+    private let root: BytePath
+    private let item: CollectionItem.Class
+    private let archive: ArchiveWriter
+    private let log: CollectionLog
+    private let census: TreeCensus
+    private let budget: CaptureBudget
+    private let meter: CaptureMeter
+    private let copier: FileCopier
+    private var archivedLinks: [FileIdentity: ArchivedLink] = [:]
+    private var leased: [Leased] = []
+    /// Why the walk ended early, when it did.
+    private(set) var stopReason: String?
+
+    private struct ArchivedLink {
+        let path: BytePath
+        let size: UInt64
+        let digest: Digest?
+        let scope: String?
+    }
+
+    private struct Leased {
+        let path: BytePath
+        let since: UInt64
+    }
+
+    init(
+        _ plan: PlannedTree,
+        into archive: ArchiveWriter,
+        census: TreeCensus,
+        log: CollectionLog,
+        budget: CaptureBudget,
+        meter: CaptureMeter,
+        opened: @escaping (BytePath) -> Void
+    ) {
+        name = plan.name
+        root = plan.path
+        item = plan.item
+        self.archive = archive
+        self.census = census
+        self.log = log
+        self.budget = budget
+        self.meter = meter
+        copier = FileCopier(into: archive, meter: meter, budget: budget, opened: opened)
+    }
+
+    func visit(_ object: WalkedObject, _ node: borrowing FileNode) throws(Failure) -> Bool {
+        if meter.mustStop() { return stop("cancelled") }
+        // What an object costs whatever it holds: its path in archive, mtree and account, and its headers.
+        guard budget.take(UInt64(object.path.bytes.count) * 3 + 512) else { return stop("over the budget") }
+        meter.countObject()
+        let result = try collect(object, node)
+        if let result { try log.record(result) }
+        return true
+    }
+
+    func miss(_ path: BytePath, because failure: Failure) throws(Failure) -> Bool {
+        try log.record(CollectionItem(item, root: name, path: path).failed(failure))
+        return true
+    }
+
+    func passOver(_ path: BytePath, because reason: String) throws(Failure) {
+        try log.record(CollectionItem(item, root: name, path: path).skipped(reason))
+    }
+
+    private func stop(_ reason: String) -> Bool {
+        stopReason = reason
+        return false
+    }
+
+    /// Archives one object; `nil` when it waits for a lease and ends later.
+    private func collect(_ object: WalkedObject, _ node: borrowing FileNode) throws(Failure) -> CollectionItem? {
+        var result = CollectionItem(item, root: name, path: object.path)
+        result.facts = node.facts
+        guard var entry = try describe(object.path, node, &result) else { return result }
+        if object.isOnOtherMount {
+            entry.isMetadataOnly = true
+            try note(archive.add(entry), in: &result)
+            return result.skipped("it is on another mount: metadata only")
+        }
+        if let failure = object.listing {
+            try note(archive.add(entry), in: &result)
+            return result.failed(failure)
+        }
+        guard node.facts.kind == .file else {
+            try note(archive.add(entry), in: &result)
+            return result
+        }
+        return try collectFile(node, entry, result)
+    }
+
+    private func collectFile(
+        _ node: borrowing FileNode,
+        _ metadata: ArchiveEntry,
+        _ described: CollectionItem
+    ) throws(Failure) -> CollectionItem? {
+        var entry = metadata
+        var result = described
+        let facts = node.facts
+        if let first = archivedLinks[facts.identity] {
+            entry.kind = .hardLink(original: first.path, size: first.size, digest: first.digest)
+            try note(archive.add(entry), in: &result)
+            result.digest = first.digest
+            result.digestScope = first.scope
+            result.member = member
+            return result
+        }
+        if let reason = reasonNotToRead(facts) {
+            entry.isMetadataOnly = true
+            try note(archive.add(entry), in: &result)
+            return result.skipped(reason)
+        }
+        do throws(Failure) {
+            let end = try copier.copy(node, as: entry)
+            return finish(result, end)
+        } catch {
+            guard error.errno == EAGAIN else { throw error }
+            leased.append(Leased(path: entry.path, since: Deadline.monotonicNow()))
+            log.plan(item)
+            return nil
+        }
+    }
+
+    /// RT24: a file with names outside the root may be another's. Its metadata is recorded, its content is not read.
+    private func reasonNotToRead(_ facts: FileFacts) -> String? {
+        guard facts.links > 1 else { return nil }
+        guard let seen = census.namesSeen[facts.identity] else {
+            return "one of more than \(TreeCensus.mostLinked) files with several names: metadata only"
+        }
+        guard facts.links > seen else { return nil }
+        return "\(facts.links - seen) of its \(facts.links) names are outside the root: metadata only"
+    }
+
+    private func finish(_ described: CollectionItem, _ end: FileCopier.End) -> CollectionItem {
+        var result = described
+        result.facts = end.facts
+        if result.outcome == .collected || end.outcome == .failed { result.outcome = end.outcome }
+        result.reason = [result.reason, end.reason].compactMap { $0 }.joined(separator: "; ")
+        if result.reason?.isEmpty ?? false { result.reason = nil }
+        result.errno = end.errno ?? result.errno
+        guard let receipt = end.receipt, let digest = receipt.digest else { return result }
+        result.digest = digest
+        result.digestScope = receipt.digestScope.rawValue
+        result.member = member
+        if end.facts.links > 1, let path = result.path {
+            archivedLinks[end.facts.identity] = ArchivedLink(
+                path: path,
+                size: end.facts.size,
+                digest: digest,
+                scope: receipt.digestScope.rawValue
+            )
+        }
+        return result
+    }
+
+    /// The metadata of an object for the archive; `nil`, with the reason in `result`, when it cannot stand there.
+    private func describe(
+        _ path: BytePath,
+        _ node: borrowing FileNode,
+        _ result: inout CollectionItem
+    ) throws(Failure) -> ArchiveEntry? {
+        let facts = node.facts
+        guard let kind = kind(of: node, &result) else { return nil }
+        var entry = ArchiveEntry(
+            path: path,
+            kind: kind,
+            mode: facts.mode,
+            uid: facts.uid,
+            gid: facts.gid,
+            modified: FileTime(facts.modified),
+            changed: FileTime(facts.changed),
+            links: UInt64(facts.links)
+        )
+        do throws(Failure) {
+            let attributes = try node.attributes(limit: TreeCollector.attributeLimit)
+            entry.attributes = attributes.found.map { ArchiveEntry.Attribute(name: $0.name, value: $0.value) }
+            if let lost = attributes.missing.first {
+                let why = lost.errno.map(SystemErrorName.text) ?? "more than \(TreeCollector.attributeLimit) bytes"
+                result = result.partial(
+                    "\(attributes.missing.count) extended attributes are missing, the first \(lost.name): \(why)",
+                    errno: lost.errno
+                )
+            }
+        } catch {
+            result = result.partial("extended attributes: \(error.reason)", errno: error.errno)
+        }
+        return entry
+    }
+
+    private func kind(of node: borrowing FileNode, _ result: inout CollectionItem) -> ArchiveEntry.Kind? {
+        let facts = node.facts
+        switch facts.kind {
+        case .file: return .file(size: facts.size, segments: nil)
+        case .directory: return .directory
+        case .fifo: return .fifo
+        case .socket: return .socket
+        case .block: return .block(major: facts.special.major, minor: facts.special.minor)
+        case .char: return .character(major: facts.special.major, minor: facts.special.minor)
+        case .symlink:
+            do throws(Failure) {
+                let target = try node.linkTarget()
+                result.target = target
+                return .symlink(target: target)
+            } catch {
+                result = result.failed(error)
+                return nil
+            }
+        case .unknown:
+            result.outcome = .failed
+            result.reason = "it is of a type that Quell does not know"
+            return nil
+        }
+    }
+
+    private func note(_ receipt: EntryReceipt, in result: inout CollectionItem) {
+        if let warning = receipt.warning { result = result.partial(warning) }
+    }
+
+    private var member: String { "data/files/\(name).pax.zst" }
+}
+
+// MARK: - Leases
+
+extension TreeCollector {
+    /// Reads the files that somebody held a lease on: all wait together, once, for the time after which the kernel
+    /// breaks a lease (/proc/sys/fs/lease-break-time, fcntl(2)), counted from the first try (RT30).
+    func collectLeased(patience: Duration) throws(Failure) {
+        for waiting in leased {
+            var result = CollectionItem(item, root: name, path: waiting.path)
+            let until = waiting.since &+ UInt64(max(0, patience.wholeNanoseconds))
+            while true {
+                do throws(Failure) {
+                    result = try collectAgain(waiting.path, result)
+                    break
+                } catch {
+                    guard error.errno == EAGAIN else { throw error }
+                    if Deadline.monotonicNow() < until, !meter.mustStop() {
+                        poll(nil, 0, 50)
+                        continue
+                    }
+                    result = result.failed(error)
+                    result.reason = "somebody holds a lease on it: \(error.reason)"
+                    break
+                }
+            }
+            try log.end(result)
+        }
+        leased = []
+    }
+
+    /// - Throws: what the archive throws, and EAGAIN as long as the lease holds.
+    private func collectAgain(_ path: BytePath, _ planned: CollectionItem) throws(Failure) -> CollectionItem {
+        var result = planned
+        let held: HeldFolder
+        do throws(Failure) {
+            var node = HeldFolder(try FileNode.at(root))
+            for component in path.components { node = HeldFolder(try node.node.child(component)) }
+            held = node
+        } catch {
+            return result.failed(error)
+        }
+        result.facts = held.node.facts
+        guard let entry = try describe(path, held.node, &result) else { return result }
+        return finish(result, try copier.copy(held.node, as: entry))
+    }
+}

@@ -135,7 +135,7 @@ struct FileTreeTests {
         defer { close(descriptor) }
         #expect(write(descriptor, "still here", 10) == 10)
         unlink(folder.text + "/gone")
-        let node = try FileNode.openFile(of: getpid(), number: descriptor, under: BytePath("/proc"))
+        let node = try FileNode("fd/\(descriptor)", of: ProcessDirectory(getpid(), on: Host()))
         #expect(node.facts.kind == .file && node.facts.links == 0 && node.facts.size == 10)
     }
 }

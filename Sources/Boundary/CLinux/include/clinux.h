@@ -2,6 +2,7 @@
 #define CLINUX_H
 // Only what Swift cannot call itself: variadic calls, system calls without a glibc wrapper, macros.
 #include "clinux_files.h"
+#include "clinux_clock.h"
 #include "clinux_kernel.h"
 #include "clinux_net.h"
 #endif

@@ -123,7 +123,11 @@ final class FileCopier {
                 }
                 let count: Int
                 do throws(Failure) {
-                    if let ready { count = ready } else { count = try read(content, at: position, atMost: last - position) }
+                    if let ready {
+                        count = ready
+                    } else {
+                        count = try read(content, at: position, atMost: last - position)
+                    }
                 } catch {
                     end.fall(.partial, "read to byte \(position): \(error.reason)", errno: error.errno)
                     return
@@ -198,7 +202,8 @@ private struct DataMap {
         }
         (segments, isComplete) = try content.segments(limit: limit)
         bytes = segments.reduce(0) { $0 + $1.length }
-        archived = bytes == facts.size ? nil : segments.map { ArchiveEntry.Segment(offset: $0.offset, length: $0.length) }
+        let stretches = segments.map { ArchiveEntry.Segment(offset: $0.offset, length: $0.length) }
+        archived = bytes == facts.size ? nil : stretches
     }
 }
 

@@ -19,7 +19,8 @@ public struct FileSegment: Hashable, Sendable {
 /// The opened content of one regular file. Opened with O_NONBLOCK, so that a lease answers EAGAIN instead of holding
 /// us (fcntl(2)), and with O_NOATIME where the caller may.
 public struct FileContent: ~Copyable {
-    private let descriptor: Int32
+    private let owned: Descriptor
+    private var descriptor: Int32 { owned.number }
     private let subject: BytePath
     /// What statx(2) said of the opened file itself.
     public let facts: FileFacts
@@ -35,23 +36,16 @@ public struct FileContent: ~Copyable {
             quiet = false
         }
         guard opened >= 0 else { throw Failure(errno: errno, "read the file", on: subject) }
-        let found: FileFacts
-        do throws(Failure) {
-            found = try FileFacts.of(opened, on: subject)
-            guard found.identity == expected.identity, found.kind == .file else {
-                throw Failure(.changed, "read the file", on: "\(subject)", because: "another object was opened")
-            }
-        } catch {
-            close(opened)
-            throw error
+        let file = Descriptor(adopting: opened)
+        let found = try FileFacts.of(file.number, on: subject)
+        guard found.identity == expected.identity, found.kind == .file else {
+            throw Failure(.changed, "read the file", on: "\(subject)", because: "another object was opened")
         }
-        descriptor = opened
+        owned = file
         facts = found
         keepsAccessTime = quiet
         self.subject = subject
     }
-
-    deinit { close(descriptor) }
 
     /// The stretches of data in rising order, at most `limit` of them (SEEK_DATA and SEEK_HOLE, lseek(2)), and whether
     /// these are all. A filesystem that knows no holes gives one stretch.

@@ -6,24 +6,18 @@ import Glibc
 /// or a file with a lease has no effect on anybody. Children are reached one component at a time with openat2(2) under
 /// RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS and RESOLVE_NO_MAGICLINKS; no symbolic link is ever followed.
 public struct FileNode: ~Copyable {
-    private let descriptor: Int32
+    private let owned: Descriptor
+    private var descriptor: Int32 { owned.number }
     /// Where it was found, for messages only; nothing is ever reached by this path again.
     public let subject: BytePath
     /// What statx(2) said when it was taken hold of.
     public let facts: FileFacts
 
-    private init(owning descriptor: Int32, subject: BytePath, cachedFacts: Bool = false) throws(Failure) {
-        do throws(Failure) {
-            facts = try FileFacts.of(descriptor, on: subject, cached: cachedFacts)
-        } catch {
-            close(descriptor)
-            throw error
-        }
-        self.descriptor = descriptor
+    private init(_ descriptor: consuming Descriptor, subject: BytePath, cachedFacts: Bool = false) throws(Failure) {
+        facts = try FileFacts.of(descriptor.number, on: subject, cached: cachedFacts)
+        owned = descriptor
         self.subject = subject
     }
-
-    deinit { close(descriptor) }
 
     /// Takes hold of the object at an absolute path that a responder or the inventory named. No component of it may be
     /// a symbolic link (RT35); mounts are crossed.
@@ -42,24 +36,16 @@ public struct FileNode: ~Copyable {
             )
         }
         guard descriptor >= 0 else { throw Failure(errno: errno, "open the file", on: path) }
-        return try FileNode(owning: descriptor, subject: path)
+        return try FileNode(Descriptor(adopting: descriptor), subject: path)
     }
 
-    /// Takes hold of what one of a process's descriptors leads to, through `/proc/PID/fd/N` below `processes`, the
-    /// path of a proc mount. Works for files that have no name any more.
+    /// Takes hold of what a magic link such as `fd/5`, `exe` or `task/7/cwd` of a process leads to, whether it has a
+    /// name any more or not. The facts are what its filesystem has at hand: a stopped FUSE server cannot hold us.
     ///
-    /// - Throws: `notFound` when the process or the descriptor is gone, `notPermitted`.
-    public static func openFile(
-        of process: Int32,
-        number: Int32,
-        under processes: BytePath
-    ) throws(Failure) -> FileNode {
-        let path = processes.appending("\(process)/fd/\(number)")
-        let descriptor = path.withCString { start in
-            clinux_files_openat(AT_FDCWD, start, clinux_o_path | clinux_o_cloexec)
-        }
-        guard descriptor >= 0 else { throw Failure(errno: errno, "take hold of the open file", on: path) }
-        return try FileNode(owning: descriptor, subject: path, cachedFacts: true)
+    /// - Throws: `notFound` when the process or the link is gone, `notPermitted`.
+    public init(_ link: String, of process: borrowing ProcessDirectory) throws(Failure) {
+        let held = try process.open(link, Int32(clinux_o_path))
+        try self.init(held, subject: BytePath("/proc/\(process.pid)/\(link)"), cachedFacts: true)
     }
 
     /// Takes hold of the child called `name`, one component. The root of another mount is taken hold of too; its facts
@@ -79,20 +65,20 @@ public struct FileNode: ~Copyable {
         let (same, problem) = name.withCString { start in
             (clinux_files_openat2(directory, start, flags, resolve | clinux_resolve_no_xdev), errno)
         }
-        if same >= 0 { return try FileNode(owning: same, subject: path) }
+        if same >= 0 { return try FileNode(Descriptor(adopting: same), subject: path) }
         guard problem == EXDEV else { throw Failure(errno: problem, "open the child", on: path) }
         let (other, again) = name.withCString { start in
             (clinux_files_openat2(directory, start, flags, resolve), errno)
         }
         guard other >= 0 else { throw Failure(errno: again, "open the child", on: path) }
-        return try FileNode(owning: other, subject: path, cachedFacts: true)
+        return try FileNode(Descriptor(adopting: other), subject: path, cachedFacts: true)
     }
 
     /// Takes hold of the directory above. The caller compares ``FileFacts/identity`` with the directory it expects.
     public borrowing func above() throws(Failure) -> FileNode {
         let found = clinux_files_openat(descriptor, "..", clinux_o_path | clinux_o_nofollow | clinux_o_cloexec)
         guard found >= 0 else { throw Failure(errno: errno, "open the directory above", on: subject) }
-        return try FileNode(owning: found, subject: subject.parent)
+        return try FileNode(Descriptor(adopting: found), subject: subject.parent)
     }
 
     /// Asks again what the kernel tells of this object, whatever its name is by now.

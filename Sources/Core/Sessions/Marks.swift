@@ -65,3 +65,22 @@ public struct Mark: Hashable, Sendable, Codable {
     /// How much it proves.
     public var strength: Strength { kind.strength }
 }
+
+extension Mark {
+    private enum CodingKeys: String, CodingKey { case kind, strength, words }
+
+    /// Reads kind and words; the strength follows from the kind, whatever is written.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        kind = try container.decode(Kind.self, forKey: .kind)
+        words = try container.decode(String.self, forKey: .words)
+    }
+
+    /// Writes kind, strength and words.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(kind, forKey: .kind)
+        try container.encode(strength, forKey: .strength)
+        try container.encode(words, forKey: .words)
+    }
+}

@@ -1,0 +1,63 @@
+import Base
+import Sessions
+import Testing
+
+@Suite("Locators")
+struct LocatorTests {
+    @Test(
+        "a locator is read and printed",
+        arguments: [
+            ("cgroup:/agents/a7", Locator.cgroup(BytePath("/agents/a7")), "cgroup:/agents/a7"),
+            ("cgroup://agents//a7/", .cgroup(BytePath("/agents/a7")), "cgroup:/agents/a7"),
+            ("cgroup:/", .cgroup(BytePath("/")), "cgroup:/"),
+            ("pid:4711", .pid(4711), "pid:4711"),
+            ("4711", .pid(4711), "pid:4711"),
+            ("agent:claude-a7", .agent("claude-a7"), "agent:claude-a7"),
+            ("a7", .name(BytePath("a7")), "a7"),
+            ("a7:b", .name(BytePath("a7:b")), "a7:b"),
+            ("4711x", .name(BytePath("4711x")), "4711x"),
+            ("cgroup:/rt (deleted)", .cgroup(BytePath("/rt (deleted)")), "cgroup:/rt (deleted)"),
+            ("cgroup:/a:b", .cgroup(BytePath("/a:b")), "cgroup:/a:b"),
+        ]
+    )
+    func reading(argument: String, locator: Locator, printed: String) throws {
+        #expect(try Locator(parsing: argument) == locator)
+        #expect(String(decoding: locator.argument.bytes, as: UTF8.self) == printed)
+        #expect(try Locator(parsing: locator.argument) == locator)
+    }
+
+    @Test(
+        "what is no locator is a usage error that says what works",
+        arguments: [
+            ("", "it is empty"),
+            ("pid:", "a pid is a whole number from 1"),
+            ("pid:0", "a pid is a whole number from 1"),
+            ("pid:-1", "a pid is a whole number from 1"),
+            ("pid:+1", "a pid is a whole number from 1"),
+            ("pid:99999999999", "a pid is a whole number from 1"),
+            ("0", "a pid is a whole number from 1"),
+            ("cgroup:agents", "the path of a cgroup begins with a slash at the root of the hierarchy"),
+            ("cgroup:/a/../b", "the path of a cgroup has no . and no .."),
+            ("agent:A7", "the name of an agent has only a-z, 0-9 and -"),
+            ("agent:-a", "the name of an agent has only a-z, 0-9 and -"),
+            ("/agents/a7", "a path names no session; write cgroup: in front if it is a cgroup's"),
+            ("podman:web", "podman: is not built yet"),
+            ("runsc:x", "runsc: is not built yet"),
+            ("path:/srv", "path: is not built yet"),
+        ]
+    )
+    func refusing(argument: String, reason: String) {
+        let failure = #expect(throws: Failure.self) { try Locator(parsing: argument) }
+        #expect(failure?.code == .usage)
+        #expect(failure?.reason == reason)
+        #expect(failure?.hint == "these work today: \(Locator.forms)")
+    }
+
+    @Test("a path that is not UTF-8 keeps its bytes and prints escaped")
+    func bytes() throws {
+        let path = BytePath(Array("cgroup:/a".utf8) + [0xFF, 0x1B])
+        let locator = try Locator(parsing: path)
+        #expect(locator.argument == path)
+        #expect(locator.description == "cgroup:/a\\xff\\u{1b}")
+    }
+}

@@ -25,7 +25,9 @@ public struct ProcessScanner: ~Copyable {
     public func pids() throws(Failure) -> [Int32] {
         var found: [Int32] = []
         found.reserveCapacity(512)
-        try host.proc.descriptor.forEachEntry(of: BytePath("/proc")) { entry, _ throws(Failure) in
+        // An own mount is a path descriptor (fsmount(2)), which cannot be listed itself.
+        let root = try host.proc.descriptor.open(BytePath("."), O_RDONLY | O_DIRECTORY, to: "list the processes")
+        try root.forEachEntry(of: BytePath("/proc")) { entry, _ throws(Failure) in
             if let pid = Decimal.int32(entry) { found.append(pid) }
         }
         return found

@@ -25,8 +25,8 @@ public struct ArchiveEntry: Hashable, Sendable {
         case directory
         /// A symbolic link and what stands in it, never followed.
         case symlink(target: BytePath)
-        /// A further name of a file that was archived before under `original`, with that file's size and its digest
-        /// when it has one.
+        /// A further name of a file that was archived before under `original` with `links` above 1; its size, and its
+        /// digest when that covers the whole content.
         case hardLink(original: BytePath, size: UInt64, digest: Digest?)
         /// A named pipe.
         case fifo

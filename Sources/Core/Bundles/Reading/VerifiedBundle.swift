@@ -6,9 +6,9 @@ public struct VerifiedBundle: Sendable {
     /// Who stands behind the seal.
     public enum Signer: Hashable, Sendable {
         /// A trusted key signed it; its fingerprint.
-        case trusted(fingerprint: String)
+        case trusted(fingerprint: Digest)
         /// There is a signature by a key that is not trusted here: content is consistent, its maker is not known.
-        case unknown(fingerprint: String)
+        case unknown(fingerprint: Digest)
         /// There is no signature: content is consistent, nothing more.
         case unsigned
     }
@@ -22,20 +22,34 @@ public struct VerifiedBundle: Sendable {
     /// All payload files, sorted by name.
     public let payload: [PayloadRecord]
 
+    let store: MemberStore
+    let archives: [ArchivedRoot]
+
     /// The names of the archived roots, sorted.
-    public var roots: [String] { [] }
+    public var roots: [String] { archives.map(\.name) }
 
     /// The exit status that the verification leads to: done for a trusted signer, partial for any other.
     public var outcome: Outcome {
         if case .trusted = signer { return .done }
         return .partial
     }
+}
 
+extension VerifiedBundle {
     /// The bytes of one payload file.
     ///
     /// - Throws: `notFound` when there is none of that name, `refused` when it is longer than `limit` bytes, `notVerified`
     ///   when it changed since the verification, `system` with errno.
-    public func bytes(of name: PayloadName, limit: Int = 64 << 20) throws(Failure) -> [UInt8] { throw notBuilt }
+    public func bytes(of name: PayloadName, limit: Int = 64 << 20) throws(Failure) -> [UInt8] {
+        let record = try record(name)
+        guard record.size <= UInt64(clamping: limit) else {
+            throw Failure(.refused, "read a payload file", on: name.text, because: "longer than \(limit) bytes")
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Int(record.size))
+        try read(name) { bytes += $0 }
+        return bytes
+    }
 
     /// Hands the bytes of one payload file to `body`, piece by piece and in order. The digest is known only at the end:
     /// what `body` got is evidence only when this returns.
@@ -44,40 +58,62 @@ public struct VerifiedBundle: Sendable {
     public func read(
         _ name: PayloadName,
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
-    ) throws(Failure) { throw notBuilt }
+    ) throws(Failure) {
+        let record = try record(name)
+        try failing { () throws(Problem) in try PayloadCheck.read(record, in: store, body) }
+    }
 
     /// Hands the entries of an archived root to `body` in the order of the archive; content that `body` does not read is
-    /// skipped. Entries of the mtree that the archive does not hold (sockets, metadata only) are not among them.
+    /// skipped. Entries of the mtree that the archive does not hold (sockets, metadata only) are not among them. What
+    /// `body` got is evidence only when this returns.
     ///
     /// - Throws: `notFound` when there is no such root, `notVerified` when it changed since the verification, `system`
     ///   with errno, and what `body` throws.
     public func walk(
         root: String,
         _ body: (ArchiveEntry, EntryContent) throws(Failure) -> Void
-    ) throws(Failure) { throw notBuilt }
+    ) throws(Failure) {
+        let pass = try pass(over: root)
+        while let entry = try failing({ () throws(Problem) in try pass.next() }) {
+            try body(entry, EntryContent(pass))
+        }
+    }
 
     /// Writes the content of one regular file of an archived root to `descriptor`, holes as zeros, and gives its length.
     /// Hard links are followed within the archive.
     ///
     /// - Throws: as ``walk(root:_:)``; `notFound` also when there is no such file; `refused` when it is no regular file.
     public func extract(_ path: BytePath, of root: String, to descriptor: Int32) throws(Failure) -> UInt64 {
-        throw notBuilt
+        var wanted = path
+        var pass = try pass(over: root)
+        while let entry = try failing({ () throws(Problem) in try pass.next() }) {
+            guard entry.path == wanted else { continue }
+            switch entry.kind {
+            case .hardLink(let original, _, _):
+                wanted = original
+                pass = try self.pass(over: root)
+            case .file(let size, _):
+                try EntryContent(pass).write(size: size, to: descriptor, subject: path)
+                while try failing({ () throws(Problem) in try pass.next() }) != nil {}
+                return size
+            default:
+                throw Failure(.refused, "extract a file", on: "\(root): \(path)", because: "not a regular file")
+            }
+        }
+        throw Failure(.notFound, "extract a file", on: "\(root): \(path)", because: "the archive has no such path")
     }
 
-    private var notBuilt: Failure { Failure(.refused, "read a bundle", on: statement.name, because: "not built yet") }
-}
+    private func pass(over root: String) throws(Failure) -> ArchivePass {
+        guard let archive = archives.first(where: { $0.name == root }) else {
+            throw Failure(.notFound, "read an archived root", on: root, because: "the bundle has no such root")
+        }
+        return try failing { () throws(Problem) in try ArchivePass(archive, in: store) }
+    }
 
-/// The content of the entry that a walk is at; of no use after the walk's body has returned.
-public final class EntryContent {
-    init() {}
-
-    /// Hands the stretches of data to `body` with their offsets, in order; what lies between is a hole of zeros. A second
-    /// call hands over nothing.
-    ///
-    /// - Throws: `notVerified` when the archive is damaged, `system` with errno, and what `body` throws.
-    public func read(
-        _ body: (_ offset: UInt64, UnsafeRawBufferPointer) throws(Failure) -> Void
-    ) throws(Failure) {
-        throw Failure(.refused, "read an archived file", on: "its content", because: "not built yet")
+    private func record(_ name: PayloadName) throws(Failure) -> PayloadRecord {
+        guard let record = payload.first(where: { $0.name == name }) else {
+            throw Failure(.notFound, "read a payload file", on: name.text, because: "the bundle has no such file")
+        }
+        return record
     }
 }

@@ -1,4 +1,6 @@
 public import Base
+public import Sealing
+import Synchronization
 
 /// Writes an evidence bundle: a new directory (0700, files 0600) that becomes a BagIt 1.0 bag when it is sealed.
 /// May be used from several threads at once; each stream and archive belongs to one of them.
@@ -6,32 +8,119 @@ public final class BundleWriter: Sendable {
     /// The directory.
     public let path: BytePath
 
+    private struct State: Sendable {
+        var claimed: Set<PayloadName> = []
+        var records: [PayloadRecord] = []
+        var openStreams = 0
+        var dropped: PayloadName?
+        var isSealed = false
+    }
+
+    let directory: BundleDirectory
+    private let volumeSize: Int
+    private let state = Mutex(State())
+
     /// Makes the directory, which must not exist; its parent must.
     ///
     /// - Parameters:
     ///   - path: The new directory.
-    ///   - volumeSize: Bytes in a volume of an archive, 64 MiB unless told; at least 64 KiB.
+    ///   - volumeSize: Bytes in a volume of an archive: 64 MiB unless told, at least 4 KiB, at most 8 GiB less one byte.
     /// - Throws: `system` with EEXIST when something stands there already, or another errno.
     public init(creating path: BytePath, volumeSize: Int = 64 << 20) throws(Failure) {
+        guard (4096...Int(UstarHeader.largestSize)).contains(volumeSize) else {
+            throw Failure(.usage, "set the size of volumes", on: "\(volumeSize)", because: "not 4 KiB to 8 GiB")
+        }
         self.path = path
-        throw notBuilt
+        self.volumeSize = volumeSize
+        directory = try BundleDirectory(creating: path)
     }
 
     /// Writes a whole payload file.
     ///
     /// - Throws: `refused` when the name is taken or the bundle is sealed; `system` with errno.
     @discardableResult
-    public func write(_ name: PayloadName, _ bytes: [UInt8]) throws(Failure) -> PayloadRecord { throw notBuilt }
+    public func write(_ name: PayloadName, _ bytes: [UInt8]) throws(Failure) -> PayloadRecord {
+        let stream = try stream(name)
+        try stream.append(bytes)
+        return try stream.close()
+    }
 
     /// Opens a payload file to be written bit by bit.
     ///
     /// - Throws: `refused` when the name is taken or the bundle is sealed; `system` with errno.
-    public func stream(_ name: PayloadName) throws(Failure) -> PayloadStream { throw notBuilt }
+    public func stream(_ name: PayloadName) throws(Failure) -> PayloadStream {
+        let refusal = state.withLock { state -> String? in
+            if state.isSealed { return "the bundle is sealed" }
+            if !state.claimed.insert(name).inserted { return "the name is taken" }
+            state.openStreams += 1
+            return nil
+        }
+        if let refusal { throw Failure(.refused, "add a payload file", on: name.text, because: refusal) }
+        do throws(Failure) {
+            return PayloadStream(name, of: self, file: try directory.create(name.text))
+        } catch {
+            streamWasDropped(name)
+            throw error
+        }
+    }
 
     /// Opens an archive: `data/files/<root>.pax.zst.NNN` and `data/files/<root>.mtree`.
     ///
-    /// - Throws: `malformed` when `root` is not `[a-z0-9-]+`; `refused` when it is taken; `system` with errno.
-    public func archive(root: String) throws(Failure) -> ArchiveWriter { throw notBuilt }
+    /// - Parameters:
+    ///   - root: The root's name, `[a-z0-9-]+`.
+    ///   - workers: Threads of zstd's own that compress beside the caller's; 0 compresses on the caller's.
+    /// - Throws: `malformed` when `root` is no such name; `refused` when it is taken; `system` with errno.
+    public func archive(root: String, workers: Int = 2) throws(Failure) -> ArchiveWriter {
+        if let problem = VolumeName.problem(of: root) {
+            throw Failure(.malformed, "name a root", on: root, because: problem)
+        }
+        return try ArchiveWriter(root: root, bundle: self, volumeSize: volumeSize, workers: workers)
+    }
 
-    private var notBuilt: Failure { Failure(.refused, "write a bundle", on: "\(path)", because: "not built yet") }
+    /// Seals the bundle: writes the BagIt files, SUMMARY.txt, VERIFY.txt, brings everything to disk, then writes the
+    /// signed statement over the tag manifest. Without a key the statement is written unsigned, and every reader is told.
+    ///
+    /// - Throws: `refused` when a stream is open or was dropped, when the counts do not add up or the bundle is sealed
+    ///   already; `malformed` when the name is not `[a-z0-9-]+`; `system` with errno.
+    public func seal(_ statement: SealStatement, with key: SigningKey?) throws(Failure) -> SealedBundle {
+        if let problem = VolumeName.problem(of: statement.name) {
+            throw Failure(.malformed, "name a bundle", on: statement.name, because: problem)
+        }
+        guard statement.counts.addUp else {
+            throw Failure(
+                .refused,
+                "seal the bundle",
+                on: "\(path)",
+                because: "planned items are not the sum of outcomes"
+            )
+        }
+        let records = try finishWriting()
+        return try Sealer(directory: directory, payload: records).seal(statement, with: key)
+    }
+
+    func streamDidClose(_ record: PayloadRecord) {
+        state.withLock { state in
+            state.openStreams -= 1
+            state.records.append(record)
+        }
+    }
+
+    func streamWasDropped(_ name: PayloadName) {
+        state.withLock { state in
+            state.openStreams -= 1
+            state.dropped = name
+        }
+    }
+
+    private func finishWriting() throws(Failure) -> [PayloadRecord] {
+        let (records, refusal) = state.withLock { state -> ([PayloadRecord], String?) in
+            if state.isSealed { return ([], "it is sealed already") }
+            if let dropped = state.dropped { return ([], "\(dropped) was not written to its end") }
+            if state.openStreams > 0 { return ([], "\(state.openStreams) payload files are still open") }
+            state.isSealed = true
+            return (state.records.sorted { $0.name < $1.name }, nil)
+        }
+        if let refusal { throw Failure(.refused, "seal the bundle", on: "\(path)", because: refusal) }
+        return records
+    }
 }

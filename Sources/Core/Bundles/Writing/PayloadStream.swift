@@ -1,39 +1,90 @@
 public import Base
+import Glibc
+import Sealing
 
 /// One payload file that is being written; every byte is hashed on its way. Not for use from two threads at once.
 public final class PayloadStream {
     /// The name of the file within the bundle.
     public let name: PayloadName
 
-    init(name: PayloadName) { self.name = name }
+    private static let bufferSize = 256 << 10
 
-    /// Appends bytes.
-    ///
-    /// - Throws: `system` with errno when they cannot be written; the stream is then of no further use.
-    public func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
-        throw Failure(.refused, "write a payload file", on: name.text, because: "not built yet")
+    private let bundle: BundleWriter
+    private let file: OwnedDescriptor
+    private let subject: BytePath
+    private var hasher = Sealing.Hasher()
+    private var pending: [UInt8] = []
+    private var size: UInt64 = 0
+    private var isClosed = false
+
+    init(_ name: PayloadName, of bundle: BundleWriter, file: consuming OwnedDescriptor) {
+        self.name = name
+        self.bundle = bundle
+        self.file = file
+        subject = bundle.path.appending(name.text)
+    }
+
+    /// Bytes appended so far.
+    var appended: UInt64 { size + UInt64(pending.count) }
+
+    deinit {
+        if !isClosed { bundle.streamWasDropped(name) }
     }
 
     /// Appends bytes.
     ///
-    /// - Throws: `system` with errno when they cannot be written; the stream is then of no further use.
+    /// - Throws: `refused` after ``close()``; `system` with errno when they cannot be written: the bundle can then not be
+    ///   sealed.
+    public func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+        try requireOpen()
+        if pending.isEmpty, bytes.count >= Self.bufferSize { return try put(bytes) }
+        pending.append(contentsOf: bytes)
+        if pending.count >= Self.bufferSize { try flush() }
+    }
+
+    /// Appends bytes.
+    ///
+    /// - Throws: as ``append(_:)-(UnsafeRawBufferPointer)``.
     public func append(_ bytes: [UInt8]) throws(Failure) {
-        throw Failure(.refused, "write a payload file", on: name.text, because: "not built yet")
+        try bytes.withRawBytes { buffer throws(Failure) in try append(buffer) }
     }
 
     /// Appends one canonical JSON value and a line feed.
     ///
-    /// - Throws: `system` with errno when it cannot be written; the stream is then of no further use.
+    /// - Throws: as ``append(_:)-(UnsafeRawBufferPointer)``.
     public func appendLine(_ value: JSONValue) throws(Failure) {
-        throw Failure(.refused, "write a payload file", on: name.text, because: "not built yet")
+        try append(CanonicalJSON.bytes(of: value) + [UInt8(ascii: "\n")])
     }
 
     /// Ends the file and enters it in the bundle's manifest. Without it the bundle cannot be sealed.
     ///
-    /// - Throws: `system` with errno.
+    /// - Throws: `refused` the second time; `system` with errno.
     @discardableResult
     public func close() throws(Failure) -> PayloadRecord {
-        throw Failure(.refused, "write a payload file", on: name.text, because: "not built yet")
+        try requireOpen()
+        try flush()
+        // Starts writing back and frees the cache of what is on disk already: a capture should not crowd the host's.
+        posix_fadvise(file.number, 0, 0, POSIX_FADV_DONTNEED)
+        isClosed = true
+        let record = PayloadRecord(name: name, size: size, digest: hasher.finish())
+        bundle.streamDidClose(record)
+        return record
+    }
+
+    private func requireOpen() throws(Failure) {
+        if isClosed { throw Failure(.refused, "write a payload file", on: name.text, because: "it is closed") }
+    }
+
+    private func flush() throws(Failure) {
+        guard !pending.isEmpty else { return }
+        try pending.withRawBytes { bytes throws(Failure) in try put(bytes) }
+        pending.removeAll(keepingCapacity: true)
+    }
+
+    private func put(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+        hasher.update(bytes)
+        try file.write(bytes, to: subject)
+        size += UInt64(bytes.count)
     }
 }
 

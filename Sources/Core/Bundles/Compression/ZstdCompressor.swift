@@ -1,0 +1,57 @@
+import Base
+import CZstd
+
+/// Compresses one stream into one zstd frame (RFC 8878) at level 1 with a checksum, through one buffer of fixed size.
+///
+/// With `workers` the library compresses in threads of its own; 0 compresses on the calling thread. A library built
+/// without threads is asked for none.
+final class ZstdCompressor {
+    private let context: OpaquePointer
+    private let output: PageBuffer
+    private let sink: (UnsafeRawBufferPointer) throws(Failure) -> Void
+
+    init(workers: Int, sink: @escaping (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) {
+        guard let context = ZSTD_createCCtx() else {
+            throw Failure(.system, "compress", on: "zstd", because: "no memory")
+        }
+        self.context = context
+        self.sink = sink
+        output = PageBuffer(size: 1 << 20)
+        try set(ZSTD_c_compressionLevel, 1)
+        try set(ZSTD_c_checksumFlag, 1)
+        if workers > 0, ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_nbWorkers, Int32(workers))) == 0 {
+            try set(ZSTD_c_jobSize, 1 << 20)
+        }
+    }
+
+    deinit { ZSTD_freeCCtx(context) }
+
+    func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+        var input = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
+        while input.pos < input.size { try step(&input, ZSTD_e_continue) }
+    }
+
+    /// Ends the frame.
+    func finish() throws(Failure) {
+        var input = ZSTD_inBuffer(src: nil, size: 0, pos: 0)
+        while try step(&input, ZSTD_e_end) > 0 {}
+    }
+
+    @discardableResult
+    private func step(_ input: inout ZSTD_inBuffer, _ directive: ZSTD_EndDirective) throws(Failure) -> Int {
+        var written = ZSTD_outBuffer(dst: output.bytes.baseAddress, size: output.bytes.count, pos: 0)
+        let rest = ZSTD_compressStream2(context, &written, &input, directive)
+        guard ZSTD_isError(rest) == 0 else {
+            throw Failure(.system, "compress", on: "zstd", because: String(cString: ZSTD_getErrorName(rest)))
+        }
+        if written.pos > 0 { try sink(UnsafeRawBufferPointer(rebasing: output.bytes[..<written.pos])) }
+        return rest
+    }
+
+    private func set(_ parameter: ZSTD_cParameter, _ value: Int32) throws(Failure) {
+        let result = ZSTD_CCtx_setParameter(context, parameter, value)
+        guard ZSTD_isError(result) == 0 else {
+            throw Failure(.system, "compress", on: "zstd", because: String(cString: ZSTD_getErrorName(result)))
+        }
+    }
+}

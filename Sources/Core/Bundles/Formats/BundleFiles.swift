@@ -1,0 +1,40 @@
+import Base
+
+/// The names of the files that a bundle has besides its payload. Closed: a file that is neither payload nor one of
+/// these makes a bundle wrong (RT18).
+enum BundleFiles {
+    static let summary = "SUMMARY.txt"
+    static let verify = "VERIFY.txt"
+    static let declaration = "bagit.txt"
+    static let info = "bag-info.txt"
+    static let manifest = "manifest-sha256.txt"
+    static let tagManifest = "tagmanifest-sha256.txt"
+    static let seal = "seal.dsse.json"
+    static let unsignedStatement = "seal.unsigned.json"
+
+    /// What the tag manifest lists, sorted.
+    static let tagged = [summary, verify, info, declaration, manifest]
+    /// Files of a bundle that are no payload: the tagged ones, the tag manifest and the seal.
+    static let countBesidesPayload = tagged.count + 2
+
+    /// The whole content of bagit.txt (RFC 8493 section 2.1.1).
+    static let declarationText = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+
+    /// The content of bag-info.txt (RFC 8493 section 2.2.2).
+    static func infoText(of statement: SealStatement, payload: [PayloadRecord]) -> String {
+        """
+        Bag-Software-Agent: \(oneLine(statement.tool.name)) \(oneLine(statement.tool.version))
+        Bagging-Date: \(statement.sealed.description.prefix(10))
+        External-Identifier: \(oneLine(statement.caseID))/\(statement.name)
+        \(oxum(of: payload))
+
+        """
+    }
+
+    /// The line that counts the payload: octets, a point, files.
+    static func oxum(of payload: [PayloadRecord]) -> String {
+        "Payload-Oxum: \(payload.reduce(UInt64(0)) { $0 + $1.size }).\(payload.count)"
+    }
+
+    private static func oneLine(_ text: String) -> String { Escaped.terminal(text) }
+}

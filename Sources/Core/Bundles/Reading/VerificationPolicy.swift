@@ -1,0 +1,23 @@
+public import Base
+public import Sealing
+
+/// What a verification is told from outside the bundle. There is no default: who verifies says whom to trust.
+public struct VerificationPolicy: Sendable {
+    /// Judges data/journal.jsonl against the checkpoint that the seal pins: `nil` when it holds, else what is wrong. Given
+    /// by a room that knows the journal's form.
+    public typealias JournalCheck = @Sendable (_ journal: [UInt8], SealStatement.Checkpoint) -> VerificationFinding?
+
+    /// Keys whose seals are trusted.
+    public var trusted: [VerifyingKey]
+    /// The fingerprint from the ticket: when given, the seal must be by that key, and the key be among `trusted` (RT19).
+    public var fingerprint: Digest?
+    /// The judge of the journal; without one only its presence is checked.
+    public var journal: JournalCheck?
+
+    /// Takes all parts.
+    public init(trusting trusted: [VerifyingKey], fingerprint: Digest? = nil, journal: JournalCheck? = nil) {
+        self.trusted = trusted
+        self.fingerprint = fingerprint
+        self.journal = journal
+    }
+}

@@ -1,0 +1,200 @@
+import Base
+import Sealing
+
+/// Checks one bundle from its outside to its inside and stops at the first thing that is wrong.
+struct Verifier {
+    static let largestTagFile: UInt64 = 256 << 20
+
+    let store: MemberStore
+    let packedAs: String?
+    let policy: VerificationPolicy
+
+    func run() throws(Problem) -> VerifiedBundle {
+        let sealName = try requireMembers()
+        let tagManifest = try bytes(of: BundleFiles.tagManifest)
+        let seal = try SealCheck(policy: policy).read(try bytes(of: sealName), named: sealName)
+        try require(
+            SHA256.digest(of: tagManifest) == seal.statement.root,
+            .digest,
+            in: BundleFiles.tagManifest,
+            expected: "SHA-256 \(seal.statement.root) as the seal says",
+            found: "SHA-256 \(SHA256.digest(of: tagManifest))"
+        )
+        try requireTagFiles(tagManifest)
+        let payload = try requirePayload(seal.statement)
+        if let packedAs {
+            let name = seal.statement.statement.name
+            try require(
+                packedAs == name,
+                .packing,
+                in: packedAs,
+                expected: "members of \(name)/",
+                found: "\(packedAs)/"
+            )
+        }
+        for record in payload { try PayloadCheck.read(record, in: store) { _ in } }
+        let roots = try ArchivedRoot.all(in: payload)
+        for root in roots {
+            var check = ArchiveCheck(root, in: store)
+            try check.run()
+        }
+        try CollectionCheck(store: store).run(against: seal.statement.statement.counts)
+        try requireJournal(seal.statement.statement.checkpoint)
+        return VerifiedBundle(
+            statement: seal.statement.statement,
+            root: seal.statement.root,
+            signer: seal.signer,
+            payload: payload,
+            store: store,
+            archives: roots
+        )
+    }
+
+    /// Every name is a tag file's or a payload name; every tag file and exactly one kind of seal is there.
+    private func requireMembers() throws(Problem) -> String {
+        let others = [BundleFiles.tagManifest, BundleFiles.seal, BundleFiles.unsignedStatement]
+        let known = Set(BundleFiles.tagged + others)
+        for name in store.members.keys.sorted() where !known.contains(name) {
+            let isPayload = name.hasPrefix("data/") && MemberName.problem(of: name) == nil
+            try require(isPayload, .members, in: name, expected: "only the files of a bundle", found: "this file too")
+        }
+        for name in BundleFiles.tagged + [BundleFiles.tagManifest] where store.members[name] == nil {
+            throw wrong(.members, in: name, expected: "this file", found: "none")
+        }
+        switch (store.members[BundleFiles.seal], store.members[BundleFiles.unsignedStatement]) {
+        case (.some, nil): return BundleFiles.seal
+        case (nil, .some): return BundleFiles.unsignedStatement
+        case (nil, nil): throw wrong(.members, in: BundleFiles.seal, expected: "a seal", found: "none")
+        case (.some, .some):
+            throw wrong(.members, in: BundleFiles.unsignedStatement, expected: "one seal", found: "two")
+        }
+    }
+
+    private func requireTagFiles(_ tagManifest: [UInt8]) throws(Problem) {
+        let lines = try manifest(tagManifest, named: BundleFiles.tagManifest).lines
+        let listed = lines.map(\.name)
+        let expected = BundleFiles.tagged.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        try require(
+            listed == expected,
+            .bag,
+            in: BundleFiles.tagManifest,
+            expected: expected.joined(separator: ", "),
+            found: listed.joined(separator: ", ")
+        )
+        for line in lines {
+            let digest = SHA256.digest(of: try bytes(of: line.name))
+            try require(
+                digest == line.digest,
+                .digest,
+                in: line.name,
+                expected: "SHA-256 \(line.digest)",
+                found: "SHA-256 \(digest)"
+            )
+        }
+        let declaration = try bytes(of: BundleFiles.declaration)
+        try require(
+            declaration == Array(BundleFiles.declarationText.utf8),
+            .bag,
+            in: BundleFiles.declaration,
+            expected: "BagIt 1.0 in UTF-8",
+            found: String(decoding: declaration, as: UTF8.self)
+        )
+    }
+
+    /// The manifest lists exactly the payload that is there; counts and sizes agree with bag-info.txt and the seal.
+    private func requirePayload(_ statement: InTotoStatement) throws(Problem) -> [PayloadRecord] {
+        let lines = try manifest(try bytes(of: BundleFiles.manifest), named: BundleFiles.manifest).lines
+        var records: [PayloadRecord] = []
+        for line in lines {
+            let name = try payloadName(line.name)
+            guard let member = store.members[line.name] else {
+                throw wrong(.members, in: line.name, expected: "this file, the manifest lists it", found: "none")
+            }
+            records.append(PayloadRecord(name: name, size: member.size, digest: line.digest))
+        }
+        let listed = Set(lines.map(\.name))
+        for name in store.members.keys.sorted() where name.hasPrefix("data/") && !listed.contains(name) {
+            throw wrong(.members, in: name, expected: "only files that the manifest lists", found: "this file too")
+        }
+        let oxum = BundleFiles.oxum(of: records)
+        let info = String(decoding: try bytes(of: BundleFiles.info), as: UTF8.self)
+        let found = info.split(separator: "\n").filter { $0.lowercased().hasPrefix("payload-oxum") }
+        try require(
+            found == [Substring(oxum)],
+            .bag,
+            in: BundleFiles.info,
+            expected: oxum,
+            found: found.isEmpty ? "no Payload-Oxum" : found.joined(separator: ", ")
+        )
+        let size = records.reduce(UInt64(0)) { $0 + $1.size }
+        try require(
+            records.count == statement.payloadFiles && size == statement.payloadBytes,
+            .seal,
+            in: BundleFiles.seal,
+            expected: "\(statement.payloadFiles) payload files of \(statement.payloadBytes) bytes",
+            found: "\(records.count) of \(size) bytes"
+        )
+        return records
+    }
+
+    private func requireJournal(_ checkpoint: SealStatement.Checkpoint?) throws(Problem) {
+        guard let checkpoint else { return }
+        let name = "data/journal.jsonl"
+        guard store.members[name] != nil else {
+            throw wrong(.journal, in: name, expected: "the journal up to entry \(checkpoint.sequence)", found: "none")
+        }
+        guard let judge = policy.journal else { return }
+        if let finding = judge(try bytes(of: name), checkpoint) { throw .finding(finding) }
+    }
+
+    private func manifest(_ bytes: [UInt8], named name: String) throws(Problem) -> Manifest {
+        switch Manifest.read(bytes) {
+        case .success(let manifest): return manifest
+        case .failure(let misread):
+            throw wrong(
+                .bag,
+                in: "\(name) line \(misread.line)",
+                expected: "lines sorted by name, each name once",
+                found: misread.problem
+            )
+        }
+    }
+
+    private func payloadName(_ text: String) throws(Problem) -> PayloadName {
+        do {
+            return try PayloadName(text)
+        } catch {
+            throw wrong(.bag, in: BundleFiles.manifest, expected: "names of payload files", found: text)
+        }
+    }
+
+    private func bytes(of name: String) throws(Problem) -> [UInt8] {
+        try posing { () throws(Failure) -> [UInt8] in
+            guard let reader = try store.open(name), reader.member.size <= Self.largestTagFile else {
+                throw Failure(.refused, "read the file", on: name, because: "missing, or longer than 256 MiB")
+            }
+            var bytes: [UInt8] = []
+            try reader.forEach(PageBuffer(size: 64 << 10)) { bytes += $0 }
+            return bytes
+        }
+    }
+
+    private func require(
+        _ condition: Bool,
+        _ check: VerificationFinding.Check,
+        in file: String,
+        expected: String,
+        found: String
+    ) throws(Problem) {
+        if !condition { throw wrong(check, in: file, expected: expected, found: found) }
+    }
+
+    private func wrong(
+        _ check: VerificationFinding.Check,
+        in file: String,
+        expected: String,
+        found: String
+    ) -> Problem {
+        .finding(VerificationFinding(check, in: file, expected: expected, found: found))
+    }
+}

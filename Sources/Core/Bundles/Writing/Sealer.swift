@@ -1,0 +1,78 @@
+import Base
+import Glibc
+import Sealing
+
+/// Turns a written payload into a sealed bag.
+struct Sealer {
+    let directory: BundleDirectory
+    let payload: [PayloadRecord]
+
+    func seal(_ statement: SealStatement, with key: SigningKey?) throws(Failure) -> SealedBundle {
+        let tags = try writeTagFiles(statement, signer: key?.verifyingKey.fingerprint)
+        let tagManifest = Manifest(tags).bytes
+        try write(BundleFiles.tagManifest, tagManifest)
+        let root = SHA256.digest(of: tagManifest)
+        try syncAll()
+
+        let text = try InTotoStatement(
+            root: root,
+            statement: statement,
+            payloadFiles: payload.count,
+            payloadBytes: payload.reduce(UInt64(0)) { $0 + $1.size },
+            signer: key?.verifyingKey.fingerprint
+        ).bytes()
+        let sealName = key == nil ? BundleFiles.unsignedStatement : BundleFiles.seal
+        if let key {
+            try write(sealName, try DSSE.sign(text, as: .seal, with: key).bytes)
+        } else {
+            try write(sealName, text)
+        }
+        try directory.sync(sealName)
+        try directory.sync("")
+        return SealedBundle(
+            path: directory.path,
+            name: statement.name,
+            root: root,
+            signer: key?.verifyingKey.fingerprint,
+            payloadFiles: payload.count,
+            payloadBytes: payload.reduce(UInt64(0)) { $0 + $1.size }
+        )
+    }
+
+    private func writeTagFiles(_ statement: SealStatement, signer: Digest?) throws(Failure) -> [Manifest.Line] {
+        let manifest = Manifest(payload.map { Manifest.Line(digest: $0.digest, name: $0.name.text) })
+        let words = BundleText(statement: statement, payload: payload, isSigned: signer != nil)
+        return [
+            try write(BundleFiles.declaration, Array(BundleFiles.declarationText.utf8)),
+            try write(BundleFiles.info, Array(BundleFiles.infoText(of: statement, payload: payload).utf8)),
+            try write(BundleFiles.manifest, manifest.bytes),
+            try write(BundleFiles.summary, Array(words.summary.utf8)),
+            try write(BundleFiles.verify, Array(words.verify.utf8)),
+        ]
+    }
+
+    @discardableResult
+    private func write(_ name: String, _ bytes: [UInt8]) throws(Failure) -> Manifest.Line {
+        let file = try directory.create(name)
+        try bytes.withRawBytes { buffer throws(Failure) in try file.write(buffer, to: directory.subject(name)) }
+        return Manifest.Line(digest: SHA256.digest(of: bytes), name: name)
+    }
+
+    /// Everything but the seal, then the directories from the inside out: a seal on disk stands for a bundle on disk.
+    private func syncAll() throws(Failure) {
+        let names = payload.map(\.name.text) + BundleFiles.tagged + [BundleFiles.tagManifest]
+        for name in names { try directory.sync(name) }
+        var directories: Set<String> = []
+        for name in names {
+            var components = name.split(separator: "/").dropLast()
+            while !components.isEmpty {
+                directories.insert(components.joined(separator: "/") + "/")
+                components = components.dropLast()
+            }
+        }
+        for name in directories.sorted(by: >) { try directory.sync(name) }
+        try directory.sync("")
+        let parent = directory.path.parent.isEmpty ? BytePath(".") : directory.path.parent
+        try OwnedDescriptor.open(parent, flags: O_RDONLY | O_DIRECTORY, attempt: "open the directory").sync(parent)
+    }
+}

@@ -1,0 +1,72 @@
+// What the benchmarks act on, and what loads the machine meanwhile. Each writes "ready" when it is under way.
+//
+//     reference-victims sleepers N CGROUP...     N processes inside the cgroup folders
+//     reference-victims hogs N                   N processes that only burn time
+//     reference-victims writer PATH              one MiB after another with fsync, in a file of 256 MiB
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static _Noreturn void die(const char *tried) {
+    perror(tried);
+    exit(1);
+}
+
+static void ready(void) {
+    if (write(STDOUT_FILENO, "ready\n", 6) != 6) die("write");
+}
+
+static void join(const char *folder) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/cgroup.procs", folder);
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0 || write(file, "0", 1) != 1) die(path);
+    close(file);
+}
+
+static void start(int wanted, void (*body)(void)) {
+    for (int index = 0; index < wanted; index++) {
+        pid_t child = fork();
+        if (child < 0) die("fork");
+        if (child == 0) body();
+    }
+}
+
+static void rest(void) {
+    for (;;) pause();
+}
+
+static void burn(void) {
+    for (volatile uint64_t turn = 0;; turn++) {}
+}
+
+static _Noreturn void write_for_ever(const char *path) {
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file < 0) die(path);
+    static char block[1 << 20];
+    for (size_t index = 0; index < sizeof block; index++) block[index] = (char)(index * 2654435761u >> 13);
+    for (uint64_t turn = 0;; turn++) {
+        if (pwrite(file, block, sizeof block, (off_t)(turn % 256 * sizeof block)) < 0 || fsync(file) != 0) die(path);
+        if (turn == 0) ready();
+    }
+}
+
+int main(int count, char **arguments) {
+    if (count < 3) return 64;
+    if (strcmp(arguments[1], "writer") == 0) write_for_ever(arguments[2]);
+    int wanted = atoi(arguments[2]);
+    for (int index = 3; index < count; index++) join(arguments[index]);
+    if (strcmp(arguments[1], "sleepers") == 0) {
+        // This process is one of them.
+        start(wanted - 1, rest);
+    } else if (strcmp(arguments[1], "hogs") == 0) {
+        start(wanted, burn);
+    } else {
+        return 64;
+    }
+    ready();
+    rest();
+}

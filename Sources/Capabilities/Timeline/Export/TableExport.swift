@@ -38,7 +38,7 @@ public enum TableExport {
             try write(frame.line(of: row))
         }
         try writeRemainder(store, options.query, shown, to: write)
-        if unclaimed > 0 { try write("! no tool call that was running then names it") }
+        if unclaimed > 0 { try write("! unclaimed: no tool call that was running then names it") }
         if options.showsCoverage { try writeCoverage(store, to: write) }
     }
 
@@ -68,9 +68,9 @@ public enum TableExport {
 /// The columns of a table.
 private struct Frame {
     private static let timeWidth = 26
-    private static let distanceWidth = 12
+    private static let distanceWidth = 11
     private static let labelWidth = 17
-    private static let actorWidth = 18
+    private static let actorWidth = 15
 
     let width: Int
     let origin: Instant?
@@ -79,9 +79,14 @@ private struct Frame {
 
     func line(of row: TimelineRow) -> String {
         let label = Label.words(for: row.event) + (row.mark == .unclaimed ? " !" : "")
-        var text = Label.text(of: row.event)
-        if row.seen > 0 { text = "\(Frame.beside(row)) \(text)" }
-        return line(time(row.event), distance(row.event), label, row.event.actor.terminal, text)
+        return line(
+            time(row.event),
+            distance(row.event),
+            label,
+            row.event.actor.terminal,
+            Label.text(of: row.event),
+            row.seen > 0 ? Frame.beside(row) : ""
+        )
     }
 
     private static func beside(_ row: TimelineRow) -> String {
@@ -89,14 +94,22 @@ private struct Frame {
             ? "[\(row.seen) observed before, \(row.unclaimed) unclaimed]" : "[\(row.seen) observed before]"
     }
 
-    private func line(_ time: String, _ distance: String, _ label: String, _ actor: String, _ text: String) -> String {
+    private func line(
+        _ time: String,
+        _ distance: String,
+        _ label: String,
+        _ actor: String,
+        _ text: String,
+        _ tail: String = ""
+    ) -> String {
         let distance =
             String(repeating: " ", count: max(0, Frame.distanceWidth - Columns.width(of: distance))) + distance
         let front = [
             Columns.fit(time, to: Frame.timeWidth), Columns.fit(distance, to: Frame.distanceWidth),
             Columns.fit(label, to: Frame.labelWidth), Columns.fit(actor, to: Frame.actorWidth),
         ].joined(separator: " ")
-        let line = front + " " + Columns.cut(text, to: max(10, width - Columns.width(of: front) - 1))
+        let room = width - Columns.width(of: front) - Columns.width(of: tail) - 1
+        let line = front + " " + Columns.cut(text, to: max(10, room)) + tail
         return String(line.reversed().drop { $0 == " " }.reversed())
     }
 

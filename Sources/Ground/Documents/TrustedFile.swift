@@ -33,6 +33,15 @@ public enum TrustedFile {
         return try walk.contents(limit: limit)
     }
 
+    /// The bytes of a regular file that a person named: any path, any owner. Symbolic links are followed.
+    public static func readExplicit(
+        _ path: BytePath,
+        limit: Int = DocumentLimits.standard.bytes,
+        to attempt: String = "read the file"
+    ) throws(Failure) -> [UInt8] {
+        try TrustedWalk(explicit: path, attempt: attempt).contents(limit: limit)
+    }
+
     /// The names of the regular files directly in a trusted directory, sorted by bytes. A missing directory is
     /// ``Base/Failure/Code/notFound``.
     public static func names(
@@ -73,6 +82,15 @@ private final class TrustedWalk {
             try step(to: component, walked: walked)
             try trust(walked, isLast: index == path.components.count - 1)
         }
+    }
+
+    /// Holds a file that was named by a person, without any trust.
+    init(explicit path: BytePath, attempt: String) throws(Failure) {
+        self.path = path
+        self.owners = TrustedOwners([])
+        self.attempt = attempt
+        descriptor = path.withCString { open($0, pathOnly | O_CLOEXEC) }
+        guard descriptor >= 0 else { throw Failure(errno: errno, attempt, on: path) }
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }

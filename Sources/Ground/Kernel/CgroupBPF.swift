@@ -15,7 +15,7 @@ public enum PacketDirection: String, Sendable, CaseIterable, Codable {
 ///
 /// The cgroup of a packet is that of its socket when the socket was made: sockets older than a move into the cgroup are
 /// not covered, nor are AF_UNIX, AF_VSOCK and packet sockets. Source: bpf(2), linux/bpf.h.
-public struct DropProgram: ~Copyable, Sendable {
+public final class DropProgram: Sendable {
     /// The id of the program, unique as long as the machine is up.
     public let id: UInt32
     private let descriptor: Descriptor

@@ -41,13 +41,19 @@ public struct ProcessScanner: ~Copyable {
         of pid: Int32,
         _ body: (UnsafeRawBufferPointer?) -> Result
     ) -> Result {
+        withFile(at: path(file, of: pid), body)
+    }
+
+    /// Writes `PID/file` with a NUL behind it into the name buffer.
+    private func path(_ file: StaticString, of pid: Int32) -> UnsafePointer<CChar> {
         var length = Decimal.append(pid, to: name, at: 0)
         name[length] = UInt8(ascii: "/")
         length += 1
-        for index in 0..<min(file.utf8CodeUnitCount, 40) { name[length + index] = file.utf8Start[index] }
-        name[length + file.utf8CodeUnitCount] = 0
-        guard let path = name.baseAddress?.assumingMemoryBound(to: CChar.self) else { return body(nil) }
-        return withFile(at: path, body)
+        let count = min(file.utf8CodeUnitCount, 40)
+        for index in 0..<count { name[length + index] = file.utf8Start[index] }
+        name[length + count] = 0
+        guard let start = name.baseAddress else { preconditionFailure("an allocated buffer has an address") }
+        return UnsafePointer(start.assumingMemoryBound(to: CChar.self))
     }
 
     private func withFile<Result>(
@@ -124,4 +130,35 @@ public struct CgroupPathSet: Sendable {
         }
         return isPrefix && (end - start == length || file[start + length] == UInt8(ascii: "/"))
     }
+}
+
+extension ProcessScanner {
+    /// The inode of a namespace of a process, or `nil` when it is gone or may not be looked at. One readlinkat(2).
+    public func namespace(_ kind: NamespaceKind, of pid: Int32) -> UInt64? {
+        let link: StaticString =
+            switch kind {
+            case .mount: "ns/mnt"
+            case .pid: "ns/pid"
+            case .network: "ns/net"
+            case .user: "ns/user"
+            case .ipc: "ns/ipc"
+            case .uts: "ns/uts"
+            case .cgroup: "ns/cgroup"
+            }
+        guard let target = buffer.assumingMemoryBound(to: CChar.self).baseAddress else { return nil }
+        let count = readlinkat(host.proc.descriptor.number, path(link, of: pid), target, 64)
+        guard count > 0 else { return nil }
+        // "pid:[4026531836]"
+        let text = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        guard let open = text.firstIndex(of: UInt8(ascii: "[")), text.last == UInt8(ascii: "]") else { return nil }
+        return Decimal.uint64(text[(open + 1)..<(count - 1)])
+    }
+
+    /// The inode of a namespace of the calling process.
+    public func ownNamespace(_ kind: NamespaceKind) -> UInt64? { namespace(kind, of: getpid()) }
+}
+
+extension ProcessScanner {
+    /// The pid of the calling process.
+    public static var ownPid: Int32 { getpid() }
 }

@@ -1,0 +1,120 @@
+public import Base
+public import Kernel
+internal import Glibc
+
+/// One primitive act of containment: it can be probed alone, and undone alone where there is an inverse. Everything it
+/// needs to be undone is in it, so that it is on disk before the act.
+public enum ContainmentEffect: Hashable, Sendable, Codable {
+    /// Freeze a group and all below. `requestedBefore` says that somebody had asked for it already: then nothing undoes it.
+    case freeze(group: CgroupPin, requestedBefore: Bool)
+    /// Thaw a group.
+    case thaw(group: CgroupPin)
+    /// Make a group of that name at the root of a hierarchy.
+    case makeGroup(hierarchy: String, name: String)
+    /// Remove an empty group that Quell made.
+    case removeGroup(group: CgroupPin)
+    /// Move a process with all its threads.
+    case move(process: ProcessPin, from: CgroupPin, to: CgroupPin)
+    /// Move one thread of a process between v1 groups.
+    case moveThread(process: ProcessPin, thread: Int32, from: CgroupPin, to: CgroupPin)
+    /// Attach the drop program with that id both ways.
+    case attachDrop(group: CgroupPin, program: UInt32)
+    /// Detach the drop program with that id both ways.
+    case detachDrop(group: CgroupPin, program: UInt32)
+    /// Send a signal to one process.
+    case signal(process: ProcessPin, number: Int32)
+    /// Kill everything in a group and below.
+    case killGroup(group: CgroupPin)
+
+    /// The effect that takes this one back, or `nil` where there is none: a kill, a freeze that somebody else had asked
+    /// for before, a made group (its inode is not known when it is made; see ``Thaw``), a detached program (the next one
+    /// has another id).
+    public var inverse: ContainmentEffect? {
+        switch self {
+        case .freeze(let group, let requestedBefore): requestedBefore ? nil : .thaw(group: group)
+        case .thaw(let group): .freeze(group: group, requestedBefore: false)
+        case .move(let process, let from, let to): .move(process: process, from: to, to: from)
+        case .moveThread(let process, let thread, let from, let to):
+            .moveThread(process: process, thread: thread, from: to, to: from)
+        case .attachDrop(let group, let program): .detachDrop(group: group, program: program)
+        case .signal(let process, let number):
+            switch number {
+            case SIGSTOP: .signal(process: process, number: SIGCONT)
+            case SIGCONT: .signal(process: process, number: SIGSTOP)
+            default: nil
+            }
+        case .makeGroup, .removeGroup, .detachDrop, .killGroup: nil
+        }
+    }
+
+    /// One line for plans and journals, with hostile names escaped.
+    public var summary: String {
+        switch self {
+        case .freeze(let group, _): "freeze \(group.hierarchy) \(group.path)"
+        case .thaw(let group): "thaw \(group.hierarchy) \(group.path)"
+        case .makeGroup(let hierarchy, let name): "make the group \(hierarchy) /\(name)"
+        case .removeGroup(let group): "remove the group \(group.hierarchy) \(group.path)"
+        case .move(let process, let from, let to): "move process \(process.pid) from \(from.path) to \(to.path)"
+        case .moveThread(let process, let thread, let from, let to):
+            "move thread \(thread) of process \(process.pid) from \(from.path) to \(to.path)"
+        case .attachDrop(let group, let program): "drop the network of \(group.path) (program \(program))"
+        case .detachDrop(let group, let program): "give \(group.path) its network back (program \(program))"
+        case .signal(let process, let number): "send signal \(number) to process \(process.pid)"
+        case .killGroup(let group): "kill \(group.hierarchy) \(group.path)"
+        }
+    }
+
+    /// Does it, on the pinned objects only. A process that has ended meanwhile needs nothing done and is no error for
+    /// moves and signals; a group that is gone or was made anew is.
+    public func perform(on host: Host) throws(Failure) {
+        switch self {
+        case .freeze(let group, _): try FreezerControl(Cgroup(group, on: host)).freeze()
+        case .thaw(let group): try FreezerControl(Cgroup(group, on: host)).thaw()
+        case .makeGroup(let hierarchy, let name): _ = try ContainmentEffect.makeGroup(name, in: hierarchy, on: host)
+        case .removeGroup(let group): try Cgroup(group, on: host).remove()
+        case .move(let process, _, let to):
+            try ContainmentEffect.unlessEnded { () throws(Failure) in
+                try Cgroup(to, on: host).adopt(process, on: host)
+            }
+        case .moveThread(let process, let thread, _, let to):
+            try ContainmentEffect.unlessEnded { () throws(Failure) in
+                let held = try PidFD(process, on: host)
+                try Cgroup(to, on: host).adoptThread(thread)
+                _ = held.pin
+            }
+        case .attachDrop(let group, _): _ = try Cut.attach(DropProgram(), to: Cgroup(group, on: host))
+        case .detachDrop(let group, let program): try Cut.detach(program, from: Cgroup(group, on: host))
+        case .signal(let process, let number):
+            try ContainmentEffect.unlessEnded { () throws(Failure) in try PidFD(process, on: host).send(number) }
+        case .killGroup(let group): try Cgroup(group, on: host).killAll()
+        }
+    }
+
+    static func makeGroup(_ name: String, in hierarchy: String, on host: Host) throws(Failure) -> Cgroup {
+        guard let found = host.hierarchy(named: hierarchy) else {
+            throw Failure(.notFound, "make a cgroup", on: name, because: "the hierarchy \(hierarchy) is not mounted")
+        }
+        return try Cgroup(BytePath("/"), in: found).makeChild(name)
+    }
+
+    static func unlessEnded(_ act: () throws(Failure) -> Void) throws(Failure) {
+        do throws(Failure) {
+            try act()
+        } catch {
+            guard error.errno == ESRCH || error.code == .notFound && error.attempt.hasPrefix("find process") else {
+                throw error
+            }
+        }
+    }
+}
+
+extension Cgroup {
+    /// Moves a pinned process into this group: held by pidfd before, its start time checked, so that a reused pid is
+    /// never moved. The kernel takes a number, so between check and move the holder keeps the pid from being reused only
+    /// as long as the process is not reaped; the start time is therefore checked once more after.
+    func adopt(_ process: ProcessPin, on host: Host) throws(Failure) {
+        _ = try PidFD(process, on: host)
+        try adopt(process.pid)
+        _ = try ProcessDirectory(process, on: host)
+    }
+}

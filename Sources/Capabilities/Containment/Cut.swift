@@ -1,0 +1,139 @@
+public import Base
+public import Kernel
+
+/// The reversible network drop: a BPF program on cgroups, both ways.
+public enum Cut {
+    /// Attaches a loaded program both ways; when the second direction fails the first is taken back.
+    static func attach(_ program: DropProgram, to group: Cgroup) throws(Failure) {
+        try program.attach(to: group, .egress)
+        do throws(Failure) {
+            try program.attach(to: group, .ingress)
+        } catch {
+            try DropProgram.detach(id: program.id, from: group, .egress)
+            throw error
+        }
+    }
+
+    /// Detaches exactly that program; a direction that is not attached is no error.
+    static func detach(_ program: UInt32, from group: Cgroup) throws(Failure) {
+        for direction in PacketDirection.allCases
+        where try DropProgram.attached(to: group, direction).contains(program) {
+            try DropProgram.detach(id: program, from: group, direction)
+        }
+    }
+
+    /// In how many directions, 0 to 2, the program is attached.
+    static func directions(of program: UInt32, on group: Cgroup) throws(Failure) -> Int {
+        var count = 0
+        for direction in PacketDirection.allCases
+        where try DropProgram.attached(to: group, direction).contains(program) { count += 1 }
+        return count
+    }
+
+    /// Cuts v2 groups that stand already, such as the session's own: one program, attached to each, one effect a group.
+    /// A group that cannot be cut is told in the result; the others are cut all the same.
+    public static func drop(_ groups: [CgroupPin], on host: Host, apply: Apply) throws(Failure) -> CutResult {
+        var result = CutResult()
+        let unified = groups.filter { $0.hierarchy == "v2" }
+        for group in groups where group.hierarchy != "v2" {
+            result.notReached.append("\(group.path): a \(group.hierarchy) group cannot be cut")
+        }
+        guard !unified.isEmpty else { return result }
+        let program = try DropProgram()
+        for pin in unified {
+            result.add(pin, program, on: host, apply)
+        }
+        return result
+    }
+
+    /// Whether every drop of a result is still attached both ways. Reads only.
+    public static func stands(_ result: CutResult, on host: Host) throws(Failure) -> Bool {
+        for drop in result.drops {
+            let effect = ContainmentEffect.attachDrop(group: drop.group, program: drop.program)
+            guard try effect.probe(on: host) == .done else { return false }
+        }
+        return !result.drops.isEmpty
+    }
+
+    /// Takes our drops away and leaves every other program as it is. A group that is gone took its drop with it.
+    public static func release(_ drops: [Drop], on host: Host, apply: Apply) throws(Failure) -> ReleaseResult {
+        var result = ReleaseResult()
+        for drop in drops {
+            let effect = ContainmentEffect.detachDrop(group: drop.group, program: drop.program)
+            guard try effect.probe(on: host) != .cannotTell else {
+                result.gone.append(drop)
+                continue
+            }
+            do throws(Failure) {
+                try apply([effect]) { () throws(Failure) in try effect.perform(on: host) }
+                result.released.append(drop)
+            } catch {
+                result.failures.append(error)
+            }
+        }
+        return result
+    }
+}
+
+/// One attached drop.
+public struct Drop: Hashable, Sendable, Codable {
+    /// The group.
+    public let group: CgroupPin
+    /// The id of our program.
+    public let program: UInt32
+}
+
+/// What a cut reached.
+public struct CutResult: Hashable, Sendable, Codable {
+    /// The drops that stand.
+    public var drops: [Drop] = []
+    /// What no drop reaches, in words for people.
+    public var notReached: [String] = []
+    /// What failed.
+    public var failures: [Failure] = []
+
+    /// Starts with nothing cut.
+    public init() {}
+
+    /// Whether every group that was asked for is cut.
+    public var isComplete: Bool { failures.isEmpty && notReached.isEmpty && !drops.isEmpty }
+
+    mutating func add(
+        _ pin: CgroupPin,
+        _ program: DropProgram,
+        on host: Host,
+        _ apply: Apply
+    ) {
+        let group: Cgroup
+        do throws(Failure) {
+            group = try Cgroup(pin, on: host)
+            if try group.owner() != 0 {
+                notReached.append("\(pin.path): its owner is not root and could take the drop away")
+            }
+        } catch {
+            failures.append(error)
+            return
+        }
+        do throws(Failure) {
+            try apply([.attachDrop(group: pin, program: program.id)]) { () throws(Failure) in
+                try Cut.attach(program, to: group)
+            }
+            drops.append(Drop(group: pin, program: program.id))
+        } catch {
+            failures.append(error)
+        }
+    }
+}
+
+/// What a release did.
+public struct ReleaseResult: Hashable, Sendable, Codable {
+    /// Drops that were taken away.
+    public var released: [Drop] = []
+    /// Drops whose group is gone.
+    public var gone: [Drop] = []
+    /// What failed.
+    public var failures: [Failure] = []
+
+    /// Starts with nothing done.
+    public init() {}
+}

@@ -1,0 +1,125 @@
+public import Base
+public import Kernel
+internal import Glibc
+
+/// What the world says about one effect.
+public enum ContainmentEffectState: String, Sendable, Codable {
+    /// It is not so.
+    case notDone
+    /// It is so.
+    case done
+    /// Half of it is so: asked for but not effective, one direction of two.
+    case partly
+    /// The world does not tell: the group was removed or made anew.
+    case cannotTell
+}
+
+extension ContainmentEffect {
+    /// Asks the kernel whether the effect stands now. Reads only. A process that has ended leaves nothing to be done:
+    /// a move of it is ``ContainmentEffectState/notDone``, a killing signal ``ContainmentEffectState/done``.
+    public func probe(on host: Host) throws(Failure) -> ContainmentEffectState {
+        do throws(Failure) {
+            return try look(on: host)
+        } catch {
+            if error.code == .notFound || error.code == .changed { return .cannotTell }
+            throw error
+        }
+    }
+
+    private func look(on host: Host) throws(Failure) -> ContainmentEffectState {
+        switch self {
+        case .freeze(let group, _):
+            let control = try FreezerControl(Cgroup(group, on: host))
+            if try control.current() == .frozen { return .done }
+            return try control.isRequested() ? .partly : .notDone
+        case .thaw(let group):
+            let control = try FreezerControl(Cgroup(group, on: host))
+            return try control.isRequested() ? .notDone : .done
+        case .makeGroup(let hierarchy, let name):
+            guard let found = host.hierarchy(named: hierarchy) else { return .cannotTell }
+            return ContainmentEffect.exists(BytePath("/" + name), in: found) ? .done : .notDone
+        case .removeGroup(let group):
+            guard let found = host.hierarchy(named: group.hierarchy) else { return .cannotTell }
+            return ContainmentEffect.exists(group.path, in: found) ? .notDone : .done
+        case .move(let process, let from, let to):
+            return try ContainmentEffect.place(of: process, nil, from, to, host)
+        case .moveThread(let process, let thread, let from, let to):
+            return try ContainmentEffect.place(of: process, thread, from, to, host)
+        case .attachDrop(let group, let program):
+            return ContainmentEffect.count(try Cut.directions(of: program, on: Cgroup(group, on: host)))
+        case .detachDrop(let group, let program):
+            switch try Cut.directions(of: program, on: Cgroup(group, on: host)) {
+            case 0: return .done
+            case 1: return .partly
+            default: return .notDone
+            }
+        case .signal(let process, let number): return try ContainmentEffect.signalled(process, number, host)
+        case .killGroup(let group):
+            guard let found = host.hierarchy(named: group.hierarchy) else { return .cannotTell }
+            guard ContainmentEffect.exists(group.path, in: found) else { return .done }
+            return try FreezerControl(Cgroup(group, on: host)).isPopulated() ? .notDone : .done
+        }
+    }
+
+    private static func exists(_ path: BytePath, in hierarchy: CgroupHierarchy) -> Bool {
+        do throws(Failure) {
+            _ = try Cgroup(path, in: hierarchy)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private static func count(_ directions: Int) -> ContainmentEffectState {
+        switch directions {
+        case 0: .notDone
+        case 1: .partly
+        default: .done
+        }
+    }
+
+    private static func place(
+        of process: ProcessPin,
+        _ thread: Int32?,
+        _ from: CgroupPin,
+        _ to: CgroupPin,
+        _ host: Host
+    ) throws(Failure) -> ContainmentEffectState {
+        let lines: [CgroupLine]
+        do throws(Failure) {
+            let directory = try ProcessDirectory(process, on: host)
+            if let thread {
+                lines = try directory.threadCgroups(thread)
+            } else {
+                lines = try directory.cgroups()
+            }
+        } catch {
+            if error.code == .notFound || error.code == .changed { return .notDone }
+            throw error
+        }
+        let here = lines.first { $0.hierarchy == to.hierarchy }?.path
+        if here == to.path { return .done }
+        return here == from.path ? .notDone : .cannotTell
+    }
+
+    private static func signalled(
+        _ process: ProcessPin,
+        _ number: Int32,
+        _ host: Host
+    ) throws(Failure) -> ContainmentEffectState {
+        let state: UInt8
+        do throws(Failure) {
+            state = try ProcessDirectory(process, on: host).stat().numbers.state
+        } catch {
+            if error.code == .notFound || error.code == .changed { return number == SIGKILL ? .done : .notDone }
+            throw error
+        }
+        let isStopped = state == UInt8(ascii: "T") || state == UInt8(ascii: "t")
+        switch number {
+        case SIGSTOP: return isStopped ? .done : .notDone
+        case SIGCONT: return isStopped ? .notDone : .done
+        case SIGKILL: return state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") ? .done : .notDone
+        default: return .cannotTell
+        }
+    }
+}

@@ -1,0 +1,153 @@
+internal import Base
+internal import Kernel
+
+/// Telling what is true when the work is done.
+extension FreezeRun {
+    mutating func conclude() -> FreezeResult {
+        count()
+        tellStrays()
+        result.guests = guests.values.sorted { $0.process.pid < $1.process.pid }
+        result.members = (lastFamily?.members ?? []).map(\.pin)
+        let paths = sessionLines.map(\.path)
+        result.supervisors = Supervisors.find(
+            paths: paths,
+            leader: subject.pin.leader,
+            responder: responder,
+            root: policy.root,
+            on: host
+        )
+        if let quarantine = result.quarantine, let moved = movedWithSockets(quarantine) {
+            result.cut?.notReached.append(moved)
+        }
+        result.word = word()
+        return result
+    }
+
+    private mutating func count() {
+        for group in held + [quarantine].compactMap({ $0 }) {
+            var tally = FrozenGroup(
+                group: group.cgroup.pin,
+                isFrozen: group.isFrozen,
+                requestedBefore: group.requestedBefore,
+                processes: 0,
+                threads: 0
+            )
+            do throws(Failure) {
+                tally.isFrozen = try group.control.current() == .frozen || group.isFrozen && !covered.isEmpty
+                for below in [group.cgroup] + (try group.cgroup.descendants()) {
+                    if try below.type() != .threaded { tally.processes += try below.memberPids().count }
+                    tally.threads += try below.threadCount()
+                }
+            } catch {
+                tally.isFrozen = false
+                result.failures.append(error)
+            }
+            result.groups.append(tally)
+            if tally.isFrozen {
+                result.processes += tally.processes
+                result.threads += tally.threads
+            } else {
+                result.stuck += stuckThreads(of: group.cgroup)
+            }
+        }
+        if result.processes == 0, result.stuck.isEmpty { result.notes.append("there is no process in it") }
+    }
+
+    /// Threads that neither sleep in the freezer nor have ended.
+    private func stuckThreads(of group: Cgroup) -> [StuckThread] {
+        guard let groups = try? [group] + group.descendants() else { return [] }
+        var found: [StuckThread] = []
+        for pid in Set(groups.flatMap { (try? $0.memberPids()) ?? [] }).sorted() {
+            guard let process = try? ProcessDirectory(pid, on: host), let threads = try? process.threadIDs() else {
+                continue
+            }
+            for thread in threads {
+                guard let stat = try? process.threadStat(thread), !stat.numbers.isZombie else { continue }
+                let wait = process.threadWait(thread)
+                if FreezeRun.frozenChannels.contains(wait.channel) { continue }
+                found.append(
+                    StuckThread(
+                        pid: pid,
+                        thread: thread,
+                        state: String(decoding: [stat.numbers.state], as: UTF8.self),
+                        waitChannel: wait.channel,
+                        systemCall: wait.systemCall
+                    )
+                )
+            }
+        }
+        return found
+    }
+
+    private static let frozenChannels: Set<String> = ["get_signal", "do_freezer_trap", "__refrigerator"]
+
+    private mutating func tellStrays() {
+        let isOwnGroupless = held.isEmpty
+        for (pin, marks) in strays.sorted(by: { $0.key.pid < $1.key.pid }) {
+            // Without groups of its own the session's plain descendants are its members, not strays.
+            if isOwnGroupless, marks == [.lineage] || pin == subject.pin.leader || marks == [.lineage, .kernelSession] {
+                if unheld[pin] == nil { continue }
+            }
+            let isInside = lastScan.find(pin)?.isInside ?? false
+            let isGone = lastScan.find(pin) == nil
+            result.strays.append(
+                Stray(
+                    process: pin,
+                    name: scans.stat(of: pin)?.name ?? BytePath(""),
+                    marks: Mark.allCases.filter(marks.contains),
+                    isHeld: isInside,
+                    reason: isInside ? nil : unheld[pin] ?? (isGone ? "it has ended" : "it got away")
+                )
+            )
+        }
+        listWeak()
+    }
+
+    /// Outsiders with medium or weak marks only: told, never acted on.
+    private mutating func listWeak() {
+        guard let leader = subject.pin.leader, let first = lastScan.find(leader),
+            let process = try? ProcessDirectory(leader, on: host)
+        else { return }
+        let own = try? ProcessDirectory(Responder.ownPid, on: host)
+        let kinds: [(NamespaceKind, Mark)] = [(.mount, .mountNamespace), (.network, .networkNamespace)]
+        var inodes: [(NamespaceKind, Mark, UInt64)] = []
+        for (kind, mark) in kinds {
+            guard let theirs = try? process.namespace(kind), let ours = try? own?.namespace(kind), theirs != ours else {
+                continue
+            }
+            inodes.append((kind, mark, theirs))
+        }
+        let adopters = Set(lastScan.ancestors(of: leader.pid)).union([1])
+        let users = try? process.status().uids.first
+        let taken = Set(strays.keys)
+        for outsider in lastScan.processes
+        where !outsider.isInside && !taken.contains(outsider.pin) && !responder.contains(outsider.pid)
+            && outsider.pid > 1
+        {
+            let couldBeOrphan = adopters.contains(outsider.parent) && outsider.startTicks >= first.startTicks
+            guard couldBeOrphan || !inodes.isEmpty, guests[outsider.pin] == nil,
+                let other = try? ProcessDirectory(outsider.pin, on: host)
+            else { continue }
+            var marks = inodes.filter { kind, _, inode in (try? other.namespace(kind)) == inode }.map(\.1)
+            if couldBeOrphan, let users, (try? other.status().uids.first) == users { marks.append(.orphan) }
+            guard !marks.isEmpty else { continue }
+            let name = scans.stat(of: outsider.pin)?.name ?? BytePath("")
+            result.listed.append(Stray(process: outsider.pin, name: name, marks: marks, isHeld: false, reason: nil))
+        }
+    }
+
+    private func movedWithSockets(_ quarantine: CgroupPin) -> String? {
+        let moved = result.effects.filter { if case .move(_, _, let to) = $0 { to == quarantine } else { false } }
+        guard !moved.isEmpty else { return nil }
+        return "sockets that \(moved.count) moved processes had opened before they were moved"
+    }
+
+    private func word() -> FreezeWord {
+        let frozen = result.groups.filter(\.isFrozen)
+        if result.groups.isEmpty { return .failed }
+        let isRunning = result.strays.contains { !$0.isHeld && lastScan.find($0.process) != nil }
+        if isRunning || !result.scansAgreed { return .partial }
+        if frozen.count < result.groups.count { return .unconfirmed }
+        return result.supervisors.isEmpty ? .confirmed : .partial
+    }
+}

@@ -1,0 +1,245 @@
+public import Base
+public import Kernel
+
+/// Freezes a session and everything that strongly belongs to it, and says what is true afterwards (promise 1).
+///
+/// Order: Quell leaves the groups itself, refusals, freeze, drop, scans until two agree. Until the kernel says frozen
+/// only stat, status, cgroup and ns links are read (RT7), and nothing that the session serves is opened (RT13).
+public struct Freezer {
+    private let host: Host
+
+    /// Works on this host.
+    public init(_ host: Host) {
+        self.host = host
+    }
+
+    /// Freezes. What was done before a failure stays done and is in `apply`'s record.
+    ///
+    /// Throws ``Base/Failure/Code/refused`` for what DESIGN section 5 refuses, ``Base/Failure/Code/changed`` for a reused
+    /// pid or a remade group, ``Base/Failure/Code/notFound`` when nothing of the session is there any more. Threads that do
+    /// not freeze, strays that run and supervisors are no errors: they are in the result.
+    public func freeze(
+        _ subject: Subject,
+        _ policy: FreezePolicy = FreezePolicy(),
+        apply: Apply
+    ) throws(Failure) -> FreezeResult {
+        try withoutActuallyEscaping(apply) { apply throws(Failure) in
+            var run = try FreezeRun(subject, policy, host, apply)
+            do throws(Failure) {
+                try run.begin()
+            } catch {
+                guard error.code == .notPermitted else { throw error }
+                return try run.stopBySignals(because: error)
+            }
+            try run.hunt()
+            return run.conclude()
+        }
+    }
+}
+
+/// One of the session's own groups while it is being frozen.
+struct HeldGroup {
+    let cgroup: Cgroup
+    let control: FreezerControl
+    var requestedBefore = false
+    var isFrozen = false
+
+    init(_ cgroup: Cgroup) throws(Failure) {
+        self.cgroup = cgroup
+        control = try FreezerControl(cgroup)
+    }
+}
+
+/// The state of one freeze.
+struct FreezeRun: ~Copyable {
+    let subject: Subject
+    let policy: FreezePolicy
+    let host: Host
+    let apply: Apply
+    let scans: ScanMaker
+    let responder: Set<Int32>
+    var result = FreezeResult()
+    var held: [HeldGroup] = []
+    var covered: [HeldGroup] = []
+    var quarantine: HeldGroup?
+    var aside: Cgroup?
+    var knowledge = Family.Knowledge()
+    var sessionLines: [CgroupLine] = []
+    var lastScan = Scan()
+    var lastFamily: Family?
+    var origins: [BytePath: CgroupPin] = [:]
+    var unheld: [ProcessPin: String] = [:]
+    var strays: [ProcessPin: Set<Mark>] = [:]
+    var guests: [ProcessPin: Guest] = [:]
+
+    init(_ subject: Subject, _ policy: FreezePolicy, _ host: Host, _ apply: @escaping Apply) throws(Failure) {
+        guard subject.pin.bootID == host.bootID else {
+            throw Failure(
+                .changed,
+                "freeze the session",
+                on: subject.pin.bootID,
+                because: "this machine was started again since"
+            )
+        }
+        self.subject = subject
+        self.policy = policy
+        self.host = host
+        self.apply = apply
+        scans = ScanMaker(host)
+        responder = Responder.pids(on: host)
+        knowledge.leader = subject.pin.leader
+        knowledge.responder = responder
+        knowledge.included = Set(subject.included)
+        result.notes = host.notes
+    }
+
+    /// Everything up to the kernel's word on the session's own groups and the drop.
+    mutating func begin() throws(Failure) {
+        try checkLeader()
+        try openGroups()
+        try Refusals(policy: policy).check(held.map(\.cgroup), leader: knowledge.leader, on: host)
+        try leaveGroups()
+        if held.isEmpty {
+            try makeQuarantine()
+        } else {
+            try freezeGroups()
+            if policy.cut { try cutGroups() }
+        }
+    }
+
+    /// A reused pid ends it; a leader that has ended is a fact, as long as there are groups.
+    private mutating func checkLeader() throws(Failure) {
+        guard let leader = subject.pin.leader else { return }
+        do throws(Failure) {
+            let process = try ProcessDirectory(leader, on: host)
+            let lines = try process.cgroups()
+            sessionLines = FreezeRun.sessionLines(subject.pin.cgroups, leaderLines: lines)
+            return
+        } catch {
+            guard error.code == .notFound, !subject.pin.cgroups.isEmpty else { throw error }
+            result.notes.append("the leader, process \(leader.pid), has ended")
+        }
+        sessionLines = subject.pin.cgroups.map { CgroupLine(hierarchy: $0.hierarchy, path: $0.path) }
+    }
+
+    /// The session's paths in every hierarchy: those that are pinned, and in the other hierarchies the same path when the
+    /// leader stands there, as containers do.
+    static func sessionLines(_ pins: [CgroupPin], leaderLines: [CgroupLine]) -> [CgroupLine] {
+        let pinned = pins.map { CgroupLine(hierarchy: $0.hierarchy, path: $0.path) }
+        let others = leaderLines.filter { line in !pins.contains { $0.hierarchy == line.hierarchy } }
+        return pinned
+            + others.flatMap { line in
+                pins.filter { line.path.isAtOrBelow($0.path) }.map {
+                    CgroupLine(hierarchy: line.hierarchy, path: $0.path)
+                }
+            }
+    }
+
+    /// v2 groups hold when there are any, because v1-frozen tasks leave the v2 trap: the kernel cannot say frozen in both.
+    /// The v1 groups are then covered, and whoever stands only there is a stray that is moved.
+    private mutating func openGroups() throws(Failure) {
+        var opened: [HeldGroup] = []
+        for pin in subject.pin.cgroups {
+            do throws(Failure) {
+                let group = try Cgroup(pin, on: host)
+                if group.isRoot {
+                    try Refusals(policy: policy).check([group], leader: nil, on: host)
+                }
+                let domain = try group.domain()
+                guard !opened.contains(where: { $0.cgroup.pin == domain.pin }) else { continue }
+                opened.append(try HeldGroup(domain))
+            } catch {
+                guard error.code == .notFound || error.code == .changed, subject.pin.cgroups.count > 1 else {
+                    throw error
+                }
+                result.failures.append(error)
+            }
+        }
+        if let failure = result.failures.first, opened.isEmpty { throw failure }
+        let unified = opened.filter { $0.cgroup.hierarchy.isUnified }
+        held = unified.isEmpty ? opened : unified
+        covered = unified.isEmpty ? [] : opened.filter { !$0.cgroup.hierarchy.isUnified }
+        result.coveredGroups = covered.map(\.cgroup.pin)
+    }
+
+    /// Quell never freezes itself: it moves itself to the root of the hierarchy instead of refusing (RT11). So is the
+    /// machine's first process spared, which a session with root's rights could have moved in.
+    private mutating func leaveGroups() throws(Failure) {
+        for pid in [Responder.ownPid, 1] {
+            for group in held {
+                let hierarchy = group.cgroup.hierarchy
+                guard let stat = try? ProcessDirectory(pid, on: host).stat(),
+                    let line = try? ProcessDirectory(pid, on: host).cgroups().first(where: {
+                        $0.hierarchy == hierarchy.name
+                    }),
+                    line.path.isAtOrBelow(group.cgroup.path)
+                else { continue }
+                let root = try Cgroup(BytePath("/"), in: hierarchy)
+                let from = try Cgroup(line.path, in: hierarchy).pin
+                try perform([.move(process: stat.pin, from: from, to: root.pin)]) { () throws(Failure) in
+                    try root.adopt(pid)
+                }
+                result.notes.append(
+                    "process \(pid) stood in \(line.path) and was moved to the root of \(hierarchy.name)"
+                )
+            }
+        }
+    }
+
+    private mutating func freezeGroups() throws(Failure) {
+        for index in held.indices { held[index].requestedBefore = try held[index].control.isRequested() }
+        let effects = held.map {
+            ContainmentEffect.freeze(group: $0.cgroup.pin, requestedBefore: $0.requestedBefore)
+        }
+        let controls = held.map(\.control)
+        try perform(effects) { () throws(Failure) in
+            for control in controls { try control.freeze() }
+        }
+        result.times.requested = Instant.now()
+        var isPausedBelow = false
+        for group in covered where try group.control.current() == .frozen { isPausedBelow = true }
+        let patience = isPausedBelow ? 50 : policy.patienceMilliseconds
+        let deadline = Deadline(after: .milliseconds(patience))
+        var all = true
+        for index in held.indices {
+            held[index].isFrozen = try held[index].control.wait(for: .frozen, until: deadline)
+            all = all && held[index].isFrozen
+        }
+        if isPausedBelow, !all {
+            result.notes.append("a v1 freezer held it before; the v2 request stands and takes over when that one thaws")
+            for index in held.indices { held[index].isFrozen = true }
+            all = true
+        }
+        if all { result.times.frozen = Instant.now() }
+        result.cpuMicroseconds = try? held.first?.cgroup.cpuMicroseconds()
+    }
+
+    private mutating func cutGroups() throws(Failure) {
+        let cut = try Cut.drop(held.map(\.cgroup.pin), on: host, apply: apply)
+        result.effects += cut.drops.map { .attachDrop(group: $0.group, program: $0.program) }
+        result.cut = cut
+        result.times.cut = Instant.now()
+    }
+
+    mutating func perform(
+        _ effects: [ContainmentEffect],
+        _ act: () throws(Failure) -> Void
+    ) throws(Failure) {
+        try apply(effects, act)
+        result.effects += effects
+    }
+}
+
+/// Quell itself and the processes that wait for it.
+enum Responder {
+    static var ownPid: Int32 { ProcessScanner.ownPid }
+
+    /// Quell's pid and those of its parents.
+    static func pids(on host: Host) -> Set<Int32> {
+        let scanner = ProcessScanner(host)
+        var found: Set<Int32> = [ownPid]
+        var current = scanner.stat(of: ownPid)?.parent ?? 0
+        while current > 0, found.insert(current).inserted { current = scanner.stat(of: current)?.parent ?? 0 }
+        return found
+    }
+}

@@ -1,0 +1,239 @@
+public import Base
+internal import Glibc
+public import Kernel
+
+/// How a kill goes about it.
+public struct KillPolicy: Hashable, Sendable, Codable {
+    /// How long to wait for the groups to be empty, in milliseconds.
+    public var patienceMilliseconds: Int
+    /// How long to look for a successor afterwards, in milliseconds (RT4).
+    public var watchMilliseconds: Int
+
+    /// Takes all parts.
+    public init(patienceMilliseconds: Int = 10_000, watchMilliseconds: Int = 5000) {
+        self.patienceMilliseconds = patienceMilliseconds
+        self.watchMilliseconds = watchMilliseconds
+    }
+}
+
+/// What a kill did.
+public struct KillResult: Hashable, Sendable, Codable {
+    /// How many processes were inside when it began, guests not counted.
+    public var processes = 0
+    /// Groups in which nothing is left.
+    public var emptied: [CgroupPin] = []
+    /// Processes that are still there: stuck in the kernel.
+    public var remaining: [ProcessPin] = []
+    /// Members that were moved aside instead (RT11).
+    public var spared: [Guest] = []
+    /// Processes that came up afterwards in the session's place.
+    public var successors: [Successor] = []
+    /// The effects that were done, in order.
+    public var effects: [ContainmentEffect] = []
+    /// What failed.
+    public var failures: [Failure] = []
+
+    /// Starts with nothing done.
+    public init() {}
+
+    /// Whether the session is gone and nothing came after it.
+    public var isComplete: Bool { remaining.isEmpty && successors.isEmpty && failures.isEmpty }
+}
+
+/// Something that came up in the place of a killed session.
+public struct Successor: Hashable, Sendable, Codable {
+    /// Which process.
+    public let process: ProcessPin
+    /// Its name as bytes.
+    public let name: BytePath
+    /// Why it is taken for one.
+    public let reason: String
+}
+
+/// Kills a frozen session. A session that is not frozen is refused: a loop of signals does not win against a fork storm.
+public struct Killer {
+    private let host: Host
+
+    /// Works on this host.
+    public init(_ host: Host) {
+        self.host = host
+    }
+
+    /// Kills everything in the groups of a freeze, guests excepted, and waits until they are empty. v2 groups by
+    /// cgroup.kill; v1 groups by SIGKILL to all and then thawing, because v1-frozen tasks do not die before.
+    ///
+    /// What does not die in time, and what came up afterwards, is in the result and no error. A group that is gone is
+    /// empty. Throws ``Base/Failure/Code/refused`` for a group that is not frozen.
+    public func kill(
+        _ frozen: FreezeResult,
+        _ subject: Subject,
+        _ policy: KillPolicy = KillPolicy(),
+        apply: Apply
+    ) throws(Failure) -> KillResult {
+        var result = KillResult()
+        let groups = try open(frozen, &result)
+        let watch = SuccessorWatch(subject, on: host)
+        try spare(groups, frozen, subject, &result, apply)
+        let doomed = try pins(in: groups)
+        result.processes = doomed.count
+        let deadline = Deadline(after: .milliseconds(policy.patienceMilliseconds))
+        for group in groups {
+            if group.cgroup.hierarchy.isUnified {
+                try perform(.killGroup(group: group.cgroup.pin), &result, apply) { () throws(Failure) in
+                    try group.cgroup.killAll()
+                }
+            }
+        }
+        try releaseVersionOne(frozen, groups, deadline, &result, apply)
+        for group in groups {
+            if try group.control.waitUntilEmpty(until: deadline) { result.emptied.append(group.cgroup.pin) }
+        }
+        result.remaining = try pins(in: groups)
+        result.successors = watch.look(until: Deadline(after: .milliseconds(policy.watchMilliseconds)), not: doomed)
+        return result
+    }
+
+    private func open(_ frozen: FreezeResult, _ result: inout KillResult) throws(Failure) -> [HeldGroup] {
+        var groups: [HeldGroup] = []
+        for tally in frozen.groups {
+            let group: HeldGroup
+            do throws(Failure) {
+                group = try HeldGroup(Cgroup(tally.group, on: host))
+            } catch {
+                guard error.code == .notFound || error.code == .changed else { throw error }
+                result.emptied.append(tally.group)
+                continue
+            }
+            var isHeld = try group.control.current() == .frozen
+            for pin in frozen.coveredGroups where !isHeld {
+                isHeld = try FreezerControl(Cgroup(pin, on: host)).current() == .frozen
+            }
+            let isAsked = try group.control.isRequested()
+            let isPopulated = try group.control.isPopulated()
+            guard isHeld || isAsked || !isPopulated else {
+                throw Failure(
+                    .refused,
+                    "kill the group",
+                    on: String(decoding: tally.group.path.bytes, as: UTF8.self),
+                    because: "it is not frozen",
+                    hint: "quell freeze"
+                )
+            }
+            groups.append(group)
+        }
+        return groups
+    }
+
+    private func pins(in groups: [HeldGroup]) throws(Failure) -> [ProcessPin] {
+        let scanner = ProcessScanner(host)
+        var found: [ProcessPin] = []
+        for group in groups {
+            do throws(Failure) {
+                for below in [group.cgroup] + (try group.cgroup.descendants()) {
+                    for pid in try below.memberPids() {
+                        if let stat = scanner.namedStat(of: pid), !stat.numbers.isZombie { found.append(stat.pin) }
+                    }
+                }
+            } catch {
+                guard error.code == .notFound else { throw error }
+            }
+        }
+        return found
+    }
+
+    /// Guests, and Quell itself, leave before anything dies. Who was not there when the freeze was proven, and does not
+    /// descend from the session, joined late and is a guest too.
+    private func spare(
+        _ groups: [HeldGroup],
+        _ frozen: FreezeResult,
+        _ subject: Subject,
+        _ result: inout KillResult,
+        _ apply: Apply
+    ) throws(Failure) {
+        var paths = ScanPaths()
+        paths.held = groups.map(\.cgroup.pin)
+        let scan = ScanMaker(host).scanOrEmpty(paths)
+        var knowledge = Family.Knowledge()
+        knowledge.leader = subject.pin.leader
+        knowledge.responder = Responder.pids(on: host)
+        knowledge.settled = Set(frozen.members)
+        let family = Family(scan, knowledge)
+        let known = Set(frozen.members)
+        var guests = family.guests.map { ($0.process, $0.reason) }
+        for member in family.members where !known.isEmpty && !known.contains(member.pin) {
+            guard let parent = scan.find(member.parent), known.contains(parent.pin) else {
+                guests.append((member, "it joined after the freeze"))
+                continue
+            }
+        }
+        let scanner = ProcessScanner(host)
+        for (process, reason) in guests {
+            guard let lines = scanner.cgroups(of: process.pid),
+                let group = groups.first(where: { group in
+                    lines.contains {
+                        $0.hierarchy == group.cgroup.hierarchy.name && $0.path.isAtOrBelow(group.cgroup.path)
+                    }
+                }), let line = lines.first(where: { $0.hierarchy == group.cgroup.hierarchy.name })
+            else { continue }
+            let root = try Cgroup(BytePath("/"), in: group.cgroup.hierarchy)
+            let from = try Cgroup(line.path, in: group.cgroup.hierarchy).pin
+            let host = self.host
+            try perform(.move(process: process.pin, from: from, to: root.pin), &result, apply) { () throws(Failure) in
+                try root.adopt(process.pin, on: host)
+            }
+            let name = scanner.namedStat(of: process.pid)?.name ?? BytePath("")
+            result.spared.append(Guest(process: process.pin, name: name, reason: reason, isSpared: true))
+        }
+    }
+
+    /// v1: everything gets SIGKILL while it is frozen, then the group is thawed and all of it dies at once; new ones that
+    /// slipped in meanwhile get the same, until the group is empty or the deadline passes. Covered groups are thawed so
+    /// that what cgroup.kill has killed can die.
+    private func releaseVersionOne(
+        _ frozen: FreezeResult,
+        _ groups: [HeldGroup],
+        _ deadline: Deadline,
+        _ result: inout KillResult,
+        _ apply: Apply
+    ) throws(Failure) {
+        for pin in frozen.coveredGroups {
+            guard let control = try? FreezerControl(Cgroup(pin, on: host)), (try? control.isRequested()) == true else {
+                continue
+            }
+            try perform(.thaw(group: pin), &result, apply) { () throws(Failure) in try control.thaw() }
+        }
+        for group in groups where !group.cgroup.hierarchy.isUnified {
+            repeat {
+                let victims = try pins(in: [group])
+                if victims.isEmpty { break }
+                let effects = victims.map { ContainmentEffect.signal(process: $0, number: SIGKILL) }
+                let host = self.host
+                try apply(effects + [.thaw(group: group.cgroup.pin)]) { () throws(Failure) in
+                    for effect in effects { try effect.perform(on: host) }
+                    try group.control.thaw()
+                }
+                result.effects += effects
+                if try group.control.waitUntilEmpty(until: Deadline(after: .milliseconds(200))) { break }
+                try apply([.freeze(group: group.cgroup.pin, requestedBefore: false)]) { () throws(Failure) in
+                    try group.control.freeze()
+                }
+                _ = try group.control.wait(for: .frozen, until: Deadline(after: .milliseconds(500)))
+            } while !deadline.hasPassed
+        }
+    }
+
+    private func perform(
+        _ effect: ContainmentEffect,
+        _ result: inout KillResult,
+        _ apply: Apply,
+        _ act: @escaping () throws(Failure) -> Void
+    ) throws(Failure) {
+        try apply([effect], act)
+        result.effects.append(effect)
+    }
+}
+
+extension ScanMaker {
+    /// A scan, or an empty one when /proc cannot be listed.
+    consuming func scanOrEmpty(_ paths: ScanPaths) -> Scan { (try? scan(paths, after: nil)) ?? Scan() }
+}

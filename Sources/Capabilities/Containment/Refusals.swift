@@ -1,0 +1,116 @@
+internal import Base
+internal import Kernel
+
+/// What a freeze refuses before it touches anything (DESIGN section 5). Only stat and cgroup files are read for it.
+struct Refusals {
+    let policy: FreezePolicy
+
+    /// Names of programs whose loss is the host's; a name alone counts only for a process that is not of the session,
+    /// because anybody can take a name.
+    static let guarded: Set<String> = [
+        "systemd", "init", "sshd", "systemd-journal", "systemd-logind", "systemd-udevd", "dbus-daemon", "dbus-broker",
+        "dockerd", "containerd", "podman", "crio", "kubelet", "qemu-ga",
+    ]
+
+    /// Throws ``Base/Failure/Code/refused`` for the root, for slices, and for groups that hold what the host needs.
+    func check(_ groups: [Cgroup], leader: ProcessPin?, on host: Host) throws(Failure) {
+        for group in groups {
+            if group.isRoot { throw refusal(group, "it is the root of \(group.hierarchy.name)", isFinal: true) }
+            guard policy.broad == nil else { continue }
+            if group.path.lastComponent.text?.hasSuffix(".slice") == true {
+                throw refusal(group, "it is a slice and holds more than a session")
+            }
+        }
+        try check(groups, leader, ProcessScanner(host), on: host)
+    }
+
+    private func check(
+        _ groups: [Cgroup],
+        _ leader: ProcessPin?,
+        _ scanner: borrowing ProcessScanner,
+        on host: Host
+    ) throws(Failure) {
+        if let leader {
+            guard leader.pid > 1 else {
+                throw refusal(leader, "it is the first process of this machine", isFinal: true)
+            }
+            if let stat = scanner.namedStat(of: leader.pid), stat.pin == leader {
+                if stat.numbers.isKernelThread { throw refusal(leader, "it is a thread of the kernel", isFinal: true) }
+                if policy.broad == nil, isGuarded(stat, host) {
+                    throw refusal(leader, "it is \(stat.name), which this machine needs")
+                }
+            }
+        }
+        guard policy.broad == nil else { return }
+        for group in groups {
+            try checkMembers(of: group, leader, scanner, host)
+        }
+    }
+
+    /// In the leader's own group a foreign sshd is a guest and will be spared; beside it, below the named group, it
+    /// means that the group is more than a session.
+    private func checkMembers(
+        of group: Cgroup,
+        _ leader: ProcessPin?,
+        _ scanner: borrowing ProcessScanner,
+        _ host: Host
+    ) throws(Failure) {
+        let home = leader.flatMap { scanner.cgroups(of: $0.pid) }?
+            .first { $0.hierarchy == group.hierarchy.name }?.path
+        for below in [group] + (try group.descendants()) where leader == nil || below.path != home {
+            for pid in try below.memberPids() {
+                guard let stat = scanner.namedStat(of: pid), isGuarded(stat, host) else { continue }
+                throw Failure(
+                    .refused,
+                    "freeze \(group.path)",
+                    on: String(decoding: below.path.bytes, as: UTF8.self),
+                    because: "it holds \(stat.name) (process \(pid)), which this machine needs",
+                    hint: "quell freeze --broad REASON"
+                )
+            }
+        }
+    }
+
+    private func isGuarded(_ stat: ProcessStat, _ host: Host) -> Bool {
+        guard let name = stat.name.text, Refusals.guarded.contains(name) else { return false }
+        do throws(Failure) {
+            let status = try ProcessDirectory(stat.pin, on: host).status()
+            return status.uids.first == 0 && status.namespacePids.count <= 1
+        } catch {
+            return false
+        }
+    }
+
+    private func refusal(_ group: Cgroup, _ reason: String, isFinal: Bool = false) -> Failure {
+        Failure(
+            .refused,
+            "freeze the group",
+            on: String(decoding: group.path.bytes, as: UTF8.self),
+            because: reason,
+            hint: isFinal ? nil : "quell freeze --broad REASON"
+        )
+    }
+
+    private func refusal(_ leader: ProcessPin, _ reason: String, isFinal: Bool = false) -> Failure {
+        Failure(
+            .refused,
+            "freeze process \(leader.pid)",
+            on: String(leader.pid),
+            because: reason,
+            hint: isFinal ? nil : "quell freeze --broad REASON"
+        )
+    }
+}
+
+extension Cgroup {
+    /// The pids of the group, also of a threaded one, where only its threads can be listed.
+    func memberPids() throws(Failure) -> [Int32] {
+        do throws(Failure) {
+            return try processes()
+        } catch {
+            if error.code == .notFound { return [] }
+            guard error.errno == 95 else { throw error }
+            return try threads()
+        }
+    }
+}

@@ -1,0 +1,116 @@
+internal import Base
+internal import Kernel
+
+/// One process as a scan saw it. Numbers only, so that a scan of thousands makes no strings.
+struct ScannedProcess: Hashable {
+    let pid: Int32
+    let startTicks: UInt64
+    let parent: Int32
+    let session: Int32
+    let threads: Int32
+    /// Whether a line of its cgroup file is at or below one of the groups that are held.
+    let isInside: Bool
+    /// Whether a line of its cgroup file is at or below a path of the session in any hierarchy.
+    let isMarked: Bool
+    /// The inode of its pid namespace; 0 when it was not read.
+    let pidNamespace: UInt64
+
+    var pin: ProcessPin { ProcessPin(pid: pid, startTicks: startTicks) }
+    var leadsSession: Bool { session == pid }
+}
+
+/// One look at every process of the machine but the kernel's own threads, ordered by pid.
+struct Scan {
+    var processes: [ScannedProcess] = []
+
+    /// Where the process with that pid stands in `processes`.
+    func index(of pid: Int32) -> Int? {
+        var low = 0
+        var high = processes.count
+        while low < high {
+            let middle = (low + high) / 2
+            if processes[middle].pid < pid { low = middle + 1 } else { high = middle }
+        }
+        return low < processes.count && processes[low].pid == pid ? low : nil
+    }
+
+    func find(_ pid: Int32) -> ScannedProcess? { index(of: pid).map { processes[$0] } }
+
+    func find(_ pin: ProcessPin) -> ScannedProcess? {
+        find(pin.pid).flatMap { $0.startTicks == pin.startTicks ? $0 : nil }
+    }
+
+    /// The pids from the parent of `pid` up to the first process.
+    func ancestors(of pid: Int32) -> [Int32] {
+        var found: [Int32] = []
+        var current = find(pid)?.parent ?? 0
+        while current > 0, found.count < 4096 {
+            found.append(current)
+            current = find(current)?.parent ?? 0
+        }
+        return found
+    }
+}
+
+/// What a scan looks for.
+struct ScanPaths {
+    /// The groups whose members are held.
+    var held: [CgroupPin] = []
+    /// The groups of the session in every hierarchy.
+    var session: [CgroupLine] = []
+    /// Whether pid namespaces must be read.
+    var readsNamespaces = true
+}
+
+/// Makes scans with one set of buffers. Every process costs one read of stat and one of cgroup; the pid namespace is read
+/// once for a process and kept; kernel threads cost their stat only.
+struct ScanMaker: ~Copyable {
+    private let scanner: ProcessScanner
+    private let ownNamespace: UInt64
+
+    init(_ host: Host) {
+        scanner = ProcessScanner(host)
+        ownNamespace = scanner.ownNamespace(.pid) ?? 0
+    }
+
+    func scan(_ paths: ScanPaths, after previous: Scan?) throws(Failure) -> Scan {
+        let held = CgroupPathSet(paths.held.map { CgroupLine(hierarchy: $0.hierarchy, path: $0.path) })
+        let session = CgroupPathSet(paths.session)
+        let pids = try scanner.pids().sorted()
+        var scan = Scan()
+        scan.processes.reserveCapacity(pids.count)
+        for pid in pids {
+            guard let numbers = scanner.stat(of: pid), !numbers.isKernelThread, !numbers.isDead else { continue }
+            let place = scanner.withFile("cgroup", of: pid) { bytes in
+                bytes.map { (held.matches($0), session.matches($0)) }
+            }
+            guard let place else { continue }
+            let known = previous?.find(ProcessPin(pid: pid, startTicks: numbers.startTicks))?.pidNamespace
+            let namespace = known ?? (paths.readsNamespaces ? scanner.namespace(.pid, of: pid) ?? 0 : 0)
+            scan.processes.append(
+                ScannedProcess(
+                    pid: pid,
+                    startTicks: numbers.startTicks,
+                    parent: numbers.parent,
+                    session: numbers.session,
+                    threads: numbers.threads,
+                    isInside: place.0,
+                    isMarked: place.1,
+                    pidNamespace: namespace == ownNamespace ? 0 : namespace
+                )
+            )
+        }
+        return scan
+    }
+
+    /// The name and the numbers of one process, or `nil` when it is gone or another one has its pid.
+    func stat(of pin: ProcessPin) -> ProcessStat? {
+        scanner.namedStat(of: pin.pid).flatMap { $0.pin == pin ? $0 : nil }
+    }
+}
+
+extension StatNumbers {
+    /// Whether the whole process has ended: a zombie whose other threads are gone too. A zombie leader with living
+    /// threads is a living process (RT5).
+    fileprivate var isDead: Bool { isZombie && threads <= 1 }
+}

@@ -1,0 +1,223 @@
+internal import Base
+internal import Kernel
+
+/// Looking for what belongs to the session outside its groups, and holding it, until two scans agree.
+extension FreezeRun {
+    mutating func hunt() throws(Failure) {
+        let deadline = Deadline(after: .milliseconds(policy.huntMilliseconds))
+        var before: [ProcessPin]?
+        repeat {
+            let family = try look()
+            let spared = try spare(family.guests)
+            let loose = family.strays.filter { unheld[$0.process.pin] == nil }
+            if loose.isEmpty, spared == 0 {
+                let now = family.members.map(\.pin)
+                if now == before {
+                    result.scansAgreed = true
+                    break
+                }
+                before = now
+            } else {
+                before = nil
+                try hold(loose)
+            }
+        } while !deadline.hasPassed
+        if result.scansAgreed { result.times.proven = Instant.now() }
+        try holdThreadsElsewhere()
+        try awaitQuarantine()
+    }
+
+    private mutating func look() throws(Failure) -> Family {
+        var paths = ScanPaths()
+        paths.held = (held + [quarantine].compactMap { $0 }).map(\.cgroup.pin)
+        paths.session = sessionLines
+        lastScan = try scans.scan(paths, after: result.scans == 0 ? nil : lastScan)
+        result.scans += 1
+        readUsers()
+        try readVersionOneMembers()
+        let family = Family(lastScan, knowledge)
+        lastFamily = family
+        return family
+    }
+
+    /// Which processes outside run as the session's own user. Every id counts: real, effective, saved, filesystem.
+    private mutating func readUsers() {
+        guard let user = subject.dedicatedUser else { return }
+        for process in lastScan.processes where !process.isInside && !knowledge.dedicated.contains(process.pin) {
+            guard let uids = try? ProcessDirectory(process.pin, on: host).status().uids, uids.contains(user) else {
+                continue
+            }
+            knowledge.dedicated.insert(process.pin)
+        }
+    }
+
+    /// A v1 group lists a process of which only one thread stands there, while the process's own file names another group
+    /// (RT5).
+    private mutating func readVersionOneMembers() throws(Failure) {
+        for group in covered + held where !group.cgroup.hierarchy.isUnified {
+            for below in [group.cgroup] + (try group.cgroup.descendants()) {
+                for pid in try below.memberPids() {
+                    guard let process = lastScan.find(pid), !process.isInside, !responder.contains(pid) else {
+                        continue
+                    }
+                    knowledge.settled.insert(process.pin)
+                }
+            }
+        }
+    }
+
+    private mutating func hold(
+        _ loose: [(process: ScannedProcess, marks: Set<Mark>)]
+    ) throws(Failure) {
+        if quarantine == nil { try makeQuarantine() }
+        guard let target = quarantine?.cgroup else { return }
+        var moves: [(ProcessPin, ContainmentEffect)] = []
+        for (process, marks) in loose {
+            strays[process.pin, default: []].formUnion(marks)
+            guard let origin = origin(of: process.pin, in: target.hierarchy) else { continue }
+            knowledge.settled.insert(process.pin)
+            moves.append((process.pin, .move(process: process.pin, from: origin, to: target.pin)))
+        }
+        guard !moves.isEmpty else { return }
+        var refused: [ProcessPin: String] = [:]
+        let host = self.host
+        try perform(moves.map(\.1)) { () throws(Failure) in
+            for (pin, _) in moves {
+                do throws(Failure) {
+                    try target.adopt(pin, on: host)
+                } catch {
+                    if error.code != .notFound, error.code != .changed { refused[pin] = error.reason }
+                }
+            }
+        }
+        for (pin, reason) in refused { unheld[pin] = reason }
+    }
+
+    /// Where a process stands in a hierarchy, as a pin; `nil` when it is gone. A group that cannot be opened (it was
+    /// removed) is pinned with inode 0, which nothing can be put back to.
+    mutating func origin(of pin: ProcessPin, in hierarchy: CgroupHierarchy) -> CgroupPin? {
+        guard let lines = try? ProcessDirectory(pin, on: host).cgroups(),
+            let path = lines.first(where: { $0.hierarchy == hierarchy.name })?.path
+        else { return nil }
+        if let known = origins[path] { return known }
+        let found = (try? Cgroup(path, in: hierarchy).pin) ?? CgroupPin(hierarchy: hierarchy.name, path: path, inode: 0)
+        origins[path] = found
+        return found
+    }
+
+    /// Makes Quell's own group: random name, at the root, owned by root; frozen while it is empty, cut while it is empty.
+    mutating func makeQuarantine() throws(Failure) {
+        let group = try makeGroup()
+        result.quarantine = group.pin
+        let made = try HeldGroup(group)
+        try perform([.freeze(group: group.pin, requestedBefore: false)]) { () throws(Failure) in
+            try made.control.freeze()
+        }
+        quarantine = made
+        guard policy.cut else { return }
+        guard group.hierarchy.isUnified else {
+            result.cut = result.cut ?? CutResult()
+            result.cut?.notReached.append("\(group.path): a v1 group cannot be cut")
+            return
+        }
+        let program = try DropProgram()
+        try perform([.attachDrop(group: group.pin, program: program.id)]) { () throws(Failure) in
+            try Cut.attach(program, to: group)
+        }
+        result.cut = result.cut ?? CutResult()
+        result.cut?.drops.append(Drop(group: group.pin, program: program.id))
+    }
+
+    private mutating func makeGroup() throws(Failure) -> Cgroup {
+        guard let hierarchy = host.unified ?? host.freezer else {
+            throw Failure(
+                .notPermitted,
+                "make a cgroup",
+                on: "/",
+                because: "no cgroup hierarchy can be reached on this machine"
+            )
+        }
+        let name = try Cgroup.randomName()
+        var made: Cgroup?
+        try perform([.makeGroup(hierarchy: hierarchy.name, name: name)]) { () throws(Failure) in
+            made = try Cgroup(BytePath("/"), in: hierarchy).makeChild(name)
+        }
+        guard let made else {
+            throw Failure(.system, "make a cgroup", on: name, because: "the effect was recorded and not done")
+        }
+        return made
+    }
+
+    /// Moves guests out of frozen groups into a group of their own, where they run (RT11). Gives how many were moved.
+    private mutating func spare(
+        _ found: [(process: ScannedProcess, reason: String)]
+    ) throws(Failure) -> Int {
+        let fresh = found.filter { guests[$0.process.pin] == nil }
+        guard !fresh.isEmpty else { return 0 }
+        if aside == nil { aside = try makeGroup() }
+        guard let target = aside else { return 0 }
+        result.aside = target.pin
+        for (process, reason) in fresh {
+            let name = scans.stat(of: process.pin)?.name ?? BytePath("")
+            var guest = Guest(process: process.pin, name: name, reason: reason, isSpared: false)
+            // A v1 group that holds the guest is left for the root of that hierarchy.
+            let place = held.first { $0.cgroup.hierarchy.name != target.hierarchy.name }
+            let destination = place == nil ? target : try Cgroup(BytePath("/"), in: held[0].cgroup.hierarchy)
+            guard let origin = origin(of: process.pin, in: destination.hierarchy) else { continue }
+            let host = self.host
+            do throws(Failure) {
+                try perform([.move(process: process.pin, from: origin, to: destination.pin)]) {
+                    () throws(Failure) in try destination.adopt(process.pin, on: host)
+                }
+                guest.isSpared = true
+            } catch {
+                result.failures.append(error)
+            }
+            guests[process.pin] = guest
+        }
+        return fresh.count
+    }
+
+    /// Where v1 groups hold, a thread may stand in another group of the freezer and run (RT5): it is moved back.
+    private mutating func holdThreadsElsewhere() throws(Failure) {
+        guard let home = held.first, !home.cgroup.hierarchy.isUnified else { return }
+        let name = home.cgroup.hierarchy.name
+        for member in lastFamily?.members ?? [] where member.threads > 1 {
+            guard let process = try? ProcessDirectory(member.pin, on: host), let threads = try? process.threadIDs()
+            else {
+                continue
+            }
+            for thread in threads {
+                guard let path = try? process.threadCgroups(thread).first(where: { $0.hierarchy == name })?.path,
+                    !held.contains(where: { path.isAtOrBelow($0.cgroup.path) }),
+                    let from = try? Cgroup(path, in: home.cgroup.hierarchy)
+                else { continue }
+                let effect = ContainmentEffect.moveThread(
+                    process: member.pin,
+                    thread: thread,
+                    from: from.pin,
+                    to: home.cgroup.pin
+                )
+                do throws(Failure) {
+                    try perform([effect]) { () throws(Failure) in try home.cgroup.adoptThread(thread) }
+                    result.notes.append("thread \(thread) of process \(member.pid) stood in \(path) and was moved back")
+                } catch {
+                    result.failures.append(error)
+                }
+            }
+        }
+        for index in held.indices {
+            held[index].isFrozen = try held[index].control.wait(
+                for: .frozen,
+                until: Deadline(after: .milliseconds(500))
+            )
+        }
+    }
+
+    private mutating func awaitQuarantine() throws(Failure) {
+        guard let made = quarantine else { return }
+        let deadline = Deadline(after: .milliseconds(policy.patienceMilliseconds))
+        quarantine?.isFrozen = try made.control.wait(for: .frozen, until: deadline)
+        if result.times.frozen == nil { result.times.frozen = Instant.now() }
+    }
+}

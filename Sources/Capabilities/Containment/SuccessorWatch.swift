@@ -1,0 +1,57 @@
+internal import Base
+internal import Glibc
+internal import Kernel
+
+/// Looks for what comes up in the place of a killed session: a process in a group of the same path, or a new child of
+/// the leader's parent under the leader's name (RT4).
+struct SuccessorWatch {
+    private let host: Host
+    private let paths: CgroupPathSet
+    private let parent: Int32
+    private let name: BytePath
+    private let before: Set<ProcessPin>
+
+    /// Takes down, before the kill, who the leader and its parent are and which children the parent has.
+    init(_ subject: Subject, on host: Host) {
+        self.host = host
+        paths = CgroupPathSet(subject.pin.cgroups.map { CgroupLine(hierarchy: $0.hierarchy, path: $0.path) })
+        let scanner = ProcessScanner(host)
+        let leader = subject.pin.leader.flatMap { pin in
+            scanner.namedStat(of: pin.pid).flatMap { $0.pin == pin ? $0 : nil }
+        }
+        parent = leader?.numbers.parent ?? 0
+        name = leader?.name ?? BytePath("")
+        before = Set(SuccessorWatch.processes(scanner).map(\.pin))
+    }
+
+    /// Looks every 100 ms until the deadline; ends at the first finding.
+    func look(until deadline: Deadline, not doomed: [ProcessPin]) -> [Successor] {
+        let dead = Set(doomed)
+        let responder = Responder.pids(on: host)
+        while true {
+            let found = once(dead, responder)
+            if !found.isEmpty || deadline.hasPassed { return found }
+            usleep(100_000)
+        }
+    }
+
+    private func once(_ dead: Set<ProcessPin>, _ responder: Set<Int32>) -> [Successor] {
+        let scanner = ProcessScanner(host)
+        var found: [Successor] = []
+        for stat in SuccessorWatch.processes(scanner)
+        where !before.contains(stat.pin) && !dead.contains(stat.pin) && !responder.contains(stat.pid) {
+            if scanner.stands(in: paths, pid: stat.pid) == true {
+                found.append(Successor(process: stat.pin, name: stat.name, reason: "it stands in the session's group"))
+            } else if parent > 1, stat.numbers.parent == parent, stat.name == name {
+                let reason = "process \(parent) started it, as it had started the leader"
+                found.append(Successor(process: stat.pin, name: stat.name, reason: reason))
+            }
+        }
+        return found
+    }
+
+    private static func processes(_ scanner: borrowing ProcessScanner) -> [ProcessStat] {
+        ((try? scanner.pids()) ?? []).compactMap { scanner.namedStat(of: $0) }
+            .filter { !$0.numbers.isKernelThread && !$0.numbers.isZombie }
+    }
+}

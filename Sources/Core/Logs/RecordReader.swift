@@ -6,7 +6,7 @@ public import Base
 /// ``Record/Kind/unreadable`` with offset and length, unknown types become records and are counted. Records and the
 /// blank bytes between them tile the file.
 ///
-/// The calls it makes are pread(2) and memory: it runs behind a seccomp filter.
+/// The calls it makes are pread(2), lseek(2) and memory: it runs behind a seccomp filter.
 public enum RecordReader {
     /// What a reader holds at most.
     public struct Limits: Sendable {
@@ -34,7 +34,7 @@ public enum RecordReader {
     }
 
     /// Reads the whole file behind `descriptor` and hands each record to `deliver`. The descriptor's own position is
-    /// neither used nor moved.
+    /// not used; looking for holes may move it.
     ///
     /// - Throws: `system` when pread(2) fails, and what `deliver` throws.
     public static func read(

@@ -5,8 +5,8 @@ import Glibc
 /// seccomp filter and opens nothing.
 public enum WorkerLogs {
     /// Reads the log behind `input` (a regular file; its position does not matter) and writes one ``RecordLine`` a
-    /// record to `output`, the last one saying that the end was reached. The calls it makes are pread(2), write(2) and
-    /// memory.
+    /// record to `output`, the last one saying that the end was reached. The calls it makes are pread(2), lseek(2),
+    /// write(2) and memory.
     ///
     /// - Throws: `system` when reading or writing fails. What is wrong with the content does not fail.
     public static func run(input: Int32, output: Int32, format: RecordFormat) throws(Failure) {

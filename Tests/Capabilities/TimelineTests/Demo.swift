@@ -85,8 +85,8 @@ enum Demo {
 
     /// Entries as the journal writes them: canonical JSON.
     static let journal = [
-        entry(1, "intent", "28.000", #"{"action":"freeze","effect":{"freeze":{"cgroup":"/agents/a7"}}}"#),
-        entry(2, "outcome", "28.010", #"{"action":"freeze","state":"done"}"#),
+        entry(1, "intent", "28.000", #"{"effect":1,"what":{"freeze":{"cgroup":"/agents/a7"}}}"#),
+        entry(2, "outcome", "28.010", #"{"effect":1,"state":"done"}"#),
     ]
 
     private static func entry(_ sequence: Int, _ kind: String, _ second: String, _ body: String) -> String {

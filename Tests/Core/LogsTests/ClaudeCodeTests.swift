@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import Logs
 import Testing
 
@@ -113,6 +114,20 @@ struct ClaudeCodeTests {
         #expect(records[1].length == Int64(long.utf8.count))
         #expect(records[2].line == 3)
         #expect(summary.recordBytes + 2 == summary.bytes)
+    }
+
+    @Test("a hole of a terabyte is passed over, and what stands behind it is read", .timeLimit(.minutes(1)))
+    func hole() throws {
+        let line = #"{"type":"mode"}"# + "\n"
+        let log = try LogFile(line)
+        let far: Int64 = 1 << 40
+        #expect(ftruncate(log.descriptor, off_t(far)) == 0)
+        let behind = Array(("\n" + line).utf8)
+        #expect(pwrite(log.descriptor, behind, behind.count, off_t(far)) == behind.count)
+        let (records, summary) = try log.records()
+        #expect(records.map(\.kind) == [.state, .unreadable, .state])
+        #expect(records[1].length == far - Int64(line.utf8.count))
+        #expect(summary.bytes == far + Int64(behind.count))
     }
 
     @Test("more records than the limit become one unreadable record to the end of the file")

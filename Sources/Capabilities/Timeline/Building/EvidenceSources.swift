@@ -127,49 +127,51 @@ struct EvidenceSources<Evidence: EvidenceFiles> {
     // MARK: What Quell did
 
     func loadJournal(_ entries: [Entry]?) throws(Failure) {
-        let member = "data/journal.jsonl"
-        guard let entries else {
-            guard evidence.members.contains(member) else { return }
-            try loader.load(Source(.journal, member: member), notAfter: sealed) { (loader) throws(Failure) in
-                var coverage = Coverage(.continuous)
-                func take(_ line: [UInt8]?, _ citation: Citation) throws(Failure) {
-                    guard let entry = line.flatMap({ JSONLine.entry(of: $0) }) else {
-                        coverage.records += 1
-                        coverage.unreadable += 1
-                        return
-                    }
-                    try append(entry, citation, &coverage, loader)
-                }
-                var cutter = LineCutter()
-                try evidence.read(member) { (bytes) throws(Failure) in try cutter.take(bytes, take) }
-                try cutter.finish(take)
-                return coverage
-            }
-            return
+        if let entries {
+            try loadLiveJournal(entries)
+        } else {
+            try loadSealedJournal()
         }
-        try loader.load(Source(.journal, member: "journal"), notAfter: nil) { (loader) throws(Failure) in
+    }
+
+    private func loadSealedJournal() throws(Failure) {
+        let member = "data/journal.jsonl"
+        guard evidence.members.contains(member) else { return }
+        try loader.load(Source(.journal, member: member), notAfter: sealed) { (loader) throws(Failure) in
             var coverage = Coverage(.continuous)
-            var offset: Int64 = 0
-            for entry in entries {
-                let length = Int64(entry.line.count)
-                let citation = Citation(offset: offset, length: length, line: Int64(clamping: entry.sequence))
-                try append(entry, citation, &coverage, loader)
-                offset += length + 1
+            var journal = JournalEvents()
+            func take(_ line: [UInt8]?, _ citation: Citation) throws(Failure) {
+                coverage.records += 1
+                guard let entry = line.flatMap({ JSONLine.entry(of: $0) }) else {
+                    coverage.unreadable += 1
+                    return
+                }
+                coverage.include(entry.time)
+                try loader.append(journal.event(of: entry, in: citation))
             }
+            var cutter = LineCutter()
+            try evidence.read(member) { (bytes) throws(Failure) in try cutter.take(bytes, take) }
+            try cutter.finish(take)
             return coverage
         }
     }
 
-    private func append(
-        _ entry: Entry,
-        _ citation: Citation,
-        _ coverage: inout Coverage,
-        _ loader: EventLoader
-    ) throws(Failure) {
-        coverage.records += 1
-        coverage.earliest = min(coverage.earliest ?? entry.time, entry.time)
-        coverage.latest = max(coverage.latest ?? entry.time, entry.time)
-        try loader.append(JournalEvents.event(of: entry, in: citation))
+    /// The journal of the case as it stands now; places in it are those of its export.
+    private func loadLiveJournal(_ entries: [Entry]) throws(Failure) {
+        try loader.load(Source(.journal, member: "journal"), notAfter: nil) { (loader) throws(Failure) in
+            var coverage = Coverage(.continuous)
+            var journal = JournalEvents()
+            var offset: Int64 = 0
+            for entry in entries {
+                let length = Int64(entry.line.count)
+                let citation = Citation(offset: offset, length: length, line: Int64(clamping: entry.sequence))
+                offset += length + 1
+                coverage.records += 1
+                coverage.include(entry.time)
+                try loader.append(journal.event(of: entry, in: citation))
+            }
+            return coverage
+        }
     }
 }
 
@@ -193,6 +195,11 @@ private enum JSONLine {
 }
 
 extension Coverage {
+    fileprivate mutating func include(_ moment: Instant) {
+        earliest = min(earliest ?? moment, moment)
+        latest = max(latest ?? moment, moment)
+    }
+
     fileprivate mutating func take(_ summary: ReadSummary) {
         earliest = summary.earliest
         latest = summary.latest

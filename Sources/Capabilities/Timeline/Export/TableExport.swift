@@ -36,6 +36,7 @@ public enum TableExport {
             shown += 1
             if row.mark == .unclaimed { unclaimed += 1 }
             try write(frame.line(of: row))
+            if let beside = frame.beside(row) { try write(beside) }
         }
         try writeRemainder(store, options.query, shown, to: write)
         if unclaimed > 0 { try write("! unclaimed: no tool call that was running then names it") }
@@ -84,14 +85,14 @@ private struct Frame {
             distance(row.event),
             label,
             row.event.actor.terminal,
-            Label.text(of: row.event),
-            row.seen > 0 ? Frame.beside(row) : ""
+            Label.text(of: row.event)
         )
     }
 
-    private static func beside(_ row: TimelineRow) -> String {
-        row.unclaimed > 0
-            ? "[\(row.seen) observed before, \(row.unclaimed) unclaimed]" : "[\(row.seen) observed before]"
+    /// What stands beside a statement, under it.
+    func beside(_ row: TimelineRow) -> String? {
+        guard row.seen > 0 else { return nil }
+        return line("", "", "", "", "^ beside it: \(row.seen) observed, \(row.unclaimed) unclaimed")
     }
 
     private func line(
@@ -99,8 +100,7 @@ private struct Frame {
         _ distance: String,
         _ label: String,
         _ actor: String,
-        _ text: String,
-        _ tail: String = ""
+        _ text: String
     ) -> String {
         let distance =
             String(repeating: " ", count: max(0, Frame.distanceWidth - Columns.width(of: distance))) + distance
@@ -108,8 +108,7 @@ private struct Frame {
             Columns.fit(time, to: Frame.timeWidth), Columns.fit(distance, to: Frame.distanceWidth),
             Columns.fit(label, to: Frame.labelWidth), Columns.fit(actor, to: Frame.actorWidth),
         ].joined(separator: " ")
-        let room = width - Columns.width(of: front) - Columns.width(of: tail) - 1
-        let line = front + " " + Columns.cut(text, to: max(10, room)) + tail
+        let line = front + " " + Columns.cut(text, to: max(10, width - Columns.width(of: front) - 1))
         return String(line.reversed().drop { $0 == " " }.reversed())
     }
 

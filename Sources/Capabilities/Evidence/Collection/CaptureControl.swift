@@ -34,7 +34,7 @@ final class CaptureMeter {
     private let control: CaptureControl
     private var phase = ""
     private var expected: UInt64?
-    private var bytes: UInt64 = 0
+    private(set) var bytes: UInt64 = 0
     private var objects: UInt64 = 0
     private var reported: UInt64 = 0
     /// Whether the capture was told to stop; it stays so.

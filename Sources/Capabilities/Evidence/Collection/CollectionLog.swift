@@ -52,6 +52,20 @@ final class CollectionLog {
         )
     }
 
+    /// The sums of each class by its name.
+    var countsByClass: [String: SealStatement.Counts] {
+        var classes: [String: SealStatement.Counts] = [:]
+        for (name, tally) in tallies {
+            classes[name.rawValue] = SealStatement.Counts(
+                collected: tally[.collected],
+                partial: tally[.partial],
+                skipped: tally[.skipped],
+                failed: tally[.failed]
+            )
+        }
+        return classes
+    }
+
     /// Writes the sum and ends the file.
     ///
     /// - Throws: `refused` when a planned item has not ended: that is a defect of Quell and must not be sealed.

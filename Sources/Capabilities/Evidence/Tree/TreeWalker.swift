@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import Kernel
 
 /// What a walk tells of one object that it took hold of.
@@ -56,6 +57,10 @@ struct TreeWalker {
     ///   its filesystem is served by a process that may be frozen.
     func walk(_ visitor: some TreeVisitor) throws(Failure) {
         let top = try FileNode.at(root)
+        guard top.facts.kind == .directory else {
+            // A root that is a symbolic link was not resolved by anybody who may (RT35).
+            throw Failure(errno: top.facts.kind == .symlink ? ELOOP : ENOTDIR, "walk the tree", on: root)
+        }
         guard !top.isServedByProcess() else {
             throw Failure(
                 .refused,
@@ -66,7 +71,7 @@ struct TreeWalker {
         }
         let home = Home(top.facts)
         let first = WalkLevel(BytePath(""), HeldFolder(top))
-        guard try enter(first, at: BytePath(""), for: visitor), first.isFolder else { return }
+        guard try enter(first, at: BytePath(""), for: visitor) else { return }
         var levels = [first]
         var path = WalkPath()
         while let level = levels.last {

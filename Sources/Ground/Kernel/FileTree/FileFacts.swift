@@ -27,7 +27,7 @@ extension FileStamp: CustomStringConvertible {
         // The calendar repeats every 400 years, so any year is printed through one that an Instant can hold.
         let cycle: Int64 = 12_622_780_800
         let (shifted, overflow) = seconds.addingReportingOverflow(cycle / 2)
-        let cycles = shifted >= 0 ? shifted / cycle : (shifted - cycle + 1) / cycle
+        let cycles = shifted / cycle - (shifted % cycle < 0 ? 1 : 0)
         let near = Instant(seconds: seconds &- cycles &* cycle, nanoseconds: Int64(nanoseconds)).description
         guard !overflow, let year = Int64(near.prefix(4)), (0...9999).contains(year + cycles * 400) else {
             let fraction = String(nanoseconds)

@@ -8,7 +8,8 @@ import Glibc
 public struct FileNode: ~Copyable {
     private let owned: Descriptor
     private var descriptor: Int32 { owned.number }
-    /// Where it was found, for messages only; nothing is ever reached by this path again.
+    /// How it was reached, for messages only: an absolute path, a link of a process, or for a child its name alone,
+    /// because a whole path for each object of a deep tree costs the square of its depth.
     public let subject: BytePath
     /// What statx(2) said when it was taken hold of.
     public let facts: FileFacts
@@ -54,9 +55,8 @@ public struct FileNode: ~Copyable {
     /// - Throws: `usage` for a name with a slash, `.` or `..`; `notFound`; `system` with ENOTDIR when this is no
     ///   directory.
     public borrowing func child(_ name: BytePath) throws(Failure) -> FileNode {
-        let path = subject.appending(name)
         guard !name.isEmpty, !name.bytes.contains(UInt8(ascii: "/")), name.bytes != [46], name.bytes != [46, 46] else {
-            throw Failure(.usage, "open the child", on: "\(path)", because: "the name is not one component")
+            throw Failure(.usage, "open the child", on: "\(name)", because: "the name is not one component")
         }
         let flags = clinux_o_path | clinux_o_nofollow | clinux_o_cloexec
         let resolve = clinux_resolve_beneath | clinux_resolve_no_symlinks | clinux_resolve_no_magiclinks
@@ -65,20 +65,20 @@ public struct FileNode: ~Copyable {
         let (same, problem) = name.withCString { start in
             (clinux_files_openat2(directory, start, flags, resolve | clinux_resolve_no_xdev), errno)
         }
-        if same >= 0 { return try FileNode(Descriptor(adopting: same), subject: path) }
-        guard problem == EXDEV else { throw Failure(errno: problem, "open the child", on: path) }
+        if same >= 0 { return try FileNode(Descriptor(adopting: same), subject: name) }
+        guard problem == EXDEV else { throw Failure(errno: problem, "open the child", on: name) }
         let (other, again) = name.withCString { start in
             (clinux_files_openat2(directory, start, flags, resolve), errno)
         }
-        guard other >= 0 else { throw Failure(errno: again, "open the child", on: path) }
-        return try FileNode(Descriptor(adopting: other), subject: path, cachedFacts: true)
+        guard other >= 0 else { throw Failure(errno: again, "open the child", on: name) }
+        return try FileNode(Descriptor(adopting: other), subject: name, cachedFacts: true)
     }
 
     /// Takes hold of the directory above. The caller compares ``FileFacts/identity`` with the directory it expects.
     public borrowing func above() throws(Failure) -> FileNode {
         let found = clinux_files_openat(descriptor, "..", clinux_o_path | clinux_o_nofollow | clinux_o_cloexec)
         guard found >= 0 else { throw Failure(errno: errno, "open the directory above", on: subject) }
-        return try FileNode(Descriptor(adopting: found), subject: subject.parent)
+        return try FileNode(Descriptor(adopting: found), subject: BytePath(".."))
     }
 
     /// Asks again what the kernel tells of this object, whatever its name is by now.

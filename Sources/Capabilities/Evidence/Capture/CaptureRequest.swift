@@ -1,0 +1,159 @@
+public import Base
+public import Bundles
+import Kernel
+
+/// Which classes a capture takes.
+public enum CaptureProfile: String, Hashable, Sendable, CaseIterable, Codable {
+    /// What is gone after a kill: clock, processes, sockets, mounts, files without a name.
+    case volatile
+    /// All that, and transcripts, workspace, logs.
+    case standard
+}
+
+/// What to capture, decided before anything is read.
+public struct CaptureRequest: Sendable {
+    /// Which classes.
+    public var profile: CaptureProfile
+    /// How the responder named the session.
+    public var locator: BytePath
+    /// What that resolved to.
+    public var pins: [SessionPin]
+    /// The processes to look at: members, strays, guests.
+    public var subjects: [CaptureSubject]
+    /// The cgroups that hold the session frozen, its own and quarantine ones; empty when it is not frozen.
+    public var frozenCgroups: [CgroupPin]
+    /// Roots to archive, workspaces and transcripts; names must differ.
+    public var trees: [PlannedTree]
+    /// Named logs, absolute paths.
+    public var logs: [BytePath]
+    /// What containment knows and proved, for data/containment.json.
+    public var containment: JSONValue
+    /// The journal up to here, one canonical JSON entry a line, for data/journal.jsonl. Called right before the seal.
+    public var journal: @Sendable () throws(Failure) -> JournalExtract?
+    /// Bytes that the capture may take before compression; `nil` sets no bound (RT36).
+    public var budget: UInt64?
+    /// Bytes in a volume of an archive.
+    public var volumeSize: Int
+    /// What else the seal says.
+    public var seal: SealParts
+
+    /// Takes what has no default.
+    public init(
+        profile: CaptureProfile,
+        locator: BytePath,
+        pins: [SessionPin],
+        subjects: [CaptureSubject],
+        seal: SealParts
+    ) {
+        self.profile = profile
+        self.locator = locator
+        self.pins = pins
+        self.subjects = subjects
+        self.seal = seal
+        frozenCgroups = []
+        trees = []
+        logs = []
+        containment = .null
+        journal = { nil }
+        budget = nil
+        volumeSize = 64 << 20
+    }
+}
+
+/// The journal as it is sealed: its lines and where they end.
+public struct JournalExtract: Sendable {
+    /// One canonical JSON entry a line, each with its line feed.
+    public let lines: [UInt8]
+    /// The last entry, and its signed note when there is a key.
+    public let checkpoint: SealStatement.Checkpoint
+
+    /// Takes both.
+    public init(lines: [UInt8], checkpoint: SealStatement.Checkpoint) {
+        self.lines = lines
+        self.checkpoint = checkpoint
+    }
+}
+
+/// What the seal says and a capture cannot know by itself.
+public struct SealParts: Sendable {
+    /// The bundle's name, `[a-z0-9-]+`.
+    public var name: String
+    /// The case.
+    public var caseID: String
+    /// Which seal of the case this is, from 1.
+    public var number: Int
+    /// Incident or exercise.
+    public var purpose: SealStatement.Purpose
+    /// When the freeze was proven and how many processes it held; `nil` when the session was not frozen.
+    public var freeze: FreezeProof?
+    /// Who permitted this.
+    public var authority: String?
+    /// The program.
+    public var tool: SealStatement.Tool
+    /// Who runs it.
+    public var responder: String
+    /// The host, by name.
+    public var host: String
+
+    /// Takes all parts.
+    public init(
+        name: String,
+        caseID: String,
+        number: Int,
+        purpose: SealStatement.Purpose,
+        freeze: FreezeProof?,
+        authority: String?,
+        tool: SealStatement.Tool,
+        responder: String,
+        host: String
+    ) {
+        self.name = name
+        self.caseID = caseID
+        self.number = number
+        self.purpose = purpose
+        self.freeze = freeze
+        self.authority = authority
+        self.tool = tool
+        self.responder = responder
+        self.host = host
+    }
+}
+
+/// When a freeze was proven.
+public struct FreezeProof: Hashable, Sendable {
+    /// When; `nil` when it was asked for and never proven.
+    public var confirmed: Instant?
+    /// How many processes it held.
+    public var processes: Int
+
+    /// Takes both.
+    public init(confirmed: Instant?, processes: Int) {
+        self.confirmed = confirmed
+        self.processes = processes
+    }
+}
+
+/// A capture that ended: a sealed bundle and what is to be known of it.
+public struct SealedCapture: Sendable {
+    /// The bundle's directory.
+    public let path: BytePath
+    /// SHA-256 of tagmanifest-sha256.txt: what the seal is about.
+    public let rootDigest: Digest
+    /// Which classes were asked for.
+    public let profile: CaptureProfile
+    /// What the session resolved to.
+    public let pins: [SessionPin]
+    /// How the planned items ended.
+    public let counts: SealStatement.Counts
+    /// How the items of each class ended, by the class's name in collection.jsonl.
+    public let classes: [String: SealStatement.Counts]
+    /// The first 200 things that are not, or not whole, in the bundle; data/collection.jsonl has all.
+    public let shortfalls: [Shortfall]
+    /// Whether the session stood still.
+    public let stillness: Stillness
+    /// Whether a person ended the capture early.
+    public let wasCancelled: Bool
+
+    /// Whether everything that was planned is there, whole.
+    public var isComplete: Bool { counts.collected == counts.planned && !wasCancelled }
+}

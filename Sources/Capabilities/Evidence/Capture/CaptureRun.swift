@@ -1,0 +1,167 @@
+import Base
+import Bundles
+import Kernel
+import Sealing
+
+/// The state of one capture while it runs, step by step as planned.
+final class CaptureRun {
+    private let request: CaptureRequest
+    private let host: Host
+    private let writer: BundleWriter
+    private let meter: CaptureMeter
+    private let acquisition: Acquisition
+    private let plan: CollectionPlan
+    private let log: CollectionLog
+    private let budget: CaptureBudget
+    private let reader = ImpatientReader()
+    private let processes: ProcessesItem
+    private let watch: FreezeWatch
+    private let began = Instant.now()
+    private let firstClock = ClockItem.reading()
+    private var movedTrees: [String] = []
+    private var checkpoint: SealStatement.Checkpoint?
+
+    init(
+        _ request: CaptureRequest,
+        on host: Host,
+        writer: BundleWriter,
+        meter: CaptureMeter,
+        acquisition: Acquisition
+    ) throws(Failure) {
+        self.request = request
+        self.host = host
+        self.writer = writer
+        self.meter = meter
+        self.acquisition = acquisition
+        plan = CollectionPlan(request)
+        log = CollectionLog(writing: try writer.stream(try PayloadName("data/collection.jsonl")))
+        budget = CaptureBudget(request.budget)
+        processes = ProcessesItem(on: host, reader: reader)
+        watch = FreezeWatch(cgroups: request.frozenCgroups, subjects: request.subjects, on: host)
+    }
+
+    func capture(sealedWith key: SigningKey?) throws(Failure) -> SealedCapture {
+        plan.announce(to: log)
+        for step in plan.steps {
+            meter.enter(step.phase)
+            budget.enter(step.share)
+            try take(step)
+        }
+        try log.close()
+        meter.enter("seal")
+        let stillness = look()
+        let statement = statement(stillness)
+        let sealed = try writer.seal(statement, with: key)
+        return SealedCapture(
+            path: writer.path,
+            rootDigest: sealed.root,
+            profile: request.profile,
+            pins: request.pins,
+            counts: statement.counts,
+            classes: log.countsByClass,
+            shortfalls: log.shortfalls,
+            stillness: stillness,
+            wasCancelled: meter.isCancelled
+        )
+    }
+
+    private func take(_ step: CollectionPlan.Step) throws(Failure) {
+        switch step {
+        case .session: try document(.session, "data/session.json", SessionDocument.value(request, host, began))
+        case .containment: try document(.containment, "data/containment.json", request.containment)
+        case .processes:
+            try processes.collect(request.subjects, to: writer, log: log, meter: meter, budget: budget)
+        case .sockets:
+            let cgroups = Set(request.pins.flatMap(\.cgroups).map(\.inode))
+            try SocketsItem(processes: processes, cgroups: cgroups, host: host)
+                .collect(to: writer, log: log, budget: budget)
+        case .mounts:
+            try MountsItem(processes: processes, host: host, reader: reader)
+                .collect(to: writer, log: log, budget: budget)
+        case .deletedFiles:
+            try RecoveredItem(processes: processes, copier: copier, host: host).collect(log: log)
+        case .tree(let tree): try take(tree)
+        case .logs(let paths): try LogsItem(paths: paths, copier: copier).collect(log: log)
+        case .clock:
+            let clock = ClockItem.document(began: firstClock, sealed: ClockItem.reading())
+            try document(.clock, "data/clock.json", clock)
+        case .journal: try takeJournal()
+        }
+    }
+
+    private var copier: RawCopier { RawCopier(writer: writer, meter: meter, budget: budget) }
+
+    private func take(_ tree: PlannedTree) throws(Failure) {
+        let moved = try TreeItem(
+            tree: tree,
+            writer: writer,
+            log: log,
+            budget: budget,
+            meter: meter,
+            leasePatience: acquisition.patience(),
+            opened: acquisition.opened
+        ).collect()
+        if let moved { movedTrees.append(moved) }
+    }
+
+    private func document(_ item: CollectionItem.Class, _ name: String, _ value: JSONValue) throws(Failure) {
+        let bytes = CanonicalJSON.bytes(of: value) + [UInt8(ascii: "\n")]
+        budget.spend(UInt64(bytes.count))
+        try writer.write(try PayloadName(name), bytes)
+        var ended = CollectionItem(item)
+        ended.member = name
+        try log.end(ended)
+    }
+
+    private func takeJournal() throws(Failure) {
+        var item = CollectionItem(.journal)
+        let extract: JournalExtract?
+        do throws(Failure) {
+            extract = try request.journal()
+        } catch {
+            return try log.end(item.failed(error))
+        }
+        guard let extract else { return try log.end(item.skipped("there is no case")) }
+        try writer.write(try PayloadName("data/journal.jsonl"), extract.lines)
+        checkpoint = extract.checkpoint
+        item.member = "data/journal.jsonl"
+        try log.end(item)
+    }
+
+    private func look() -> Stillness {
+        let seen = watch.compare()
+        return Stillness(
+            first: seen.first,
+            last: seen.last,
+            threads: seen.threads,
+            breaks: seen.breaks + movedTrees
+        )
+    }
+
+    private func statement(_ stillness: Stillness) -> SealStatement {
+        let parts = request.seal
+        return SealStatement(
+            name: parts.name,
+            caseID: parts.caseID,
+            number: parts.number,
+            purpose: parts.purpose,
+            locator: "\(request.locator)",
+            pins: request.pins,
+            freeze: parts.freeze.map { proof in
+                SealStatement.Freeze(
+                    confirmed: proof.confirmed,
+                    lastSeen: stillness.isUnbroken ? stillness.last : nil,
+                    processes: proof.processes
+                )
+            },
+            counts: log.counts,
+            checkpoint: checkpoint,
+            authority: parts.authority,
+            tool: parts.tool,
+            responder: parts.responder,
+            host: parts.host,
+            began: began,
+            sealed: Instant.now()
+        )
+    }
+}

@@ -1,0 +1,80 @@
+import Base
+import Bundles
+
+/// What a capture will collect, in order: falling volatility (RFC 3227), and within it what a budget must not lose.
+/// Each step ends in at least one item of the account, whatever happens to it.
+struct CollectionPlan {
+    /// One step.
+    enum Step: Hashable {
+        case session
+        case containment
+        case processes
+        case sockets
+        case mounts
+        case deletedFiles
+        case tree(PlannedTree)
+        case logs([BytePath])
+        case clock
+        case journal
+
+        /// The share of the budget that it takes from.
+        var share: CaptureBudget.Share {
+            switch self {
+            case .session, .containment, .processes, .sockets, .mounts: .volatile
+            case .tree(let tree): tree.role == .transcripts ? .transcripts : .workspace
+            case .deletedFiles: .recovered
+            case .logs, .clock, .journal: .logs
+            }
+        }
+
+        /// What people read while it runs.
+        var phase: String {
+            switch self {
+            case .session: "session"
+            case .containment: "containment"
+            case .processes: "processes"
+            case .sockets: "sockets"
+            case .mounts: "mounts"
+            case .deletedFiles: "deleted files"
+            case .tree(let tree): tree.name
+            case .logs: "logs"
+            case .clock: "clock"
+            case .journal: "journal"
+            }
+        }
+    }
+
+    let steps: [Step]
+
+    init(_ request: CaptureRequest) {
+        var steps: [Step] = [.session, .containment, .processes, .sockets, .mounts]
+        if request.profile == .standard {
+            steps += request.trees.filter { $0.role == .transcripts }.map(Step.tree)
+        }
+        steps.append(.deletedFiles)
+        if request.profile == .standard {
+            steps += request.trees.filter { $0.role == .workspace }.map(Step.tree)
+            steps.append(.logs(request.logs))
+        }
+        // The clock is read at the start and written at the end; the journal ends with what led to this seal.
+        self.steps = steps + [.clock, .journal]
+    }
+
+    /// Announces the items that are known before anything is read.
+    func announce(to log: CollectionLog) {
+        for step in steps {
+            switch step {
+            case .session: log.plan(.session)
+            case .containment: log.plan(.containment)
+            case .processes: log.plan(.processes)
+            case .sockets: log.plan(.sockets)
+            case .mounts: log.plan(.mounts)
+            case .deletedFiles: log.plan(.deletedFiles)
+            case .tree: log.plan(.tree)
+            case .logs(let paths): for _ in paths { log.plan(.log) }
+            case .clock: log.plan(.clock)
+            case .journal: log.plan(.journal)
+            }
+        }
+    }
+}

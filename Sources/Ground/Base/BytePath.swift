@@ -83,7 +83,7 @@ extension BytePath: CustomStringConvertible {
 extension BytePath: Codable {
     private enum CodingKeys: String, CodingKey { case bytes }
 
-    /// Reads a string, or `{"bytes": BASE64}` for names that are not valid UTF-8.
+    /// Reads a string, or `{"bytes": BASE64}` for names that are not valid UTF-8; a NUL within is refused.
     public init(from decoder: any Decoder) throws {
         if let keyed = try? decoder.container(keyedBy: CodingKeys.self), keyed.contains(.bytes) {
             let encoded = try keyed.decode(String.self, forKey: .bytes)
@@ -94,10 +94,20 @@ extension BytePath: Codable {
                     debugDescription: "not base64"
                 )
             }
-            self.init(decoded)
+            try self.init(decoded, from: decoder)
             return
         }
-        self.init(try decoder.singleValueContainer().decode(String.self))
+        try self.init(Array(try decoder.singleValueContainer().decode(String.self).utf8), from: decoder)
+    }
+
+    /// A coded path is whole: cut at a NUL it would name another file than its author wrote.
+    private init(_ bytes: [UInt8], from decoder: any Decoder) throws {
+        guard !bytes.contains(0) else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "a path with a NUL")
+            )
+        }
+        self.init(bytes)
     }
 
     /// Writes a string when the bytes are valid UTF-8, else `{"bytes": BASE64}`.

@@ -10,7 +10,7 @@ public struct Deadline: Hashable, Comparable, Sendable {
     public init(after duration: Duration) {
         let now = Deadline.monotonicNow()
         let span = duration.wholeNanoseconds
-        monotonicNanoseconds = span < 0 ? now : now &+ UInt64(span)
+        monotonicNanoseconds = span < 0 ? now : now + UInt64(span)
     }
 
     /// The monotonic clock now, in nanoseconds.
@@ -31,7 +31,7 @@ public struct Deadline: Hashable, Comparable, Sendable {
 
     /// What is left in whole milliseconds, rounded up, for poll(2).
     public var pollTimeout: Int32 {
-        Int32(clamping: (remaining.wholeNanoseconds + 999_999) / 1_000_000)
+        Int32(clamping: remaining.wholeNanoseconds.addingClamped(999_999) / 1_000_000)
     }
 
     /// Orders by time.

@@ -14,8 +14,10 @@ public struct Instant: Hashable, Comparable, Sendable {
     /// Takes seconds and nanoseconds as stat(2) and clock_gettime(2) give them; values beyond the years 1677 to 2262
     /// are clamped.
     public init(seconds: Int64, nanoseconds: Int64 = 0) {
-        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        let (sum, carried) = product.addingReportingOverflow(nanoseconds)
+        // Before 1970 a second is borrowed, so that the first representable second is not lost to its product.
+        let borrowed: Int64 = seconds < 0 && nanoseconds > 0 ? 1 : 0
+        let (product, overflow) = (seconds + borrowed).multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, carried) = product.addingReportingOverflow(nanoseconds - borrowed * 1_000_000_000)
         self.nanoseconds = overflow || carried ? (seconds < 0 ? .min : .max) : sum
     }
 
@@ -29,13 +31,16 @@ public struct Instant: Hashable, Comparable, Sendable {
     /// Orders by time.
     public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
-    /// This moment moved by `duration`.
+    /// This moment moved by `duration`, clamped to what an instant can hold.
     public func advanced(by duration: Duration) -> Instant {
-        Instant(nanoseconds: nanoseconds &+ duration.wholeNanoseconds)
+        Instant(nanoseconds: nanoseconds.addingClamped(duration.wholeNanoseconds))
     }
 
-    /// The time from `other` to this moment.
-    public func since(_ other: Instant) -> Duration { .nanoseconds(nanoseconds &- other.nanoseconds) }
+    /// The time from `other` to this moment, clamped to 292 years either way.
+    public func since(_ other: Instant) -> Duration {
+        let (difference, overflow) = nanoseconds.subtractingReportingOverflow(other.nanoseconds)
+        return .nanoseconds(overflow ? (nanoseconds < 0 ? .min : .max) : difference)
+    }
 }
 
 extension Instant: CustomStringConvertible {
@@ -47,7 +52,7 @@ extension Instant: CustomStringConvertible {
         let (year, month, dayOfMonth) = CivilDate.fromDays(day)
         let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))"
         let time = "\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
-        return "\(date)T\(time).\(padded(nanoseconds - seconds * 1_000_000_000, 9))Z"
+        return "\(date)T\(time).\(padded(nanoseconds.flooredRemainder(by: 1_000_000_000), 9))Z"
     }
 
     private func padded(_ value: Int64, _ width: Int) -> String {
@@ -58,7 +63,8 @@ extension Instant: CustomStringConvertible {
 
 extension Instant {
     /// Reads an RFC 3339 time with an offset or `Z` and up to nine fractional digits (more are cut off). A time without
-    /// a zone gives `nil`: the caller has to state its assumption.
+    /// a zone gives `nil`: the caller has to state its assumption; so does a day that its month does not have. Years
+    /// beyond 1677 to 2262 are clamped.
     public init?(rfc3339 text: some StringProtocol) {
         var reader = DigitReader(Array(text.utf8))
         guard
@@ -77,6 +83,7 @@ extension Instant {
         }
         guard let offset = reader.offset(), reader.isAtEnd else { return nil }
         let days = CivilDate.toDays(year: year, month: month, day: day)
+        guard CivilDate.fromDays(days) == (year, month, day) else { return nil }
         self.init(seconds: days * 86_400 + hour * 3600 + minute * 60 + second - offset, nanoseconds: fraction)
     }
 }
@@ -122,9 +129,20 @@ enum CivilDate {
 }
 
 extension Int64 {
+    /// The sum, or the nearest number that there is.
+    func addingClamped(_ other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? (other < 0 ? .min : .max) : sum
+    }
+
     fileprivate func flooredDivision(by divisor: Int64) -> Int64 {
         let quotient = self / divisor
         return self % divisor < 0 ? quotient - 1 : quotient
+    }
+
+    fileprivate func flooredRemainder(by divisor: Int64) -> Int64 {
+        let remainder = self % divisor
+        return remainder < 0 ? remainder + divisor : remainder
     }
 }
 

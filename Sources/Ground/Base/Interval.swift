@@ -11,6 +11,20 @@ public struct Interval: Hashable, Sendable, Codable {
         latest = max(one, other)
     }
 
+    /// Reads both ends; ends in the wrong order are refused.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        earliest = try container.decode(Instant.self, forKey: .earliest)
+        latest = try container.decode(Instant.self, forKey: .latest)
+        guard earliest <= latest else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .latest,
+                in: container,
+                debugDescription: "the interval ends before it begins"
+            )
+        }
+    }
+
     /// A moment known exactly.
     public init(_ instant: Instant) {
         self.init(instant, instant)

@@ -80,6 +80,10 @@ private struct ValueDecoder: Decoder {
             guard let result = double as? Result else { throw mismatch(type, "a number") }
             return result
         }
+        if type == Float.self {
+            guard let result = double.map(Float.init) as? Result else { throw mismatch(type, "a number") }
+            return result
+        }
         if let integerType = type as? any FixedWidthInteger.Type {
             guard let result = integer(integerType) as? Result else { throw mismatch(type, "an integer in range") }
             return result
@@ -110,9 +114,19 @@ private struct ValueDecoder: Decoder {
 private struct Keyed<Key: CodingKey>: KeyedDecodingContainerProtocol {
     let object: JSONObject
     let codingPath: [any CodingKey]
+    /// The first member of each name, for objects that are too large to be searched again and again.
+    private let index: [[UInt8]: JSONValue]?
+
+    init(object: JSONObject, codingPath: [any CodingKey]) {
+        self.object = object
+        self.codingPath = codingPath
+        let named = object.members.count > 16 ? object.members.map { (Array($0.key.utf8), $0.value) } : nil
+        index = named.map { Dictionary($0) { first, _ in first } }
+    }
+
     var allKeys: [Key] { object.members.compactMap { Key(stringValue: $0.key) } }
 
-    func contains(_ key: Key) -> Bool { object[key.stringValue] != nil }
+    func contains(_ key: Key) -> Bool { member(key.stringValue) != nil }
     func decodeNil(forKey key: Key) throws -> Bool { try decoder(key).value == .null }
     func decode<Result: Decodable>(_ type: Result.Type, forKey key: Key) throws -> Result {
         try decoder(key).decode(type)
@@ -124,11 +138,16 @@ private struct Keyed<Key: CodingKey>: KeyedDecodingContainerProtocol {
     func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer {
         try decoder(key).unkeyedContainer()
     }
-    func superDecoder() throws -> any Decoder { ValueDecoder(value: object["super"] ?? .null, codingPath: codingPath) }
+    func superDecoder() throws -> any Decoder { ValueDecoder(value: member("super") ?? .null, codingPath: codingPath) }
     func superDecoder(forKey key: Key) throws -> any Decoder { try decoder(key) }
 
+    private func member(_ name: String) -> JSONValue? {
+        guard let index else { return object[name] }
+        return index[Array(name.utf8)]
+    }
+
     private func decoder(_ key: Key) throws -> ValueDecoder {
-        guard let value = object[key.stringValue] else {
+        guard let value = member(key.stringValue) else {
             throw DecodingError.keyNotFound(key, .init(codingPath: codingPath, debugDescription: "missing"))
         }
         return ValueDecoder(value: value, codingPath: codingPath + [key])

@@ -3,7 +3,7 @@
 public enum JSONEncoding {
     /// The value of `subject`.
     ///
-    /// - Throws: `malformed` when the type refuses to be encoded.
+    /// - Throws: `malformed` when the type refuses to be encoded, or holds a number that is not finite.
     public static func value(of subject: some Encodable) throws(Failure) -> JSONValue {
         let encoder = ValueEncoder()
         do {
@@ -41,6 +41,7 @@ private final class Node {
     }
 
     var content = Content.empty
+    private var places: [String: Node] = [:]
 
     var value: JSONValue {
         switch content {
@@ -49,24 +50,32 @@ private final class Node {
         case .array(let nodes): return .array(nodes.map(\.value))
         case .object(let members):
             var object = JSONObject()
-            for (key, node) in members { object[key] = node.value }
+            for (key, node) in members { object.append(key, node.value) }
             return .object(object)
         }
     }
 
     func element() -> Node {
         let node = Node()
-        if case .array(let nodes) = content { content = .array(nodes + [node]) } else { content = .array([node]) }
+        var nodes: [Node] = []
+        if case .array(let present) = content { nodes = present }
+        // Lets go of the list, so that it grows in place.
+        content = .empty
+        nodes.append(node)
+        content = .array(nodes)
         return node
     }
 
+    /// The place of `key`; coding a key twice fills the same place again.
     func member(_ key: String) -> Node {
+        if let place = places[key] { return place }
         let node = Node()
-        if case .object(let members) = content {
-            content = .object(members + [(key, node)])
-        } else {
-            content = .object([(key, node)])
-        }
+        places[key] = node
+        var members: [(key: String, node: Node)] = []
+        if case .object(let present) = content { members = present }
+        content = .empty
+        members.append((key, node))
+        content = .object(members)
         return node
     }
 }
@@ -100,11 +109,17 @@ extension Node {
         case let value as JSONValue: content = .value(value)
         case let value as Bool: content = .value(.bool(value))
         case let value as String: content = .value(.string(value))
-        case let value as Double: content = .value(.number(value))
-        case let value as Float: content = .value(.number(Double(value)))
+        case let value as Double: content = .value(.number(try finite(value, at: path)))
+        case let value as Float: content = .value(.number(try finite(Double(value), at: path)))
         case let value as any FixedWidthInteger: content = .value(JSONEncoding.value(of: value))
         default: try subject.encode(to: ValueEncoder(self, at: path))
         }
+    }
+
+    private func finite(_ number: Double, at path: [any CodingKey]) throws(Failure) -> Double {
+        if number.isFinite { return number }
+        let place = path.map(\.stringValue).joined(separator: ".")
+        throw Failure(.malformed, "encode as JSON", on: place, because: "\(number) is no JSON number")
     }
 }
 

@@ -79,10 +79,9 @@ public struct JSONReader {
     }
 
     private mutating func value(depth: Int) throws(Failure) -> JSONValue {
-        guard depth <= limits.depth else { throw problem("nested deeper than \(limits.depth) levels") }
         switch current {
-        case UInt8(ascii: "{"): return .object(try object(depth: depth))
-        case UInt8(ascii: "["): return .array(try array(depth: depth))
+        case UInt8(ascii: "{"): return .object(try object(depth: try deeper(than: depth)))
+        case UInt8(ascii: "["): return .array(try array(depth: try deeper(than: depth)))
         case UInt8(ascii: "\""): return .string(try string())
         case UInt8(ascii: "t"): return try word("true", .bool(true))
         case UInt8(ascii: "f"): return try word("false", .bool(false))
@@ -90,6 +89,11 @@ public struct JSONReader {
         case nil: throw problem("the text ends where a value should stand")
         default: return try number()
         }
+    }
+
+    private func deeper(than depth: Int) throws(Failure) -> Int {
+        guard depth < limits.depth else { throw problem("nested deeper than \(limits.depth) levels") }
+        return depth + 1
     }
 
     private mutating func word(_ text: StaticString, _ value: JSONValue) throws(Failure) -> JSONValue {
@@ -104,6 +108,7 @@ public struct JSONReader {
 
     private mutating func object(depth: Int) throws(Failure) -> JSONObject {
         var object = JSONObject()
+        var keys = KeySet()
         position += 1
         skipSpace()
         if current == UInt8(ascii: "}") {
@@ -113,12 +118,12 @@ public struct JSONReader {
         while true {
             guard current == UInt8(ascii: "\"") else { throw problem("a key should stand here") }
             let key = try string()
-            if manner == .strict, object[key] != nil { throw problem("a key stands twice") }
+            if manner == .strict, !keys.insert(key) { throw problem("a key stands twice") }
             skipSpace()
             guard current == UInt8(ascii: ":") else { throw problem("a colon should stand here") }
             position += 1
             skipSpace()
-            object.append(key, try value(depth: depth + 1))
+            object.append(key, try value(depth: depth))
             skipSpace()
             let separator = current
             position += 1
@@ -137,7 +142,7 @@ public struct JSONReader {
             return elements
         }
         while true {
-            elements.append(try value(depth: depth + 1))
+            elements.append(try value(depth: depth))
             skipSpace()
             let separator = current
             position += 1
@@ -261,5 +266,21 @@ public struct JSONReader {
             position += 1
         }
         return value
+    }
+}
+
+/// The keys of one object so far, by bytes: a list while they are few, then a set, so that neither the common small
+/// object nor a hostile large one is slow.
+private struct KeySet {
+    private var few: [String] = []
+    private var many: Set<[UInt8]> = []
+
+    /// Adds a key; false when it was there.
+    mutating func insert(_ key: String) -> Bool {
+        if !many.isEmpty { return many.insert(Array(key.utf8)).inserted }
+        if few.contains(where: { $0.utf8.elementsEqual(key.utf8) }) { return false }
+        few.append(key)
+        if few.count > 16 { many = Set(few.map { Array($0.utf8) }) }
+        return true
     }
 }

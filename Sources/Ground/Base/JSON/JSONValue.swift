@@ -1,4 +1,5 @@
-/// A JSON value (RFC 8259). Object members keep their order; keys are compared byte by byte.
+/// A JSON value (RFC 8259). Object members keep their order; keys and texts are compared byte by byte, not by canonical
+/// equivalence as `String` does.
 public enum JSONValue: Hashable, Sendable {
     /// `null`.
     case null
@@ -52,6 +53,35 @@ public enum JSONValue: Hashable, Sendable {
     }
 }
 
+extension JSONValue {
+    /// Whether both are the same value, member by member in their order, byte by byte.
+    public static func == (left: JSONValue, right: JSONValue) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.bool(let one), .bool(let other)): one == other
+        case (.integer(let one), .integer(let other)): one == other
+        case (.number(let one), .number(let other)): one == other
+        case (.string(let one), .string(let other)): one.utf8.elementsEqual(other.utf8)
+        case (.array(let one), .array(let other)): one == other
+        case (.object(let one), .object(let other)): one == other
+        default: false
+        }
+    }
+
+    /// Hashes what `==` compares; texts of canonical equivalence may share a hash.
+    public func hash(into hasher: inout Hasher) {
+        switch self {
+        case .null: hasher.combine(0)
+        case .bool(let flag): hasher.combine(flag)
+        case .integer(let number): hasher.combine(number)
+        case .number(let number): hasher.combine(number)
+        case .string(let text): hasher.combine(text)
+        case .array(let elements): hasher.combine(elements)
+        case .object(let object): hasher.combine(object)
+        }
+    }
+}
+
 /// The members of a JSON object, in order. Lookups compare keys byte by byte, not by canonical equivalence.
 public struct JSONObject: Hashable, Sendable {
     /// One member.
@@ -60,6 +90,11 @@ public struct JSONObject: Hashable, Sendable {
         public let key: String
         /// The value.
         public var value: JSONValue
+
+        /// Compares key and value byte by byte.
+        public static func == (left: Member, right: Member) -> Bool {
+            left.key.utf8.elementsEqual(right.key.utf8) && left.value == right.value
+        }
     }
 
     /// The members in order.

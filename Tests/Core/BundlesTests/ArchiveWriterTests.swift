@@ -100,11 +100,11 @@ struct ArchiveWriterTests {
     @Test("more stretches of data than a header holds are joined and nothing is lost")
     func manySegments() throws {
         let count: UInt64 = 70_000
-        let segments = (0..<count).map { ArchiveEntry.Segment(offset: $0 * 8192, length: 1) }
-        try archive.begin(Samples.entry(BytePath("comb"), .file(size: count * 8192, segments: segments)))
+        let segments = (0..<count).map { ArchiveEntry.Segment(offset: $0 * 16, length: 1) }
+        try archive.begin(Samples.entry(BytePath("comb"), .file(size: count * 16, segments: segments)))
         for _ in 0..<count {
             try archive.append([1])
-            try archive.skipHole(8191)
+            try archive.skipHole(15)
         }
         let receipt = try archive.endEntry()
         #expect(!receipt.isTorn)

@@ -9,13 +9,18 @@ struct SegmentMap {
     ///
     /// - Throws: `malformed` when they overlap, fall back or reach beyond `size`.
     init(_ raw: [ArchiveEntry.Segment], size: UInt64, most: Int = PaxWriter.mostSegments) throws(Failure) {
-        var joined = try Self.join(raw, gapsUpTo: 0, size: size)
-        var gap: UInt64 = 4096
-        while joined.count > most {
-            joined = try Self.join(joined, gapsUpTo: gap, size: size)
-            gap *= 2
+        let joined = try Self.join(raw, gapsUpTo: 0, size: size)
+        if joined.count <= most {
+            segments = joined
+            return
         }
-        segments = joined
+        let gaps = zip(joined, joined.dropFirst()).map { $1.offset - ($0.offset + $0.length) }.sorted()
+        segments = try Self.join(
+            joined,
+            gapsUpTo: gaps[joined.count - most - 1],
+            atMost: joined.count - most,
+            size: size
+        )
     }
 
     /// Bytes that no stretch covers.
@@ -24,9 +29,11 @@ struct SegmentMap {
     private static func join(
         _ raw: [ArchiveEntry.Segment],
         gapsUpTo gap: UInt64,
+        atMost limit: Int = .max,
         size: UInt64
     ) throws(Failure) -> [ArchiveEntry.Segment] {
         var joined: [ArchiveEntry.Segment] = []
+        var rest = limit
         for segment in raw where segment.length > 0 {
             let end = segment.offset.addingReportingOverflow(segment.length)
             guard !end.overflow, end.partialValue <= size else { throw malformed("a stretch beyond the end") }
@@ -35,7 +42,8 @@ struct SegmentMap {
                 continue
             }
             guard segment.offset >= last.offset + last.length else { throw malformed("stretches out of order") }
-            if segment.offset - (last.offset + last.length) <= gap {
+            if rest > 0, segment.offset - (last.offset + last.length) <= gap {
+                rest -= 1
                 let whole = ArchiveEntry.Segment(offset: last.offset, length: end.partialValue - last.offset)
                 joined[joined.count - 1] = whole
             } else {

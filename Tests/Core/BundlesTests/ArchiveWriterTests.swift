@@ -161,6 +161,9 @@ struct ArchiveWriterTests {
         entry.uid = .max
         entry.gid = .max - 1
         try archive.add(entry)
+        entry.path = BytePath("last second")
+        entry.modified = FileTime(seconds: -1, nanoseconds: 500_000_000)
+        #expect(try archive.add(entry).warning != nil)
         entry.path = BytePath("far")
         entry.modified = FileTime(seconds: 13_569_465_600, nanoseconds: 1)
         entry.changed = FileTime(seconds: 13_569_465_601)

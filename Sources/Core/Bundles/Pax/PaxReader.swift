@@ -71,18 +71,15 @@ final class PaxReader {
             mode: UInt32(archive_entry_perm(pointer)) & 0o7777,
             uid: try ownerNumber(archive_entry_uid(pointer)),
             gid: try ownerNumber(archive_entry_gid(pointer)),
-            modified: FileTime(
-                seconds: Int64(archive_entry_mtime(pointer)),
-                nanoseconds: UInt32(clamping: archive_entry_mtime_nsec(pointer))
-            ),
+            modified: time(archive_entry_mtime(pointer), archive_entry_mtime_nsec(pointer)),
             changed: archive_entry_ctime_is_set(pointer) == 0
-                ? nil
-                : FileTime(
-                    seconds: Int64(archive_entry_ctime(pointer)),
-                    nanoseconds: UInt32(clamping: archive_entry_ctime_nsec(pointer))
-                ),
+                ? nil : time(archive_entry_ctime(pointer), archive_entry_ctime_nsec(pointer)),
             attributes: attributes(of: pointer)
         )
+    }
+
+    private func time(_ seconds: Int, _ nanoseconds: Int) -> FileTime {
+        PaxTime.read(FileTime(seconds: Int64(seconds), nanoseconds: UInt32(clamping: nanoseconds)))
     }
 
     private func kind(of pointer: OpaquePointer) throws(Problem) -> ArchiveEntry.Kind {

@@ -52,8 +52,9 @@ final class PaxWriter {
         archive_entry_set_perm(entry, mode_t(subject.mode & 0o7777))
         archive_entry_set_uid(entry, la_int64_t(subject.uid))
         archive_entry_set_gid(entry, la_int64_t(subject.gid))
-        archive_entry_set_mtime(entry, Int(subject.modified.seconds), Int(subject.modified.nanoseconds))
-        if let changed = subject.changed {
+        let modified = PaxTime.written(subject.modified)
+        archive_entry_set_mtime(entry, Int(modified.seconds), Int(modified.nanoseconds))
+        if let changed = subject.changed.map(PaxTime.written) {
             archive_entry_set_ctime(entry, Int(changed.seconds), Int(changed.nanoseconds))
         }
         archive_entry_set_size(entry, 0)

@@ -87,7 +87,8 @@ extension BundleText {
           KEY          a file with their public key (PEM)
           FINGERPRINT  the key's fingerprint as it stands in the ticket: 64 hexadecimal digits
 
-        Somebody else can make a bundle with a key of their own that passes every command except the first of step 2.
+        Anybody can make a bundle, seal it with a key of their own and hand you that key: every command then passes but
+        the first of step 2. The fingerprint from outside is what stops it.
 
         The indented lines are commands for a POSIX shell (Debian: coreutils, findutils, tar, zstd, openssl,
         mtree-netbsd). Run them one after the other in this directory, with KEY, FINGERPRINT and WORK set; WORK is a new

@@ -67,7 +67,12 @@ public final class ArchiveWriter {
             warning = try pax.begin(entry, segments: map?.segments)
         }
         remember(entry)
-        open = OpenEntry(entry: entry, size: size, remaining: size, warning: warning)
+        var kept = entry
+        if entry.isArchived, PaxTime.kept(entry.modified) != entry.modified {
+            kept.modified = PaxTime.kept(entry.modified)
+            warning = warning ?? "a time within the last second before 1970 is kept to the second"
+        }
+        open = OpenEntry(entry: kept, size: size, remaining: size, warning: warning)
     }
 
     /// Appends content of the file begun last. Bytes beyond the size of its header are counted and dropped; so is any

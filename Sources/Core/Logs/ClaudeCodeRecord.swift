@@ -8,14 +8,15 @@ enum ClaudeCodeRecord {
         "custom-title", "ai-title", "agent-name", "last-prompt", "started", "result", "atis-latch",
     ]
 
-    static func records(of value: JSONValue, from blank: Record) -> [Record] {
+    /// The records of one object, of a message's blocks at most `limit`.
+    static func records(of value: JSONValue, from blank: Record, limit: Int) -> [Record] {
         var envelope = blank
         let type = value.name("type")
         envelope.type = type ?? (value.object == nil ? "(no object)" : "(none)")
         addEnvelope(of: value, to: &envelope)
         switch type {
-        case "user": return message(value, envelope, speaker: .user)
-        case "assistant": return message(value, envelope, speaker: .assistant)
+        case "user": return message(value, envelope, speaker: .user, limit)
+        case "assistant": return message(value, envelope, speaker: .assistant, limit)
         case "system": return [system(value, envelope)]
         case "summary": return [simple(.summary, value["summary"]?.string, envelope)]
         case "file-history-snapshot": return [simple(.snapshot, nil, envelope)]
@@ -45,15 +46,25 @@ enum ClaudeCodeRecord {
 
     // MARK: Messages
 
-    private static func message(_ value: JSONValue, _ envelope: Record, speaker: Record.Kind) -> [Record] {
+    /// How many blocks a message has; 0 when its content is no list.
+    static func blockCount(of value: JSONValue) -> Int { content(of: value)?.array?.count ?? 0 }
+
+    private static func content(of value: JSONValue) -> JSONValue? { value["message"]?["content"] ?? value["message"] }
+
+    private static func message(
+        _ value: JSONValue,
+        _ envelope: Record,
+        speaker: Record.Kind,
+        _ limit: Int
+    ) -> [Record] {
         var speech = envelope
         speech.kind = speaker
         if speaker == .user { speech.origin = origin(of: value) }
         if value["isApiErrorMessage"]?.bool == true { speech.isError = true }
-        switch value["message"]?["content"] ?? value["message"] {
+        switch content(of: value) {
         case .string(let text): return [simple(speaker, text, speech)]
         case .array(let blocks):
-            let records = blocks.enumerated().map { index, block in
+            let records = blocks.prefix(limit).enumerated().map { index, block in
                 var record = self.block(block, value, speech)
                 record.part = Int64(index)
                 return record

@@ -30,9 +30,14 @@ struct ClaudeCodeTranscript {
                 continue
             }
             let blank = line.record(.unknown, piece.range)
-            let records = isOneDocument ? [sideFile(value, blank)] : ClaudeCodeRecord.records(of: value, from: blank)
-            tally.summary.blocksLeftOut += Int64(max(0, records.count - limits.blocks))
-            for record in records.prefix(limits.blocks) { try tally.deliver(record, to: sink) }
+            if isOneDocument {
+                try tally.deliver(sideFile(value, blank), to: sink)
+                continue
+            }
+            tally.summary.blocksLeftOut += Int64(max(0, ClaudeCodeRecord.blockCount(of: value) - limits.blocks))
+            for record in ClaudeCodeRecord.records(of: value, from: blank, limit: limits.blocks) {
+                try tally.deliver(record, to: sink)
+            }
         }
     }
 

@@ -139,6 +139,15 @@ struct ClaudeCodeTests {
         #expect(records[4].offset + records[4].length == summary.bytes)
     }
 
+    @Test("blocks beyond the limit of a line are counted and left out")
+    func tooManyBlocks() throws {
+        let blocks = Array(repeating: #"{"type":"text","text":"x"}"#, count: 9).joined(separator: ",")
+        let (records, summary) = try LogFile(#"{"type":"assistant","message":{"content":[\#(blocks)]}}"#)
+            .records(limits: .init(blocks: 4))
+        #expect(records.map(\.part) == [0, 1, 2, 3])
+        #expect(summary.blocksLeftOut == 5)
+    }
+
     @Test("a line repeated by compaction is counted, not told again; a copied identifier hides nothing")
     func repeated() throws {
         let line = #"{"type":"user","uuid":"u1","message":{"content":"rm -rf"}}"# + "\n"

@@ -1,4 +1,5 @@
 import Base
+import Casework
 
 /// An action without its types: the one place where they are erased. Everything passes as JSON of the action's own types.
 struct AnyAction: Sendable {
@@ -33,7 +34,8 @@ struct AnyPlan: Sendable {
     let pins: [SessionPin]
     let decisions: [String]
     let effects: [JSONValue]
-    let perform: @Sendable (borrowing Permit, StepRecord, Scope) throws(Failure) -> JSONValue
+    let perform:
+        @Sendable (borrowing Permit, StepRecord, Scope) throws(Failure) -> (output: JSONValue, capture: CaptureRecord?)
 
     init<A: Action>(
         _ action: A,
@@ -47,7 +49,8 @@ struct AnyPlan: Sendable {
         self.effects = effects
         perform = { permit, record, scope throws(Failure) in
             let log = EffectLog<A.Effect>(record) { effect in action.stateAfterFailure(of: effect, in: scope) }
-            return try JSONEncoding.value(of: try action.perform(plan, permit: permit, log: log, in: scope))
+            let output = try action.perform(plan, permit: permit, log: log, in: scope)
+            return (try JSONEncoding.value(of: output), (output as? any SealedCapture)?.capture)
         }
     }
 }

@@ -34,19 +34,19 @@ final class StepRecord: Sendable {
 
     func isDone(_ effect: [UInt8]) -> Bool { state.withLock { $0.done.contains(effect) } }
 
+    /// Adds an entry to those that go with the next commit.
+    func add(_ draft: EntryDraft) { state.withLock { $0.pending.append(draft) } }
+
     /// Commits an intent for each effect; gives their numbers within the step.
     func intend(_ effects: [JSONValue]) throws(Failure) -> [Int] {
-        let (first, pending) = state.withLock { state in
-            defer {
-                state.nextEffect += effects.count
-                state.pending = []
-            }
-            return (state.nextEffect, state.pending)
+        let first = state.withLock { state in
+            defer { state.nextEffect += effects.count }
+            return state.nextEffect
         }
         let intents = effects.enumerated().map { offset, effect in
             draft(.intent, ["effect": .integer(Int64(first + offset)), "what": effect])
         }
-        try writer.append(pending + intents)
+        try appendWithPending(intents)
         return Array(first..<first + effects.count)
     }
 
@@ -70,12 +70,13 @@ final class StepRecord: Sendable {
     }
 
     /// Commits what is pending with `drafts` behind it.
-    func close(_ drafts: [EntryDraft]) throws(Failure) {
-        let pending = state.withLock { state in
-            defer { state.pending = [] }
-            return state.pending
-        }
+    func close(_ drafts: [EntryDraft]) throws(Failure) { try appendWithPending(drafts) }
+
+    /// What is pending stays so until it is on disk.
+    private func appendWithPending(_ drafts: [EntryDraft]) throws(Failure) {
+        let pending = state.withLock { $0.pending }
         try writer.append(pending + drafts)
+        state.withLock { $0.pending.removeFirst(pending.count) }
     }
 
     func draft(_ kind: Entry.Kind, _ body: JSONValue) -> EntryDraft {

@@ -1,0 +1,163 @@
+public import Base
+import Glibc
+public import Sealing
+
+/// The folder with all cases and keys of a host: `keys/signing.pem`, `cases/<case>/case.sqlite`. Refused when others can
+/// open it.
+public struct CaseStore: Sendable {
+    /// The folder.
+    public let root: BytePath
+    /// This machine in this life.
+    public let host: HostIdentity
+    /// Signs the checkpoints of the cases; without one nothing is signed.
+    public let key: SigningKey?
+
+    private let spools: BytePath?
+    private let busyTimeout: Duration
+    private let announce: @Sendable (SignedNote) -> Void
+    private let fault: JournalFault
+
+    /// Takes all parts; nothing is opened yet. `spools` is the folder with emergency records that are brought in when
+    /// their case opens; `announce` gets every signed checkpoint, to be repeated where the store's owner cannot change it.
+    public init(
+        at root: BytePath,
+        host: HostIdentity,
+        key: SigningKey?,
+        spools: BytePath? = BytePath("/run/quell"),
+        busyTimeout: Duration = .seconds(5),
+        announce: @escaping @Sendable (SignedNote) -> Void = { _ in }
+    ) {
+        self.init(root, host, key, spools, busyTimeout, announce, .none)
+    }
+
+    private init(
+        _ root: BytePath,
+        _ host: HostIdentity,
+        _ key: SigningKey?,
+        _ spools: BytePath?,
+        _ busyTimeout: Duration,
+        _ announce: @escaping @Sendable (SignedNote) -> Void,
+        _ fault: JournalFault
+    ) {
+        self.root = root
+        self.host = host
+        self.key = key
+        self.spools = spools
+        self.busyTimeout = busyTimeout
+        self.announce = announce
+        self.fault = fault
+    }
+
+    /// The same store with a fault for tests.
+    package func with(_ fault: JournalFault) -> CaseStore {
+        CaseStore(root, host, key, spools, busyTimeout, announce, fault)
+    }
+
+    /// The folder of the cases.
+    public var cases: BytePath { root.appending("cases") }
+
+    /// Where the signing key of a store lies.
+    public static func keyPath(in root: BytePath) -> BytePath { root.appending("keys/signing.pem") }
+
+    /// The signing key of a store, or `nil` when it has none.
+    ///
+    /// - Throws: `refused` when others can open the key file.
+    public static func loadKey(in root: BytePath) throws(Failure) -> SigningKey? {
+        do {
+            return try SigningKey(loading: keyPath(in: root))
+        } catch {
+            if error.code == .notFound { return nil }
+            throw error
+        }
+    }
+
+    /// Makes the folders of a store and, unless it has one, its key, with the public half beside it. Calling it again
+    /// changes nothing. Gives the key.
+    ///
+    /// - Throws: `refused` when the folder exists and others can open it.
+    public static func initialise(at root: BytePath) throws(Failure) -> SigningKey {
+        try StoreFolder.makeAll(root)
+        try StoreFolder.check(root, hint: "quell init")
+        for name in ["keys", "cases"] { try StoreFolder.make(root.appending(name)) }
+        if let key = try loadKey(in: root) { return key }
+        let key = try SigningKey.generate()
+        try key.save(to: keyPath(in: root))
+        try key.verifyingKey.save(to: root.appending("keys/signing.pub.pem"))
+        try StoreFolder.sync(root.appending("keys"))
+        return key
+    }
+
+    /// Opens a case, and brings in what was recorded outside while the store did not answer.
+    ///
+    /// - Throws: `notFound`; `refused` when others can open the store; ENOSPC, EROFS, or `timedOut` for a locked case when
+    ///   something had to be brought in.
+    public func open(_ id: CaseID) throws(Failure) -> Case {
+        try StoreFolder.check(root, hint: "quell init")
+        let folder = cases.appending(id.text)
+        guard StoreFolder.exists(folder.appending("case.sqlite")) else {
+            throw Failure(
+                .notFound,
+                "open the case",
+                on: id.text,
+                because: "no case has that name",
+                hint: "quell case list"
+            )
+        }
+        let opened = try make(id, folder)
+        if let spools { try Spool.merge(spools.appending("\(id).spool"), into: opened) }
+        return opened
+    }
+
+    /// Opens a new case about `pins`; the first entries are on disk when it returns.
+    ///
+    /// - Throws: `refused` when others can open the store, EEXIST in the rare case that `id` is taken, or why the store
+    ///   cannot be written.
+    public func create(
+        _ id: CaseID? = nil,
+        about pins: [SessionPin] = [],
+        reason: String = "",
+        by actor: Responder
+    ) throws(Failure) -> Case {
+        try StoreFolder.check(root, hint: "quell init")
+        try StoreFolder.make(cases)
+        let (id, folder) = try makeFolder(id)
+        let made = try make(id, folder)
+        var drafts = [
+            EntryDraft(
+                note: "case-opened",
+                [
+                    "bootID": .string(host.bootID), "case": .string(id.text), "machine": .string(host.machine),
+                    "reason": .string(reason),
+                ],
+                by: actor
+            )
+        ]
+        for pin in pins { drafts.append(try Case.subjectDraft(pin, by: actor)) }
+        try made.journal.append(drafts)
+        try StoreFolder.sync(folder)
+        try StoreFolder.sync(cases)
+        return made
+    }
+
+    private func makeFolder(_ wanted: CaseID?) throws(Failure) -> (CaseID, BytePath) {
+        for _ in 0..<100 {
+            let id = wanted ?? CaseID.fresh()
+            let folder = cases.appending(id.text)
+            if try StoreFolder.makeNew(folder) { return (id, folder) }
+            if let wanted { throw Failure(errno: EEXIST, "make the case", on: BytePath(wanted.text)) }
+        }
+        throw Failure(.system, "make the case", on: "\(cases)", because: "no free name was found")
+    }
+
+    private func make(_ id: CaseID, _ folder: BytePath) throws(Failure) -> Case {
+        let journal = Journal(
+            try JournalDatabase(at: folder.appending("case.sqlite"), busyTimeout: busyTimeout),
+            of: id,
+            key: key,
+            notes: CheckpointFile(path: folder.appending("checkpoints.jsonl")),
+            announce: announce,
+            fault: fault
+        )
+        return Case(id: id, folder: folder, host: host, journal: journal)
+    }
+}

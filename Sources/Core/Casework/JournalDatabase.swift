@@ -1,0 +1,115 @@
+import Base
+import GRDB
+import Glibc
+
+/// The one file of a case: opened with WAL and synchronous FULL (a commit is on disk when it returns), its layout named
+/// by `user_version` so that the hot path needs no migrator.
+struct JournalDatabase: Sendable {
+    private let queue: DatabaseQueue
+    private let path: BytePath
+
+    static let layout = 1
+
+    /// Opens or makes the file, 0600 whatever the umask.
+    init(at path: BytePath, busyTimeout: Duration) throws(Failure) {
+        self.path = path
+        try JournalDatabase.create(path)
+        guard let text = path.text else {
+            throw Failure(.malformed, "open the case", on: "\(path)", because: "the path is not UTF-8")
+        }
+        var configuration = Configuration()
+        configuration.foreignKeysEnabled = false
+        configuration.busyMode = .timeout(busyTimeout.inMilliseconds / 1000)
+        configuration.prepareDatabase { database in
+            try database.execute(sql: "PRAGMA journal_mode = WAL")
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+            try database.execute(sql: "PRAGMA trusted_schema = OFF")
+        }
+        do {
+            queue = try DatabaseQueue(path: text, configuration: configuration)
+        } catch {
+            throw JournalDatabase.failure("open the case", path, error)
+        }
+    }
+
+    /// Makes the empty file so that SQLite, which follows the umask, never does; its other files take the same mode.
+    private static func create(_ path: BytePath) throws(Failure) {
+        let file = path.withCString { open($0, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600) }
+        guard file >= 0 else { throw Failure(errno: errno, "open the case", on: path) }
+        close(file)
+    }
+
+    /// Runs `body` in one IMMEDIATE transaction: nobody else writes between its first read and its commit.
+    func write<Result>(_ attempt: String, _ body: (Database) throws -> Result) throws(Failure) -> Result {
+        var result: Result?
+        do {
+            try queue.inTransaction(.immediate) { database in
+                result = try body(database)
+                return .commit
+            }
+        } catch {
+            throw JournalDatabase.failure(attempt, path, error)
+        }
+        guard let result else { preconditionFailure("a committed transaction has a result") }
+        return result
+    }
+
+    /// Runs `body` on one consistent view.
+    func read<Result>(_ attempt: String, _ body: (Database) throws -> Result) throws(Failure) -> Result {
+        do {
+            return try queue.read(body)
+        } catch {
+            throw JournalDatabase.failure(attempt, path, error)
+        }
+    }
+
+    /// The words for what SQLite says. Source: https://www.sqlite.org/rescode.html.
+    private static func failure(_ attempt: String, _ path: BytePath, _ error: any Error) -> Failure {
+        if let failure = error as? Failure { return failure }
+        let subject = String(decoding: path.bytes, as: UTF8.self)
+        guard let error = error as? DatabaseError else {
+            return Failure(.system, attempt, on: subject, because: "\(error)")
+        }
+        switch error.resultCode {
+        case .SQLITE_FULL: return Failure(errno: ENOSPC, attempt, on: path)
+        case .SQLITE_READONLY: return Failure(errno: EROFS, attempt, on: path)
+        case .SQLITE_BUSY, .SQLITE_LOCKED:
+            return Failure(.timedOut, attempt, on: subject, because: "another process holds the case locked")
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            return Failure(.malformed, attempt, on: subject, because: error.message ?? "not a case")
+        default:
+            return Failure(.system, attempt, on: subject, because: error.message ?? "\(error.resultCode)")
+        }
+    }
+}
+
+extension Database {
+    /// 0 for a file without tables, else the layout.
+    func layout() throws -> Int {
+        try Int.fetchOne(self, sql: "PRAGMA user_version") ?? 0
+    }
+
+    /// Makes the tables. Entries are never altered and never removed by this program; the triggers hold us to it.
+    func createTables() throws {
+        try execute(
+            sql: """
+                CREATE TABLE entry (
+                    sequence INTEGER PRIMARY KEY,
+                    topic TEXT,
+                    run TEXT,
+                    digest TEXT NOT NULL,
+                    line TEXT NOT NULL
+                ) STRICT;
+                CREATE INDEX entry_topic ON entry (topic) WHERE topic IS NOT NULL;
+                CREATE TRIGGER entry_stays BEFORE UPDATE ON entry
+                    BEGIN SELECT RAISE(ABORT, 'entries are never altered'); END;
+                CREATE TRIGGER entry_remains BEFORE DELETE ON entry
+                    BEGIN SELECT RAISE(ABORT, 'entries are never removed'); END;
+                CREATE TRIGGER entry_follows BEFORE INSERT ON entry
+                    WHEN NEW.sequence <> (SELECT coalesce(max(sequence), 0) + 1 FROM entry)
+                    BEGIN SELECT RAISE(ABORT, 'entries are only appended'); END;
+                PRAGMA user_version = \(JournalDatabase.layout);
+                """
+        )
+    }
+}

@@ -1,0 +1,75 @@
+public import Base
+public import Casework
+import Glibc
+
+/// What a run needs beside its graph.
+public struct RunContext: Sendable {
+    /// The case whose journal is written.
+    public var home: Case
+    /// The actions.
+    public var registry: ActionRegistry
+    /// Who acts.
+    public var actor: Responder
+    /// Why, in the words of the person.
+    public var reason: String
+    /// The reason for an exception to "evidence before effect", for every action of the run that needs one.
+    public var waiver: String?
+    /// Verifies a capture's bundle again, from disk, before it may count (RT16).
+    public var reverify: @Sendable (CaptureRecord) throws(Failure) -> Void
+    /// How many approvals an action needs.
+    public var policy: Policy
+    /// The wall clock.
+    public var clock: Clock
+    /// Ends the run early.
+    public var cancellation: Cancellation
+    /// Gets what happens.
+    public var observe: @Sendable (RunEvent) -> Void
+
+    /// Takes what has no sensible default; the rest may be set afterwards. Without a `reverify` no capture counts.
+    public init(
+        _ home: Case,
+        _ registry: ActionRegistry,
+        by actor: Responder,
+        reason: String = "",
+        waiver: String? = nil,
+        reverify: @escaping @Sendable (CaptureRecord) throws(Failure) -> Void = RunContext.noCaptureCounts
+    ) {
+        self.home = home
+        self.registry = registry
+        self.actor = actor
+        self.reason = reason
+        self.waiver = waiver
+        self.reverify = reverify
+        policy = .none
+        clock = .system
+        cancellation = Cancellation()
+        observe = { _ in }
+    }
+
+    /// Refuses every capture.
+    public static let noCaptureCounts: @Sendable (CaptureRecord) throws(Failure) -> Void = { record throws(Failure) in
+        throw Failure(.refused, "count the capture", on: record.bundle, because: "nothing verifies bundles here")
+    }
+}
+
+/// How many approvals an action needs before it may run. Freeze never needs any.
+public struct Policy: Sendable {
+    /// The number of people.
+    public let approvers: @Sendable (ActionDescriptor) -> Int
+
+    /// Takes the rule.
+    public init(approvers: @escaping @Sendable (ActionDescriptor) -> Int) { self.approvers = approvers }
+
+    /// Nobody has to approve.
+    public static let none = Policy { _ in 0 }
+}
+
+/// Names of runs.
+enum RunID {
+    private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz")
+
+    /// `run-` and 30 random bits.
+    static func fresh() -> String {
+        "run-" + String((0..<6).compactMap { _ in alphabet.randomElement() })
+    }
+}

@@ -1,0 +1,118 @@
+public import Base
+public import Casework
+
+/// One action on the calling thread, without a graph and without a thread of its own: the freeze path. The same steps, the
+/// same journal, the same gate as in a run.
+public struct Single: Sendable {
+    private let writer: any JournalWriter
+    private let gate: Gate?
+    private let actor: Responder
+    private let reason: String
+    private let waiver: String?
+
+    /// The scope's clock.
+    public var clock = Clock.system
+    /// Ends the action early.
+    public var cancellation = Cancellation()
+    /// Gets what happens.
+    public var observe: @Sendable (RunEvent) -> Void = { _ in }
+
+    /// Any action, in a case.
+    public init(
+        in home: Case,
+        by actor: Responder,
+        reason: String = "",
+        waiver: String? = nil,
+        reverify: @escaping @Sendable (CaptureRecord) throws(Failure) -> Void = RunContext.noCaptureCounts
+    ) {
+        writer = home.journal
+        gate = Gate(home: home, reverify: reverify)
+        self.actor = actor
+        self.reason = reason
+        self.waiver = waiver
+    }
+
+    /// Containment alone: goes ahead when the store does not answer (RT12). Actions that alter or destroy are refused.
+    public init(containingWith journal: ContainmentJournal, by actor: Responder, reason: String = "") {
+        writer = journal
+        gate = nil
+        self.actor = actor
+        self.reason = reason
+        waiver = nil
+    }
+
+    /// Runs `action`. What goes wrong is in the result: nothing is thrown, because a step that failed has effects, too.
+    public func run<A: Action>(_ action: A, _ input: A.Input, timeout: Duration? = nil) -> SingleResult<A.Output> {
+        let erased = AnyAction(action)
+        let name = erased.descriptor.name
+        let run = RunID.fresh()
+        do {
+            let parameters = try JSONEncoding.value(of: input)
+            let step = StepGraph.Step(id: name, action: name, parameters: parameters, timeout: timeout)
+            let start = try RunNotes.started(StepGraph(name: name, steps: [step]), by: actor, run: run, reason: reason)
+            let execution = StepExecution(
+                writer: writer,
+                gate: gate,
+                actor: actor,
+                run: run,
+                waiver: waiver,
+                clock: clock,
+                cancellation: cancellation,
+                observe: observe
+            )
+            let end = execution.run(step, erased, parameters: parameters, before: [start]) { result in
+                [RunNotes.ended([result], by: actor, run: run)]
+            }
+            return SingleResult(run: run, step: end.result, journalFailure: end.journalFailure)
+        } catch {
+            let result = StepResult(name, name, .failed, nil, [error.description], error)
+            return SingleResult(run: run, step: result, journalFailure: nil)
+        }
+    }
+}
+
+/// How a single action ended.
+public struct SingleResult<Output: Codable & Sendable>: Sendable {
+    /// The run's name in the journal.
+    public let run: String
+    /// How the step ended.
+    public let step: StepResult
+    /// Why the journal could not be written, when it could not; what was done stands nevertheless.
+    public let journalFailure: Failure?
+
+    /// What the action gave; `nil` when it gave nothing.
+    ///
+    /// - Throws: `malformed` when the output does not survive its own encoding.
+    public func output() throws(Failure) -> Output? {
+        guard step.output != nil else { return nil }
+        return try step.output(as: Output.self)
+    }
+
+    /// The exit status.
+    public var outcome: Outcome {
+        RunResult(run: run, steps: [step], journalFailure: journalFailure).outcome
+    }
+}
+
+/// The notes at both ends of a run.
+enum RunNotes {
+    static func started(
+        _ graph: StepGraph,
+        by actor: Responder,
+        run: String,
+        reason: String,
+        plan: Digest? = nil
+    ) throws(Failure) -> EntryDraft {
+        var body = JSONObject()
+        body["graph"] = try JSONEncoding.value(of: graph)
+        body["reason"] = .string(reason)
+        if let plan { body["plan"] = .string(plan.hex) }
+        return EntryDraft(note: "run-started", .object(body), by: actor, run: run)
+    }
+
+    static func ended(_ results: [StepResult], by actor: Responder, run: String) -> EntryDraft {
+        var states = JSONObject()
+        for result in results { states[result.step] = .string(result.state.rawValue) }
+        return EntryDraft(note: "run-ended", ["states": .object(states)], by: actor, run: run)
+    }
+}

@@ -44,7 +44,7 @@ struct CrashTests {
     }
 
     /// How often the graph commits: `theCount` holds it to the truth.
-    static let commits = 22
+    static let commits = 26
     static let crashes =
         (0..<commits).flatMap { [Crash(place: .beforeCommit, position: $0), Crash(place: .afterCommit, position: $0)] }
         + (1...effects.count).map { Crash(place: .afterEffect, position: $0) }

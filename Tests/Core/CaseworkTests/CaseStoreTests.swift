@@ -1,0 +1,126 @@
+import Base
+import Casework
+import Glibc
+import Sealing
+import Testing
+
+@Suite("Case store")
+struct CaseStoreTests {
+    @Test("a new case opens again with its subjects, and files are closed to others")
+    func roundTrip() throws {
+        try Scene.play { scene in
+            let store = try scene.store()
+            let made = try store.create(about: [Scene.pin], reason: "exfiltration", by: Scene.person)
+            let opened = try store.open(made.id)
+            #expect(try opened.subjects() == [Scene.pin])
+            #expect(try opened.opening().reason == "exfiltration")
+            #expect(try opened.opening().host == Scene.host)
+            #expect(mode(made.folder) == 0o700)
+            for name in ["case.sqlite", "case.sqlite-wal"] {
+                #expect(mode(made.folder.appending(name)) == 0o600, "\(name)")
+            }
+        }
+    }
+
+    @Test("the verbs join the open case that holds the same session, and no closed one")
+    func joining() throws {
+        try Scene.play { scene in
+            let store = try scene.store()
+            let home = try store.create(about: [Scene.pin], by: Scene.person)
+            let sameLeader = SessionPin(bootID: "boot-1", cgroups: [], leader: Scene.pin.leader)
+            #expect(try store.join([sameLeader])?.id == home.id)
+            let otherBoot = SessionPin(bootID: "boot-2", cgroups: Scene.pin.cgroups, leader: Scene.pin.leader)
+            #expect(try store.join([otherBoot]) == nil)
+            try home.close(because: "done", by: Scene.person)
+            #expect(try store.join([sameLeader]) == nil)
+            #expect(throws: Failure.self) { try home.close(because: "again", by: Scene.person) }
+            #expect(try store.list().map(\.isClosed) == [true])
+            #expect(try home.journal.verify().unsignedTail.isEmpty)
+        }
+    }
+
+    @Test("RT41 a store that others can open is refused, with the chmod to run", arguments: [0o755, 0o710, 0o701])
+    func openStore(permissions: Int) throws {
+        try Scene.play { scene in
+            let store = try scene.store()
+            setMode(mode_t(permissions), scene.root)
+            let failure = #expect(throws: Failure.self) { try store.create(by: Scene.person) }
+            #expect(failure?.code == .refused)
+            #expect(failure?.hint?.contains("chmod 700") == true)
+        }
+    }
+
+    @Test("RT41 a key that others can open keeps the store from opening")
+    func openKey() throws {
+        try Scene.play { scene in
+            _ = try scene.store()
+            setMode(0o644, CaseStore.keyPath(in: scene.root))
+            let failure = #expect(throws: Failure.self) { try CaseStore.loadKey(in: scene.root) }
+            #expect(failure?.hint?.hasPrefix("chmod 600") == true)
+        }
+    }
+
+    @Test("initialising twice keeps the key; a store without one has none")
+    func initialising() throws {
+        try Scene.play { scene in
+            #expect(try CaseStore.loadKey(in: scene.root) == nil)
+            let first = try CaseStore.initialise(at: scene.root)
+            #expect(try CaseStore.initialise(at: scene.root).verifyingKey == first.verifyingKey)
+        }
+    }
+
+    @Test("a missing case, and a store that is not there, are told as such")
+    func missing() throws {
+        try Scene.play { scene in
+            let id = try #require(CaseID("case-9"))
+            let failure = try #require(#expect(throws: Failure.self) { try scene.store().open(id) })
+            #expect(failure.code == .notFound)
+            let nowhere = CaseStore(at: scene.folder.appending("none"), host: Scene.host, key: nil, spools: nil)
+            #expect(try nowhere.list().isEmpty)
+            #expect(try nowhere.join([Scene.pin]) == nil)
+            #expect(#expect(throws: Failure.self) { try nowhere.open(id) }?.code == .notFound)
+        }
+    }
+
+    @Test("a damaged case is listed with the reason, and does not keep others from being joined")
+    func damaged() throws {
+        try Scene.play { scene in
+            let store = try scene.store()
+            let good = try store.create(CaseID("b-good"), about: [Scene.pin], by: Scene.person)
+            let bad = store.cases.appending("a-bad")
+            _ = bad.withCString { mkdir($0, 0o700) }
+            let file = bad.appending("case.sqlite").withCString { open($0, O_WRONLY | O_CREAT, 0o600) }
+            let junk = [UInt8](repeating: 0x41, count: 8192)
+            #expect(write(file, junk, junk.count) == junk.count)
+            close(file)
+            #expect(try store.join([Scene.pin])?.id == good.id)
+            let listed = try store.list()
+            #expect(listed.map(\.id.text) == ["a-bad", "b-good"])
+            #expect(throws: Failure.self) { try listed[0].result.get() }
+        }
+    }
+
+    @Test(
+        "RT14 a case's name has only a to z, 0 to 9 and single dashes",
+        arguments: ["", "-a", "a-", "a--b", "A", "a b", "a$(id)", "a\n", "é", "a/b", "..", "a_b"]
+    )
+    func badNames(name: String) { #expect(CaseID(name) == nil) }
+
+    @Test("RT14 names that Quell makes are of that form")
+    func freshNames() {
+        for _ in 0..<200 { #expect(CaseID(CaseID.fresh().text) != nil) }
+    }
+
+    @Test("captures and notes come back as they were recorded")
+    func records() throws {
+        try Scene.play { scene in
+            let home = try scene.store().create(about: [Scene.pin], by: Scene.person)
+            let root = try #require(Digest(bytes: [UInt8](repeating: 3, count: 32)))
+            let capture = CaptureRecord(bundle: "b", root: root, pins: [Scene.pin], profile: .full, isComplete: true)
+            try home.record(capture, by: Scene.person)
+            try home.note("looks bad", by: Scene.person)
+            #expect(try home.captures() == [capture])
+            #expect(try home.journal.notes(about: "note").first?.body["text"]?.string == "looks bad")
+        }
+    }
+}

@@ -2,18 +2,21 @@ public import Base
 internal import Glibc
 
 extension ProcessDirectory {
-    /// The inodes of the sockets that the process holds, from the links in /proc/PID/fd; nothing is opened.
-    public func socketInodes() throws(Failure) -> Set<UInt64> {
+    /// The texts of the links in /proc/PID/fd, for at most `limit` descriptors; nothing is opened and nothing that the
+    /// links name is looked at, so a server of the session's cannot hold the reader up.
+    public func descriptorLinks(limit: Int = .max) throws(Failure) -> [BytePath] {
         let path = BytePath("fd")
         let table = try directory.open(path, O_RDONLY | O_DIRECTORY, to: "list the open files of process \(pid)")
-        var found: Set<UInt64> = []
-        for number in try table.numbers(in: path) {
+        var found: [BytePath] = []
+        for number in try table.numbers(in: path).prefix(limit) {
             // A descriptor that was closed meanwhile has no link.
-            guard let target = try link("fd/\(number)"), let inode = target.socketInode else { continue }
-            found.insert(inode)
+            if let target = try link("fd/\(number)") { found.append(target) }
         }
         return found
     }
+
+    /// The inodes of the sockets that the process holds, from those links.
+    public func socketInodes() throws(Failure) -> Set<UInt64> { Set(try descriptorLinks().compactMap(\.socketInode)) }
 
     /// Device and inode of the file that the process executes; `nil` for kernel threads and zombies.
     public func executableFile() throws(Failure) -> (device: UInt64, inode: UInt64)? {

@@ -70,18 +70,45 @@ public enum Files {
         return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    /// Removes a tree without following links; what is gone already is not an error. Gives what could not be removed.
+    /// Removes a tree, by descriptors and bytes: names need be no text, links are not followed, and a tree with a mount in
+    /// it is left alone. What is gone already is not an error. Gives what could not be removed.
     @discardableResult
     public static func removeTree(_ path: String) -> [String] {
         guard exists(path) else { return [] }
-        var left: [String] = []
-        if isFolder(path) {
-            for name in names(in: path) ?? [] { left += removeTree("\(path)/\(name)") }
-            if rmdir(path) != 0, errno != ENOENT { left.append(path) }
-        } else if unlink(path) != 0, errno != ENOENT {
-            left.append(path)
+        if hasMounts(below: path) { return ["\(path) (something is mounted there)"] }
+        guard isFolder(path) else { return unlink(path) == 0 ? [] : [path] }
+        let folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        if folder >= 0 { empty(folder) }
+        return rmdir(path) == 0 || errno == ENOENT ? [] : [path]
+    }
+
+    /// Removes what is in an open folder, and closes it.
+    private static func empty(_ folder: Int32) {
+        guard let stream = fdopendir(folder) else {
+            close(folder)
+            return
         }
-        return left
+        defer { closedir(stream) }
+        while let entry = readdir(stream) {
+            withUnsafePointer(to: &entry.pointee.d_name) { tuple in
+                tuple.withMemoryRebound(to: CChar.self, capacity: 256) { remove($0, in: dirfd(stream)) }
+            }
+        }
+    }
+
+    private static func remove(_ name: UnsafePointer<CChar>, in folder: Int32) {
+        if strcmp(name, ".") == 0 || strcmp(name, "..") == 0 { return }
+        if unlinkat(folder, name, 0) == 0 { return }
+        let below = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        if below >= 0 { empty(below) }
+        _ = unlinkat(folder, name, AT_REMOVEDIR)
+    }
+
+    private static func hasMounts(below path: String) -> Bool {
+        (text("/proc/self/mountinfo") ?? "").split(separator: "\n").contains { line in
+            let fields = line.split(separator: " ")
+            return fields.count > 4 && (fields[4] == path || fields[4].hasPrefix(path + "/"))
+        }
     }
 
     /// Makes a fresh folder of mode 0700 from a template ending in `XXXXXX`; `nil` when that fails.

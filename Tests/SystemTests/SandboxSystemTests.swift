@@ -34,6 +34,20 @@ extension SystemTests {
             #expect(eventually { freezer.isFrozen })
         }
 
+        @Test("a folder with names that are no text is removed", .sandbox)
+        func names() throws {
+            let folder = try Sandbox.of().folder
+            let result = try Program(
+                "/bin/sh",
+                [
+                    "-c",
+                    "mkdir \"$1/$(printf '\\377')\" && touch \"$1/$(printf '\\377/\\376\\n')x\" && ln -s /etc $1/link",
+                    "sh", folder,
+                ]
+            ).run()
+            #expect(result.status == 0, "\(result.errorText)")
+        }
+
         @Test("a program that outlives its deadline is killed and told")
         func deadline() throws {
             #expect(throws: Program.Problem.self) {

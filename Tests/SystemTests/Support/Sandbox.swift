@@ -124,15 +124,16 @@ private enum Janitor {
         ]
         let orphans = mounts.flatMap { mount, hierarchy in
             guard let mount else { return [TestCgroup]() }
-            return (Files.names(in: mount) ?? []).filter { isOrphan($0) }
+            return (Files.names(in: mount) ?? []).filter { isOrphan($0.split(separator: "-")) }
                 .map { TestCgroup(path: "\(mount)/\($0)", hierarchy: hierarchy) }
         }
         orphans.forEach { $0.thaw() }
-        return orphans.flatMap { $0.destroy() }
+        let folders = (Files.names(in: "/tmp") ?? []).filter { isOrphan($0.split(separator: "-").dropLast()) }
+        return orphans.flatMap { $0.destroy() } + folders.flatMap { Files.removeTree("/tmp/\($0)") }
     }()
 
-    private static func isOrphan(_ name: String) -> Bool {
-        let parts = name.split(separator: "-")
+    /// `quell`, `test`, a pid and a number, of which the pid is of no process any more.
+    private static func isOrphan(_ parts: [Substring]) -> Bool {
         guard parts.count == 4, parts[0] == "quell", parts[1] == "test", let owner = pid_t(parts[2]) else {
             return false
         }

@@ -37,6 +37,9 @@ enum YAMLProblem {
         if problem.contains("cannot start any token") {
             return "indent with spaces, and quote text that begins like this"
         }
+        if problem.contains("did not find expected ',' or") {
+            return "close the bracket, and quote text that contains a comma, a bracket or a brace"
+        }
         if problem.contains("mapping values are not allowed") { return "quote text that contains a colon and a space" }
         return nil
     }

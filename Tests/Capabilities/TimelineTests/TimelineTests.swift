@@ -167,6 +167,41 @@ struct TimelineTests {
         #expect(throws: Failure.self) { try EventStore(opening: BytePath("/etc/hostname")) }
     }
 
+    @Test("what a file's line tells of: birth, change, deletion, and a date that its owner set")
+    func fileLines() throws {
+        var evidence = MemoryEvidence()
+        let times = { (born: String, changed: String, modified: String) in
+            #""born":"2026-01-01T00:00:\#(born)Z","changed":"2026-01-01T00:00:\#(changed)Z","#
+                + #""modified":"2026-01-01T00:00:\#(modified)Z""#
+        }
+        evidence.add(
+            "data/collection.jsonl",
+            [
+                #"{"item":"file","root":"w","path":"once","type":"file",\#(times("01.00", "01.05", "01.05"))}"#,
+                #"{"item":"file","root":"w","path":"again","type":"file",\#(times("02.00", "03.00", "03.00"))}"#,
+                #"{"item":"file","root":"w","path":"dated","type":"file",\#(times("04.00", "04.00", "59.00"))}"#,
+                #"{"item":"deletedFile","path":"/gone",\#(times("05.00", "06.00", "06.00"))}"#,
+                #"{"item":"file","root":"w","path":".","type":"directory",\#(times("07.00", "08.00", "08.00"))}"#,
+                #"{"item":"transcript","root":"transcripts","path":"a.jsonl",\#(times("09.00", "10.00", "10.00"))}"#,
+                #"{"item":"file","root":"w","path":"never","outcome":"failed","errno":13}"#,
+            ]
+        )
+        let told = try BuiltTimeline(evidence).rows().map { "\($0.event.verb) \($0.words)" }
+        #expect(
+            told == [
+                "bornFile w/once", "bornFile w/again", "changedFile w/again", "bornFile w/dated", "bornFile /gone",
+                "deletedFile /gone", "bornFile w", "datedFile w/dated",
+            ]
+        )
+    }
+
+    @Test("a journal tells what an outcome was the outcome of, and marks what came late")
+    func journalWords() throws {
+        let words = try BuiltTimeline(Demo.evidence()).rows().filter { $0.event.kind == .responder }
+        #expect(words.map(\.words) == ["freeze cgroup /agents/a7", "freeze cgroup /agents/a7: state done"])
+        #expect(words.map(\.event.stage) == [.requested, .executed])
+    }
+
     @Test("the same words in NUL, broken UTF-8 and any letter come back from the store")
     func textsSurvive() throws {
         var evidence = MemoryEvidence()

@@ -35,9 +35,17 @@ enum FileEvents {
             event.object = EvidenceText(path(of: line))
             event.detail = EvidenceText(detail(of: line, item))
             event.stage = kind == .observation ? .observed : nil
-            event.isBookkeeping = item == "transcript" || line["root"]?.string == "transcripts"
+            event.isBookkeeping = isBookkeeping(line, verb)
             return event
         }
+    }
+
+    /// The transcripts' own files change with every record, and a directory changes with what lies in it.
+    private static func isBookkeeping(_ line: JSONValue, _ verb: Event.Verb) -> Bool {
+        if line["item"]?.string == "transcript" || line["root"]?.string?.hasPrefix("transcripts") == true {
+            return true
+        }
+        return line["type"]?.string == "directory" && verb != .bornFile
     }
 
     private static func differs(_ one: Instant, from other: Instant?) -> Bool {
@@ -55,6 +63,7 @@ enum FileEvents {
     private static func path(of line: JSONValue) -> BytePath {
         let path = BytePath(ProcessEvents.bytes(line["path"]))
         guard let root = line["root"]?.string, !path.isAbsolute else { return path }
+        if path.isEmpty || path == BytePath(".") { return BytePath(root) }
         return BytePath(root).appending(path)
     }
 

@@ -1,0 +1,40 @@
+internal import ArgumentParser
+import Base
+
+/// Where a command line enters. `main` is synchronous, and the verbs that stop an agent go straight to their own parser:
+/// building the parser of the whole command tree costs more than a millisecond, and they must act within milliseconds of
+/// Enter (DESIGN section 3). Help and errors are the same through both doors; a test holds that.
+public enum Door {
+    /// The commands that do not wait for the tree.
+    static let direct: [String: any ParsableCommand.Type] = [
+        "freeze": Freeze.self,
+        "thaw": Thaw.self,
+        "kill": Kill.self,
+        "isolate": Isolate.self,
+        "release": Release.self,
+    ]
+
+    /// Runs the command line of this process and ends the process.
+    public static func main() -> Never {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        if arguments == ["--version"] {
+            Sink(descriptor: 1).line(Version.text)
+            Quell.exit()
+        }
+        ignoreHangUp()
+        if let verb = arguments.first, let command = direct[verb] {
+            run(command, Array(arguments.dropFirst()))
+        }
+        run(Quell.self, arguments)
+    }
+
+    private static func run(_ command: any ParsableCommand.Type, _ arguments: [String]) -> Never {
+        do {
+            var parsed = try command.parseAsRoot(arguments)
+            try parsed.run()
+            command.exit()
+        } catch {
+            command.exit(withError: error)
+        }
+    }
+}

@@ -1,0 +1,80 @@
+internal import ArgumentParser
+import Base
+import Glibc
+
+/// A command of Quell: the parser's `run()` builds the real environment, ``run(in:telling:)`` does the work and is what
+/// tests call (STYLE habit 3).
+protocol QuellCommand: ParsableCommand {
+    /// The options that every command has.
+    var common: CommonOptions { get }
+
+    /// Does the work.
+    ///
+    /// - Returns: how it ended.
+    func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome
+}
+
+extension QuellCommand {
+    /// Runs in the real world and ends the process with the outcome's status.
+    func run() throws {
+        let outcome = outcome(in: Environment.live())
+        if outcome != .done { throw ExitCode(outcome.rawValue) }
+    }
+
+    /// Runs, tells a failure, and gives the outcome.
+    func outcome(in environment: Environment) -> Outcome {
+        let teller = Teller(
+            output: environment.output,
+            errors: environment.errors,
+            isQuiet: common.quiet,
+            terminal: environment.terminal
+        )
+        do throws(Failure) {
+            return try run(in: environment, telling: teller)
+        } catch {
+            teller.tell(withSudoLine(error, environment))
+            if common.json {
+                teller.document([
+                    "quell": 1, "outcome": .string("\(Outcome(error))"), "exit": .integer(Int64(Outcome(error).rawValue)),
+                    "failure": failureDocument(error),
+                ])
+            }
+            return Outcome(error)
+        }
+    }
+
+    private func failureDocument(_ failure: Failure) -> JSONValue {
+        var object = JSONObject()
+        object["code"] = .string(failure.code.rawValue)
+        object["attempt"] = .string(failure.attempt)
+        object["untrustedSubject"] = .string(failure.subject)
+        object["untrustedReason"] = .string(failure.reason)
+        object["hint"] = failure.hint.map { .string($0) }
+        return .object(object)
+    }
+
+    /// A refused right is answered with the exact line that has it (DESIGN section 4, status 77).
+    private func withSudoLine(_ failure: Failure, _ environment: Environment) -> Failure {
+        guard failure.code == .notPermitted, failure.hint == nil, environment.userID != 0 else { return failure }
+        let words = CommandLine.arguments.dropFirst().map(ShellWord.quoted)
+        return failure.hinting((["sudo", "quell"] + words).joined(separator: " "))
+    }
+}
+
+/// A word of a suggested command line, quoted so that a POSIX shell takes it as one word and runs nothing (RT14). Only
+/// words the person typed are ever quoted; names of foreign origin never get here.
+enum ShellWord {
+    /// The word as it can be pasted.
+    static func quoted(_ word: String) -> String {
+        let plain = word.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: "-_./:=,@+".utf8.contains(byte)
+            }
+        }
+        if plain, !word.isEmpty { return word }
+        return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
+    }
+}

@@ -1,0 +1,43 @@
+import Base
+
+/// Says things to people and programs.
+///
+/// The rules of wording: lower case, no full stop; `error:` says what was tried, on which object, why it failed; `hint:`
+/// names the next command. Human text goes to standard error, results to standard output. Everything of foreign origin
+/// goes through ``Escaped`` before it gets here.
+struct Teller: Sendable {
+    /// Where results go.
+    let output: Sink
+    /// Where people read.
+    let errors: Sink
+    /// Whether only errors and results are wanted.
+    let isQuiet: Bool
+    /// How to draw.
+    let terminal: Terminal
+
+    /// A line for people.
+    func say(_ text: String) {
+        if !isQuiet { errors.line(text) }
+    }
+
+    /// A line that is the result.
+    func result(_ text: String) {
+        output.line(text)
+    }
+
+    /// The one JSON document of a command.
+    func document(_ value: JSONValue) {
+        output.line(CanonicalJSON.text(of: value))
+    }
+
+    /// Something that people must know though the work went on.
+    func warn(_ text: String) {
+        errors.line("warning: \(text)")
+    }
+
+    /// A failure with its hint.
+    func tell(_ failure: Failure) {
+        errors.line("\(terminal.bad("error:")) \(failure.description)")
+        if let hint = failure.hint { errors.line("hint: \(hint)") }
+    }
+}

@@ -1,0 +1,39 @@
+import Base
+
+/// How values of the domain are said to people.
+enum Words {
+    /// A pin in one line: the cgroups and the leader.
+    static func pin(_ pin: SessionPin) -> String {
+        let groups = pin.cgroups.map { "\($0.hierarchy) \($0.path) (inode \($0.inode))" }
+        let leader = pin.leader.map { ["leader \($0.pid) (started at tick \($0.startTicks))"] } ?? []
+        return (groups + leader).joined(separator: ", ")
+    }
+
+    /// A span of time in milliseconds with one digit: `12.3 ms`; from ten seconds on `12.3 s`.
+    static func span(_ duration: Duration) -> String {
+        let milliseconds = duration.inMilliseconds
+        if milliseconds >= 10_000 { return "\(tenths(milliseconds / 1000)) s" }
+        return "\(tenths(milliseconds)) ms"
+    }
+
+    /// `1 process`, `3 processes`.
+    static func count(_ number: Int, _ one: String, _ many: String) -> String {
+        "\(number) \(number == 1 ? one : many)"
+    }
+
+    /// Bytes with a binary unit: `512 B`, `1.5 MiB`.
+    static func bytes(_ number: UInt64) -> String {
+        if number < 1024 { return "\(number) B" }
+        var value = Double(number)
+        for unit in ["KiB", "MiB", "GiB", "TiB"] {
+            value /= 1024
+            if value < 1024 || unit == "TiB" { return "\(tenths(value)) \(unit)" }
+        }
+        return "\(number) B"
+    }
+
+    private static func tenths(_ value: Double) -> String {
+        let scaled = Int64((value * 10).rounded())
+        return "\(scaled / 10).\(scaled % 10)"
+    }
+}

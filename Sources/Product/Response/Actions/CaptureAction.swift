@@ -1,0 +1,201 @@
+public import Base
+import Bundles
+public import Casework
+import Containment
+public import Engine
+import Evidence
+import Kernel
+import Sealing
+import Sessions
+
+/// Preserves a session as a sealed evidence bundle in the case.
+public struct CaptureAction: Action {
+    /// What a playbook or a command gives.
+    public struct Input: Hashable, Sendable, Codable {
+        /// Whose.
+        public var session: SessionReference
+        /// `volatile` or `standard`, which is the default.
+        public var profile: String?
+        /// Bytes that the capture may take before compression; no bound by default.
+        public var budget: UInt64?
+
+        /// Takes all parts.
+        public init(session: SessionReference, profile: String? = nil, budget: UInt64? = nil) {
+            self.session = session
+            self.profile = profile
+            self.budget = budget
+        }
+    }
+
+    /// What was pinned.
+    public struct Target: Sendable, Codable {
+        let session: SessionReference
+        let profile: CaptureProfile
+        let budget: UInt64?
+    }
+
+    /// The one thing that a capture does to the world.
+    public enum Effect: Hashable, Sendable, Codable {
+        /// A bundle of that name is sealed in the case's folder.
+        case seal(bundle: String)
+    }
+
+    /// What was sealed.
+    public struct Output: Sendable, Codable, Engine.SealedCapture {
+        /// As the gate will find it.
+        public let capture: CaptureRecord
+        /// Where it lies.
+        public let bundle: BytePath
+        /// Items planned and how they ended.
+        public let counts: SealStatement.Counts
+        /// The first things that are not, or not whole, in it.
+        public let shortfalls: [String]
+        /// Whether the session stood still from the freeze to the seal; what broke it, when not.
+        public let breaks: [String]
+    }
+
+    /// What is known without running it.
+    public static let descriptor = ActionDescriptor(
+        name: "capture",
+        summary: "preserve a session as a sealed evidence bundle",
+        nature: .reads,
+        lane: .capture,
+        deadline: .seconds(6 * 3600),
+        inputs: [
+            Field("session", .session, "whose"),
+            Field("profile", .text, isRequired: false, choices: ["volatile", "standard"], "how much"),
+            Field("budget", .integer, isRequired: false, "bytes that may be taken before compression"),
+        ],
+        outputs: [Field("bundle", .text, "where the bundle lies"), Field("capture", .object, "what was sealed")]
+    )
+
+    private let place: Workplace
+
+    /// Works at `place`.
+    public init(_ place: Workplace) { self.place = place }
+
+    /// Resolves the session again by its pins; one whose processes have all ended can still be captured from disk.
+    public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
+        guard let profile = CaptureProfile(rawValue: input.profile ?? "standard") else {
+            throw Failure(
+                .usage,
+                "capture",
+                on: input.profile ?? "",
+                because: "no such profile",
+                hint: "profiles are \(CaptureProfile.allCases.map(\.rawValue).joined(separator: " and "))"
+            )
+        }
+        _ = try place.agent(of: input.session)
+        return Observation(
+            target: Target(session: input.session, profile: profile, budget: input.budget),
+            pins: [input.session.pin],
+            decisions: ["capture \(profile.rawValue) of \(input.session.locator)"]
+        )
+    }
+
+    /// The name of the bundle is chosen when it is written.
+    public func plan(_ input: Input, from seen: Observation<Target>) -> Plan<Target, Effect> {
+        Plan(target: seen.target, effects: [])
+    }
+
+    /// Writes and seals the bundle, or takes the one that an earlier attempt of this step sealed.
+    public func perform(
+        _ plan: Plan<Target, Effect>,
+        permit: borrowing Permit,
+        log: EffectLog<Effect>,
+        in scope: Scope
+    ) throws(Failure) -> Output {
+        let shelf = BundleShelf(place.home)
+        for name in try shelf.unrecorded() where try log.isDone(.seal(bundle: name)) {
+            return try output(of: try shelf.verified(name, key: place.key), plan.target)
+        }
+        let number = try shelf.reserve()
+        defer { shelf.release(number) }
+        let name = shelf.name(number)
+        let request = try CaptureDraft(place, plan.target.session, number: number, name: name)
+            .request(plan.target.profile, budget: plan.target.budget)
+        let control = CaptureControl(
+            report: { scope.progress.report($0.phase, $0.bytes, $0.expectedBytes ?? 0) },
+            isCancelled: { scope.cancellation.isCancelled || scope.deadline.hasPassed }
+        )
+        var sealed: Evidence.SealedCapture?
+        try log.apply(.seal(bundle: name)) { () throws(Failure) in
+            sealed = try Acquisition(request, on: place.host, control: control)
+                .capture(to: shelf.path(name), sealedWith: place.key)
+        }
+        guard let sealed else {
+            throw Failure(.changed, "capture", on: name, because: "a bundle of that name was sealed meanwhile")
+        }
+        return try Output(sealed, name, plan.target)
+    }
+
+    private func output(of bundle: VerifiedBundle, _ target: Target) throws(Failure) -> Output {
+        let statement = bundle.statement
+        return Output(
+            capture: CaptureRecord(
+                bundle: statement.name,
+                root: bundle.root,
+                pins: statement.pins,
+                profile: target.profile.record,
+                isComplete: statement.counts.failed == 0 && statement.counts.collected > 0
+            ),
+            bundle: place.home.bundles.appending(statement.name),
+            counts: statement.counts,
+            shortfalls: [],
+            breaks: []
+        )
+    }
+
+    /// A sealed bundle of that name verifies.
+    public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
+        guard case .seal(let name) = effect else { return .cannotTell }
+        let shelf = BundleShelf(place.home)
+        guard try shelf.names().contains(name) else { return .notDone }
+        do throws(Failure) {
+            _ = try shelf.verified(name, key: place.key)
+            return .done
+        } catch {
+            // What a crash left unsealed stays where it is, under a number that is not given again.
+            return .notDone
+        }
+    }
+
+    /// Reads the bundle back from disk.
+    public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
+        _ = try BundleShelf(place.home).verified(output.capture.bundle, key: place.key)
+        let reasons = output.shortfalls + output.breaks
+        return output.capture.isComplete && reasons.isEmpty ? .holds : .partly(reasons)
+    }
+}
+
+extension CaptureProfile {
+    /// The same in the terms of the journal.
+    var record: CaptureRecord.Profile {
+        switch self {
+        case .volatile: .volatile
+        case .standard: .standard
+        }
+    }
+}
+
+extension CaptureAction.Output {
+    /// A required class counts as collected when at least one of its items was, or there was nothing of it; the class
+    /// that failed as a whole does not (RT16).
+    fileprivate init(_ sealed: Evidence.SealedCapture, _ name: String, _ target: CaptureAction.Target) throws(Failure) {
+        let lacking = sealed.classes.filter { $0.value.planned > 0 && $0.value.collected + $0.value.partial == 0 }
+            .filter { $0.value.failed > 0 }
+        self.init(
+            capture: CaptureRecord(
+                bundle: name,
+                root: sealed.rootDigest,
+                pins: sealed.pins,
+                profile: target.profile.record,
+                isComplete: lacking.isEmpty && !sealed.wasCancelled
+            ),
+            bundle: sealed.path,
+            counts: sealed.counts,
+            shortfalls: sealed.shortfalls.map { "\($0)" },
+            breaks: sealed.stillness.breaks
+        )
+    }
+}

@@ -1,0 +1,193 @@
+public import Base
+public import Casework
+public import Containment
+public import Engine
+public import Kernel
+public import Sessions
+
+/// Freezes a session with everything that strongly belongs to it, and drops its network (promise 1).
+///
+/// It needs no case: `quell freeze` runs it before the store has answered (RT12).
+public struct FreezeAction: Action {
+    /// What a playbook or a command gives.
+    public struct Input: Hashable, Sendable, Codable {
+        /// Whose.
+        public var session: SessionReference
+        /// Whether the network is dropped, too; it is unless told.
+        public var cut: Bool?
+        /// Why a slice, or a group that holds sshd, journald or an engine, may be frozen.
+        public var broad: String?
+        /// Pids that a person adds: held like strong strays.
+        public var include: [Int32]?
+
+        /// Takes all parts.
+        public init(session: SessionReference, cut: Bool? = nil, broad: String? = nil, include: [Int32]? = nil) {
+            self.session = session
+            self.cut = cut
+            self.broad = broad
+            self.include = include
+        }
+    }
+
+    /// What was pinned.
+    public struct Target: Sendable, Codable {
+        let subject: Subject
+        let policy: FreezePolicy
+    }
+
+    /// The primitive acts of containment.
+    public typealias Effect = ContainmentEffect
+
+    /// What is true now.
+    public struct Output: Sendable, Codable {
+        /// Everything that Containment has to say.
+        public let result: FreezeResult
+        /// `confirmed`, `unconfirmed`, `partial` or `failed`.
+        public let word: String
+        /// How many processes are frozen.
+        public let processes: Int
+    }
+
+    /// What is known without running it.
+    public static let descriptor = ActionDescriptor(
+        name: "freeze",
+        summary: "freeze a session and drop its network",
+        nature: .contains,
+        lane: .containment,
+        deadline: .seconds(15),
+        hold: .begins,
+        inputs: [
+            Field("session", .session, "whose"),
+            Field("cut", .flag, isRequired: false, "whether the network is dropped, too"),
+            Field("broad", .text, isRequired: false, "why a group that holds more than the session may be frozen"),
+        ],
+        outputs: [
+            Field("word", .text, "confirmed, unconfirmed, partial or failed"),
+            Field("processes", .integer, "how many processes are frozen"),
+        ]
+    )
+
+    private let host: Host
+    private let inventory: Inventory
+    private let home: Case?
+
+    /// Works on this machine. Without a case, drops of earlier runs are not known.
+    public init(on host: Host, inventory: Inventory, home: Case? = nil) {
+        self.host = host
+        self.inventory = inventory
+        self.home = home
+    }
+
+    /// Takes the pins as they are: the freeze itself opens them by inode, so nothing is read twice before it (RT7).
+    public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
+        var included: [ProcessPin] = []
+        for pid in input.include ?? [] {
+            let scanner = ProcessScanner(host)
+            guard let stat = scanner.stat(of: pid) else {
+                throw Failure(.notFound, "include the process", on: "\(pid)", because: "there is no such process")
+            }
+            included.append(stat.pin)
+        }
+        let agent = input.session.agent.flatMap { inventory.agent(named: $0) }
+        var policy = FreezePolicy(cut: input.cut ?? true, broad: input.broad)
+        policy.huntMilliseconds = Int(scope.deadline.remaining.inMilliseconds) * 2 / 3
+        let pin = input.session.pin
+        return Observation(
+            target: Target(
+                subject: Subject(pin: pin, dedicatedUser: agent?.uid, included: included),
+                policy: policy
+            ),
+            pins: [pin],
+            decisions: pin.cgroups.map { "freeze \($0.hierarchy) \($0.path)" }
+                + (pin.cgroups.isEmpty ? ["freeze the processes of the leader in a group of Quell's"] : [])
+                + (policy.cut ? ["drop its network"] : []) + ["hold strays with strong marks"]
+        )
+    }
+
+    /// The groups; strays are found on the way.
+    public func plan(_ input: Input, from seen: Observation<Target>) -> Plan<Target, Effect> {
+        let groups = seen.target.subject.pin.cgroups
+        return Plan(target: seen.target, effects: groups.map { .freeze(group: $0, requestedBefore: false) })
+    }
+
+    /// Freezes. After a crash it starts over: what is frozen already stays so, what is cut already is not cut twice.
+    public func perform(
+        _ plan: Plan<Target, Effect>,
+        permit: borrowing Permit,
+        log: EffectLog<Effect>,
+        in scope: Scope
+    ) throws(Failure) -> Output {
+        let standing = try standingDrops(of: plan.target.subject.pin)
+        var policy = plan.target.policy
+        if !standing.isEmpty { policy.cut = false }
+        var result = try Freezer(host).freeze(plan.target.subject, policy) { effects, act throws(Failure) in
+            var fresh: [Effect] = []
+            for effect in effects where try !isOurs(effect, log) { fresh.append(effect) }
+            // Freezing what is frozen changes nothing, so it needs no record; the kernel's word is still waited for.
+            if fresh.isEmpty { try act() } else { try log.apply(fresh, act) }
+        }
+        if !standing.isEmpty {
+            var cut = result.cut ?? CutResult()
+            cut.drops = standing + cut.drops.filter { !standing.contains($0) }
+            result.cut = cut
+        }
+        return Output(result: result, word: result.word.rawValue, processes: result.processes)
+    }
+
+    /// Whether an earlier attempt or an earlier freeze of the case did it: then somebody had indeed asked for the freeze
+    /// before, and it was us.
+    private func isOurs(_ effect: Effect, _ log: EffectLog<Effect>) throws(Failure) -> Bool {
+        if try log.isDone(effect) { return true }
+        guard case .freeze(let group, requestedBefore: true) = effect else { return false }
+        return try log.isDone(.freeze(group: group, requestedBefore: false))
+    }
+
+    private func standingDrops(of pin: SessionPin) throws(Failure) -> [Drop] {
+        guard let home else { return [] }
+        var standing: [Drop] = []
+        for drop in try HeldSession(of: pin, in: home).drops {
+            let effect = Effect.attachDrop(group: drop.group, program: drop.program)
+            if try effect.probe(on: host) == .done { standing.append(drop) }
+        }
+        return standing
+    }
+
+    /// Asks the kernel.
+    public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
+        EffectState(try effect.probe(on: host))
+    }
+
+    /// The inverse, where there is one.
+    public func undo(_ effect: Effect) -> Undo<Effect>? { ContainmentUndo.of(effect, on: host) }
+
+    /// Confirmed holds; everything else says what is missing. The kernel is asked again whether each group is frozen.
+    public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
+        let result = output.result
+        switch result.word {
+        case .confirmed: return .holds
+        case .failed: return .fails(["nothing is held"] + result.failures.map(\.description))
+        case .unconfirmed, .partial: return .partly(FreezeWords.shortfalls(of: result))
+        }
+    }
+}
+
+extension EffectState {
+    /// The same in the terms of the engine.
+    init(_ state: ContainmentEffectState) {
+        self =
+            switch state {
+            case .done: .done
+            case .notDone: .notDone
+            case .partly: .partly
+            case .cannotTell: .cannotTell
+            }
+    }
+}
+
+/// How effects of containment are taken back.
+enum ContainmentUndo {
+    static func of(_ effect: ContainmentEffect, on host: Host) -> Undo<ContainmentEffect>? {
+        guard let inverse = effect.inverse else { return nil }
+        return Undo(inverse) { _ throws(Failure) in try inverse.perform(on: host) }
+    }
+}

@@ -1,0 +1,78 @@
+public import Base
+public import Bundles
+import Casework
+public import Sealing
+
+/// Verifies bundles with everything that Quell knows: Bundles checks form, digests and seal, Casework the journal inside.
+public enum BundleJudge {
+    /// What is checked, trusting these keys. `fingerprint` is the one from the ticket, when there is one (RT19).
+    public static func policy(trusting keys: [VerifyingKey], fingerprint: Digest? = nil) -> VerificationPolicy {
+        VerificationPolicy(trusting: keys, fingerprint: fingerprint)
+    }
+
+    /// Verifies the bundle at `path`, its journal included.
+    ///
+    /// - Throws: `notVerified` with the first thing that is wrong (exit status 4), or why it cannot be read.
+    public static func verify(
+        _ path: BytePath,
+        trusting keys: [VerifyingKey],
+        fingerprint: Digest? = nil
+    ) throws(Failure) -> VerifiedBundle {
+        var policy = policy(trusting: keys, fingerprint: fingerprint)
+        policy.journal = { journal, checkpoint in finding(in: journal, at: checkpoint, trusting: keys) }
+        switch try UnverifiedBundle(at: path).verify(policy) {
+        case .consistent(let bundle):
+            if let finding = subjectFinding(bundle) { throw finding.failure }
+            return bundle
+        case .wrong(let finding): throw finding.failure
+        }
+    }
+
+    /// Walks the chain and compares its end with what the seal pins.
+    private static func finding(
+        in journal: [UInt8],
+        at checkpoint: SealStatement.Checkpoint,
+        trusting keys: [VerifyingKey]
+    ) -> VerificationFinding? {
+        func wrong(_ expected: String, _ found: String) -> VerificationFinding {
+            VerificationFinding(.journal, in: "data/journal.jsonl", expected: expected, found: found)
+        }
+        guard let last = journal.split(separator: UInt8(ascii: "\n")).last else { return wrong("entries", "none") }
+        do throws(Failure) {
+            let end = try Entry(parsing: Array(last))
+            guard end.sequence == checkpoint.sequence, end.digest == checkpoint.head else {
+                return wrong("to end at entry \(checkpoint.sequence), \(checkpoint.head)", "\(end.sequence), \(end.digest)")
+            }
+            guard let origin = try origin(of: journal) else { return wrong("the opening of a case", "none") }
+            let result = ExportedJournal.verify(journal, of: origin, keys: keys)
+            guard let problem = result.problems.first else { return nil }
+            return wrong("an unbroken chain", "entry \(problem.sequence): \(problem.text)")
+        } catch {
+            return wrong("entries in canonical form", error.description)
+        }
+    }
+
+    /// The case that the journal says it is of.
+    private static func origin(of journal: [UInt8]) throws(Failure) -> CaseID? {
+        guard let first = journal.split(separator: UInt8(ascii: "\n"), maxSplits: 1).first else { return nil }
+        return try Entry(parsing: Array(first)).meant.body["case"]?.string.flatMap { CaseID($0) }
+    }
+
+    /// The case in the seal is the case of the journal.
+    private static func subjectFinding(_ bundle: VerifiedBundle) -> VerificationFinding? {
+        guard bundle.statement.checkpoint != nil else { return nil }
+        do throws(Failure) {
+            let journal = try bundle.bytes(of: try PayloadName("data/journal.jsonl"))
+            let found = try origin(of: journal)?.text ?? "none"
+            if found == bundle.statement.caseID { return nil }
+            return VerificationFinding(
+                .journal,
+                in: "data/journal.jsonl",
+                expected: "the journal of case \(bundle.statement.caseID)",
+                found: "that of \(found)"
+            )
+        } catch {
+            return VerificationFinding(.journal, in: "data/journal.jsonl", expected: "a journal", found: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import Base
+import Bundles
+import Casework
+import Glibc
+import Sealing
+
+/// The bundles of a case on disk: names are `<case>-<n>`, each number is given once.
+struct BundleShelf {
+    private let home: Case
+
+    init(_ home: Case) { self.home = home }
+
+    /// The name of the n-th bundle.
+    func name(_ number: Int) -> String { "\(home.id)-\(number)" }
+
+    /// Where a bundle lies.
+    func path(_ name: String) -> BytePath { home.bundles.appending(name) }
+
+    /// What stands in the folder, by name; nothing when there is no folder yet.
+    func names() throws(Failure) -> [String] {
+        guard let folder = home.bundles.withCString({ opendir($0) }) else {
+            if errno == ENOENT { return [] }
+            throw Failure(errno: errno, "list the bundles", on: home.bundles)
+        }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name.hasPrefix("\(home.id)-") { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// Bundles that are sealed and that the journal does not know: what a crash between seal and record leaves.
+    func unrecorded() throws(Failure) -> [String] {
+        let recorded = Set(try home.captures().map(\.bundle))
+        return try names().filter { number(of: $0) != nil && !recorded.contains($0) }
+    }
+
+    /// Takes the next number for this process, by a file that nobody else can make.
+    func reserve() throws(Failure) -> Int {
+        try home.makeBundlesFolder()
+        var number = (try names().compactMap { self.number(of: $0.split(separator: ".").first ?? "") }.max() ?? 0) + 1
+        while true {
+            let mark = path(name(number) + ".reserved")
+            let file = mark.withCString { open($0, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600) }
+            if file >= 0 {
+                close(file)
+                return number
+            }
+            guard errno == EEXIST else { throw Failure(errno: errno, "reserve a bundle's name", on: mark) }
+            number += 1
+        }
+    }
+
+    /// Gives up the mark; the bundle's own folder keeps the number taken.
+    func release(_ number: Int) {
+        _ = path(name(number) + ".reserved").withCString { unlink($0) }
+    }
+
+    /// Verifies a bundle from disk; our own key is the trusted one.
+    func verified(_ name: String, key: SigningKey?) throws(Failure) -> VerifiedBundle {
+        try BundleJudge.verify(path(name), trusting: key.map { [$0.verifyingKey] } ?? [])
+    }
+
+    private func number(of name: some StringProtocol) -> Int? {
+        guard name.hasPrefix("\(home.id)-") else { return nil }
+        return Int(name.dropFirst(home.id.text.utf8.count + 1))
+    }
+}

@@ -1,0 +1,19 @@
+public import Containment
+
+/// What keeps a freeze from being confirmed, in words for people.
+public enum FreezeWords {
+    /// A line for each reason; empty when there is none.
+    public static func shortfalls(of result: FreezeResult) -> [String] {
+        var lines = result.stuck.map { thread in
+            "thread \(thread.thread) of process \(thread.pid) did not freeze: state \(thread.state), waits in "
+                + "\(thread.waitChannel.isEmpty ? "nothing" : thread.waitChannel), system call \(thread.systemCall)"
+        }
+        for stray in result.strays where !stray.isHeld {
+            lines.append("stray \(stray.process.pid) (\(stray.name)) is not held: \(stray.reason ?? "unknown")")
+        }
+        lines += result.supervisors.map { "supervisor \($0.name): \($0.detail)" }
+        if result.bySignals { lines.append("held by SIGSTOP only: whoever may send SIGCONT lets it run again") }
+        if !result.scansAgreed { lines.append("no two scans agreed: processes may have been missed") }
+        return lines + result.failures.map(\.description)
+    }
+}

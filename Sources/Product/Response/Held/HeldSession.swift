@@ -113,3 +113,31 @@ extension ContainmentEffect {
         }
     }
 }
+
+extension HeldSession {
+    /// The groups that Quell made for the session, by inode as the effects know it (RT34).
+    var ownGroups: [CgroupPin] {
+        var names = Set<BytePath>()
+        for case .makeGroup(_, let name) in effects { names.insert(BytePath("/" + name)) }
+        var groups: [CgroupPin] = []
+        for effect in effects {
+            switch effect {
+            case .freeze(let group, _), .move(_, _, let group):
+                if names.contains(group.path), !groups.contains(group) { groups.append(group) }
+            default: continue
+            }
+        }
+        return groups
+    }
+
+    /// Why nothing can be taken back or killed: Quell holds nothing of the session in this case.
+    func notHeld(_ attempt: String, _ session: SessionReference) -> Failure {
+        Failure(
+            .refused,
+            attempt,
+            on: String(decoding: session.locator.argument.bytes, as: UTF8.self),
+            because: "no freeze of it is on record in this case",
+            hint: "quell status"
+        )
+    }
+}

@@ -1,0 +1,120 @@
+public import Base
+public import Containment
+public import Engine
+
+/// Ends a frozen session for good, after a capture that counts or a waiver (promise 2).
+public struct KillAction: Action {
+    /// What a playbook or a command gives.
+    public struct Input: Hashable, Sendable, Codable {
+        /// Whose.
+        public var session: SessionReference
+        /// How long to look for a successor, in nanoseconds; five seconds unless told.
+        public var watch: Int64?
+
+        /// Takes both parts.
+        public init(session: SessionReference, watch: Int64? = nil) {
+            self.session = session
+            self.watch = watch
+        }
+    }
+
+    /// What was pinned: the freeze that holds the session.
+    public struct Target: Sendable, Codable {
+        let frozen: FreezeResult
+        let subject: Subject
+        let policy: KillPolicy
+        let ownGroups: [CgroupPin]
+    }
+
+    /// The primitive acts of containment.
+    public typealias Effect = ContainmentEffect
+
+    /// What is left.
+    public struct Output: Sendable, Codable {
+        /// Everything that Containment has to say.
+        public let result: KillResult
+    }
+
+    /// What is known without running it.
+    public static let descriptor = ActionDescriptor(
+        name: "kill",
+        summary: "kill a frozen session and watch for a successor",
+        nature: .destroys,
+        lane: .containment,
+        deadline: .seconds(60),
+        hold: .ends,
+        inputs: [
+            Field("session", .session, "whose"),
+            Field("watch", .duration, isRequired: false, "how long to look for a successor"),
+        ]
+    )
+
+    private let place: Workplace
+
+    /// Works at `place`.
+    public init(_ place: Workplace) { self.place = place }
+
+    /// Finds the freeze that holds the session.
+    public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
+        let held = try HeldSession(of: input.session.pin, in: place.home)
+        guard let frozen = held.lastFreeze, !held.frozenGroups.isEmpty else {
+            throw held.notHeld("kill the session", input.session)
+        }
+        let agent = try place.agent(of: input.session)
+        var policy = KillPolicy()
+        if let watch = input.watch { policy.watchMilliseconds = Int(watch / 1_000_000) }
+        return Observation(
+            target: Target(
+                frozen: frozen,
+                subject: Subject(pin: input.session.pin, dedicatedUser: agent?.uid),
+                policy: policy,
+                ownGroups: held.ownGroups
+            ),
+            pins: [input.session.pin],
+            decisions: held.frozenGroups.map { "kill everything in \($0.hierarchy) \($0.path)" }
+        )
+    }
+
+    /// One kill a group.
+    public func plan(_ input: Input, from seen: Observation<Target>) -> Plan<Target, Effect> {
+        Plan(target: seen.target, effects: seen.target.frozen.groups.map { .killGroup(group: $0.group) })
+    }
+
+    /// Kills, waits, watches, and removes the groups that Quell made when they are empty.
+    public func perform(
+        _ plan: Plan<Target, Effect>,
+        permit: borrowing Permit,
+        log: EffectLog<Effect>,
+        in scope: Scope
+    ) throws(Failure) -> Output {
+        let target = plan.target
+        var result = try Killer(place.host).kill(target.frozen, target.subject, target.policy) {
+            effects, act throws(Failure) in
+            try log.apply(effects, act)
+        }
+        for group in target.ownGroups where result.emptied.contains(group) {
+            do throws(Failure) {
+                let removal = Effect.removeGroup(group: group)
+                try log.apply(removal) { () throws(Failure) in try removal.perform(on: place.host) }
+            } catch {
+                if error.code != .notFound && error.code != .changed { result.failures.append(error) }
+            }
+        }
+        return Output(result: result)
+    }
+
+    /// Asks the kernel.
+    public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
+        EffectState(try effect.probe(on: place.host))
+    }
+
+    /// Survivors and successors are named.
+    public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
+        let result = output.result
+        var reasons = result.remaining.map { "process \($0.pid) did not die" }
+        reasons += result.successors.map { "successor \($0.process.pid) (\($0.name)): \($0.reason)" }
+        reasons += result.failures.map(\.description)
+        if reasons.isEmpty { return .holds }
+        return result.remaining.isEmpty ? .partly(reasons) : .fails(reasons)
+    }
+}

@@ -1,0 +1,107 @@
+public import Base
+public import Containment
+public import Engine
+
+/// Lets a session run again, with its processes back where they came from; the cut stays unless told (RT2).
+public struct ThawAction: Action {
+    /// What a playbook or a command gives.
+    public struct Input: Hashable, Sendable, Codable {
+        /// Whose.
+        public var session: SessionReference
+        /// Whether the network comes back, too.
+        public var release: Bool?
+
+        /// Takes both parts.
+        public init(session: SessionReference, release: Bool? = nil) {
+            self.session = session
+            self.release = release
+        }
+    }
+
+    /// What was pinned: what is to be taken back.
+    public struct Target: Sendable, Codable {
+        let effects: [ContainmentEffect]
+        let members: [ProcessPin]
+        let release: Bool
+    }
+
+    /// The primitive acts of containment.
+    public typealias Effect = ContainmentEffect
+
+    /// What runs again.
+    public struct Output: Sendable, Codable {
+        /// Everything that Containment has to say.
+        public let result: ThawResult
+    }
+
+    /// What is known without running it.
+    public static let descriptor = ActionDescriptor(
+        name: "thaw",
+        summary: "let a session run again",
+        nature: .alters,
+        lane: .containment,
+        deadline: .seconds(30),
+        hold: .ends,
+        inputs: [
+            Field("session", .session, "whose"),
+            Field("release", .flag, isRequired: false, "whether the network comes back, too"),
+        ]
+    )
+
+    private let place: Workplace
+
+    /// Works at `place`.
+    public init(_ place: Workplace) { self.place = place }
+
+    /// Reads from the journal what Quell did and has not taken back.
+    public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
+        let held = try HeldSession(of: input.session.pin, in: place.home)
+        guard !held.effects.isEmpty else { throw held.notHeld("thaw the session", input.session) }
+        return Observation(
+            target: Target(effects: held.effects, members: held.members, release: input.release ?? false),
+            pins: [input.session.pin],
+            decisions: held.frozenGroups.map { "thaw \($0.hierarchy) \($0.path)" }
+                + [input.release == true ? "give the network back" : "keep the cut"]
+        )
+    }
+
+    /// The inverse of what stands.
+    public func plan(_ input: Input, from seen: Observation<Target>) -> Plan<Target, Effect> {
+        let inverses = seen.target.effects.reversed().compactMap(\.inverse).filter { effect in
+            if case .detachDrop = effect { return seen.target.release }
+            return true
+        }
+        return Plan(target: seen.target, effects: inverses)
+    }
+
+    /// Puts back and thaws.
+    public func perform(
+        _ plan: Plan<Target, Effect>,
+        permit: borrowing Permit,
+        log: EffectLog<Effect>,
+        in scope: Scope
+    ) throws(Failure) -> Output {
+        let target = plan.target
+        let result = try Thaw.thaw(
+            target.effects,
+            members: target.members,
+            release: target.release,
+            on: place.host
+        ) { effects, act throws(Failure) in try log.apply(effects, act) }
+        return Output(result: result)
+    }
+
+    /// Asks the kernel.
+    public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
+        EffectState(try effect.probe(on: place.host))
+    }
+
+    /// What did not come back is named.
+    public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
+        let result = output.result
+        var reasons = result.stillFrozen.map { "\($0.path) is still frozen" }
+        reasons += result.couldNotReturn.map { "process \($0.process.pid) is not back in \($0.origin): \($0.reason)" }
+        reasons += result.failures.map(\.description)
+        return reasons.isEmpty ? .holds : .partly(reasons)
+    }
+}

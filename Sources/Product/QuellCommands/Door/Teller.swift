@@ -41,3 +41,11 @@ struct Teller: Sendable {
         if let hint = failure.hint { errors.line("hint: \(hint)") }
     }
 }
+
+extension Teller {
+    /// A failure that the work goes on without.
+    func warnAbout(_ failure: Failure) {
+        warn(failure.description)
+        if let hint = failure.hint { errors.line("hint: \(hint)") }
+    }
+}

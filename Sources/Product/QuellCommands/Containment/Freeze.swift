@@ -1,0 +1,92 @@
+internal import ArgumentParser
+import Base
+import Casework
+import Containment
+import Engine
+import Kernel
+import Response
+import Sessions
+
+/// `quell freeze`: acts within milliseconds, with or without store, key, inventory and a writable disk.
+struct Freeze: QuellCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "freeze",
+        abstract: "Freeze sessions with everything that belongs to them, and drop their network.",
+        discussion: """
+            Confirmed (exit 0) means: the kernel says frozen for every thread, and no stray by a strong mark is running. \
+            Unconfirmed or partial (exit 3) lists what is left. It needs no case, no key and no writable disk; what the \
+            store cannot take is recorded in /run/quell and on standard error, and joins the case later.
+
+            LOCATOR is \(Locator.forms).
+            """
+    )
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var effect: EffectOptions
+    @Argument(help: ArgumentHelp("Which sessions.", valueName: "locator")) var locators: [String]
+    @Flag(name: .customLong("no-cut"), help: "Leave the network as it is.") var keepsNetwork = false
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Also freeze slices and groups that hold sshd, journald or an engine.", valueName: "reason")
+    )
+    var broad: String?
+    @Option(name: .long, help: ArgumentHelp("Also hold this process; may be given again.", valueName: "pid"))
+    var include: [Int32] = []
+
+    func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        let bench = try Workbench(environment, store: common.store, telling: telling)
+        var outcomes: [Outcome] = []
+        for locator in locators {
+            do throws(Failure) {
+                outcomes.append(try freeze(locator, bench, environment, telling))
+            } catch {
+                guard locators.count > 1 else { throw error }
+                telling.tell(error)
+                outcomes.append(Outcome(error))
+            }
+        }
+        return outcomes.first { $0 != .done } ?? .done
+    }
+
+    private func freeze(
+        _ locator: String,
+        _ bench: Workbench,
+        _ environment: Environment,
+        _ telling: Teller
+    ) throws(Failure) -> Outcome {
+        let session = try bench.resolve(locator, for: "freeze")
+        let actor = environment.responder(effect.actor)
+        let named = try environment.namedCase(effect.case)?.text
+        let journal = ContainmentJournal(about: [session.pin], sink: { line in environment.errors.line(line) }) {
+            [reason = effect.reason] () throws(Failure) in
+            try bench.home(named, about: [session.pin], reason: reason, by: actor)
+        }
+        let reference = SessionReference(locator: session.locator, pin: session.pin, agent: session.agent?.name)
+        let agents = session.agent.map { Inventory(agents: [$0]) } ?? .empty
+        let result = Single(containingWith: journal, by: actor, reason: effect.reason ?? "").run(
+            FreezeAction(on: bench.host, inventory: agents),
+            FreezeAction.Input(
+                session: reference,
+                cut: !keepsNetwork,
+                broad: broad,
+                include: include.isEmpty ? nil : include
+            )
+        )
+        guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }
+        let home = journal.settle(within: .seconds(2))
+        let report = FreezeReport(session: session, result: output.result, home: home, keeping: journal.keeping)
+        if common.json {
+            telling.document(try report.document(since: environment.startedAt))
+        } else {
+            report.tell(telling)
+        }
+        return result.outcome
+    }
+}
+
+extension SingleResult {
+    /// A step that ended without output and without a failure, which no action does.
+    var unexplained: Failure {
+        Failure(.system, step.action, on: run, because: step.reasons.first ?? "it gave no result")
+    }
+}

@@ -1,0 +1,106 @@
+import Base
+import Casework
+import Containment
+import Kernel
+import Response
+import Sessions
+
+/// What a person and a program are told of a freeze.
+struct FreezeReport {
+    let session: Session
+    let result: FreezeResult
+    let home: Case?
+    let keeping: ContainmentJournal.Keeping
+
+    func tell(_ telling: Teller) {
+        let terminal = telling.terminal
+        let word = result.word == .confirmed ? terminal.good(result.word.rawValue) : terminal.bad(result.word.rawValue)
+        let processes = Words.count(result.processes, "process", "processes")
+        let threads = Words.count(result.threads, "thread", "threads")
+        telling.result("freeze \(word): \(processes), \(threads) of \(session.locator)\(spans)")
+        telling.say("pinned       \(Words.pin(session.pin))")
+        for shortfall in FreezeWords.shortfalls(of: result) { telling.result("not held     \(shortfall)") }
+        tellProcesses(telling)
+        tellCut(telling)
+        for note in result.notes { telling.say("note         \(Escaped.terminal(note))") }
+        tellCase(telling)
+    }
+
+    private var spans: String {
+        var parts: [String] = []
+        if let frozen = result.times.frozen {
+            parts.append("frozen after \(Words.span(frozen.since(result.times.began)))")
+        }
+        if let proven = result.times.proven {
+            parts.append("proven after \(Words.span(proven.since(result.times.began)))")
+        }
+        return parts.isEmpty ? "" : "; " + parts.joined(separator: ", ")
+    }
+
+    private func tellProcesses(_ telling: Teller) {
+        for stray in result.strays where stray.isHeld {
+            telling.say("stray held   \(stray.process.pid) \(stray.name) (\(words(of: stray)))")
+        }
+        for stray in result.listed {
+            let pid = stray.process.pid
+            telling.say("maybe        \(pid) \(stray.name) (\(words(of: stray))); --include \(pid) takes it along")
+        }
+        for guest in result.guests {
+            telling.say("guest        \(guest.process.pid) \(guest.name): \(Escaped.terminal(guest.reason))")
+        }
+    }
+
+    private func words(of stray: Stray) -> String { stray.marks.map(\.rawValue).joined(separator: ", ") }
+
+    private func tellCut(_ telling: Teller) {
+        guard let cut = result.cut else { return telling.say("network      not cut") }
+        for drop in cut.drops { telling.say("network      dropped for \(drop.group.path)") }
+        for text in cut.notReached { telling.say("not reached  \(Escaped.terminal(text))") }
+        for failure in cut.failures { telling.warnAbout(failure) }
+    }
+
+    private func tellCase(_ telling: Teller) {
+        guard let home else {
+            if case .emergencyRecord(let reason) = keeping {
+                telling.warn("there is no case: \(Escaped.terminal(reason)); the record is in /run/quell")
+            }
+            return
+        }
+        telling.say("case         \(home.id)")
+        telling.say("next         quell capture \(session.commandWord)")
+    }
+
+    func document(since started: UInt64) throws(Failure) -> JSONValue {
+        var object = JSONObject()
+        object["quell"] = 1
+        object["command"] = "freeze"
+        object["word"] = .string(result.word.rawValue)
+        object["case"] = home.map { .string($0.id.text) } ?? .null
+        object["processes"] = .integer(Int64(result.processes))
+        object["threads"] = .integer(Int64(result.threads))
+        object["pins"] = try JSONEncoding.value(of: session.pin)
+        object["startedAt"] = .integer(Int64(clamping: started))
+        object["frozenAt"] = Monotonic.nanoseconds(of: result.times.frozen)
+        object["provenAt"] = Monotonic.nanoseconds(of: result.times.proven)
+        object["untrustedResult"] = try JSONEncoding.value(of: result)
+        return .object(object)
+    }
+}
+
+extension Session {
+    /// A locator for suggested commands, made of ids only (RT14).
+    var commandWord: String {
+        if let agent { return "agent:\(agent.name)" }
+        return leader.map { "pid:\($0.pin.pid)" } ?? "LOCATOR"
+    }
+}
+
+/// Moments of the wall clock on CLOCK_MONOTONIC, for comparing with other programs' stamps.
+enum Monotonic {
+    /// Nanoseconds; `null` for a moment that never came.
+    static func nanoseconds(of instant: Instant?) -> JSONValue {
+        guard let instant else { return .null }
+        let age = Instant.now().since(instant).wholeNanoseconds
+        return .integer(Int64(clamping: Deadline.monotonicNow()) - age)
+    }
+}

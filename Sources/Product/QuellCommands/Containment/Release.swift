@@ -1,0 +1,32 @@
+internal import ArgumentParser
+import Base
+import Response
+
+/// `quell release`.
+struct Release: QuellCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "release",
+        abstract: "Give a session its network back.",
+        discussion: "Takes away exactly the drops that Quell attached; every other program stays."
+    )
+
+    @OptionGroup var options: VerbOptions
+    var common: CommonOptions { options.common }
+
+    func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        let verb = try SingleVerb("release", options, environment, telling)
+        let (result, output) = try verb.run(
+            ReleaseAction(verb.place),
+            ReleaseAction.Input(session: verb.reference)
+        )
+        if common.json {
+            telling.document(try verb.document("release", result, output))
+            return result.outcome
+        }
+        telling.result("release \(result.step.state.rawValue)")
+        for drop in output.result.released { telling.say("released     \(drop.group.path)") }
+        for drop in output.result.gone { telling.say("gone         \(drop.group.path), and its drop with it") }
+        verb.tell(result, telling)
+        return result.outcome
+    }
+}

@@ -1,0 +1,75 @@
+internal import ArgumentParser
+import Base
+import Casework
+import Engine
+import Response
+import Sessions
+
+/// The options of a verb that acts on one session of a case.
+struct VerbOptions: ParsableArguments {
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var effect: EffectOptions
+    @Argument(help: ArgumentHelp("Which session.", valueName: "locator")) var locator: String
+}
+
+/// One verb on one session, through the same engine as a playbook.
+struct SingleVerb {
+    let bench: Workbench
+    let session: Session
+    let reference: SessionReference
+    let home: Case
+    let place: Workplace
+    private let options: VerbOptions
+    private let actor: Responder
+
+    init(_ verb: String, _ options: VerbOptions, _ environment: Environment, _ telling: Teller) throws(Failure) {
+        self.options = options
+        bench = try Workbench(environment, store: options.common.store, telling: telling)
+        actor = environment.responder(options.effect.actor)
+        session = try bench.resolve(options.locator, for: verb)
+        reference = try bench.reference(session)
+        home = try bench.home(options.effect.case, about: [session.pin], reason: options.effect.reason, by: actor)
+        place = try bench.workplace(home, by: actor)
+    }
+
+    /// Runs `action`; an output that never came is the failure that was thrown.
+    func run<A: Action>(
+        _ action: A,
+        _ input: A.Input,
+        observing observe: @escaping @Sendable (RunEvent) -> Void = { _ in }
+    ) throws(Failure) -> (result: SingleResult<A.Output>, output: A.Output) {
+        var single = Single(
+            in: home,
+            by: actor,
+            reason: options.effect.reason ?? "",
+            waiver: options.effect.waive,
+            reverify: bench.reverifier(of: home)
+        )
+        single.observe = observe
+        single.cancellation = Interruption.cancellation
+        let result = single.run(action, input)
+        guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }
+        if let failure = result.journalFailure { throw failure }
+        return (result, output)
+    }
+
+    /// What every verb says at its end.
+    func tell<Output>(_ result: SingleResult<Output>, _ telling: Teller) {
+        for reason in result.step.reasons { telling.result("not done     \(Escaped.terminal(reason))") }
+        telling.say("case         \(home.id)")
+    }
+
+    /// The document of a verb: outcome, case, and what the action gave.
+    func document<Output: Codable & Sendable>(
+        _ verb: String,
+        _ result: SingleResult<Output>,
+        _ output: Output
+    ) throws(Failure) -> JSONValue {
+        [
+            "quell": 1, "command": .string(verb), "case": .string(home.id.text),
+            "state": .string(result.step.state.rawValue),
+            "untrustedReasons": .array(result.step.reasons.map { .string($0) }),
+            "untrustedResult": try JSONEncoding.value(of: output),
+        ]
+    }
+}

@@ -1,0 +1,39 @@
+internal import ArgumentParser
+import Base
+import Response
+
+/// `quell thaw`.
+struct Thaw: QuellCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "thaw",
+        abstract: "Let a frozen session run again; the cut stays unless --release is given.",
+        discussion: """
+            Moved processes go back where they came from. Needs a capture of the present freeze, or --waive with a \
+            reason: what the session changes from here on overwrites evidence.
+            """
+    )
+
+    @OptionGroup var options: VerbOptions
+    @Flag(name: .long, help: "Give the network back, too.") var release = false
+    var common: CommonOptions { options.common }
+
+    func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        let verb = try SingleVerb("thaw", options, environment, telling)
+        let action = ThawAction(verb.place)
+        let (result, output) = try verb.run(action, ThawAction.Input(session: verb.reference, release: release))
+        if common.json {
+            telling.document(try verb.document("thaw", result, output))
+            return result.outcome
+        }
+        let thawed = output.result
+        telling.result("thaw \(result.step.state.rawValue): \(Words.count(thawed.thawed.count, "group", "groups")) runs")
+        for pin in thawed.putBack { telling.say("put back     \(pin.pid)") }
+        for pin in thawed.joined { telling.say("joined       \(pin.pid) came in while it was frozen, and runs now") }
+        for group in thawed.leftFrozen { telling.say("left frozen  \(group.path): somebody else had frozen it before") }
+        for drop in thawed.keptDrops { telling.say("still cut    \(drop.group.path)") }
+        for pin in thawed.uncut { telling.say("not cut      \(pin.pid) is back in a group without a drop") }
+        verb.tell(result, telling)
+        if !thawed.keptDrops.isEmpty { telling.say("next         quell release \(verb.session.commandWord)") }
+        return result.outcome
+    }
+}

@@ -1,0 +1,106 @@
+import Base
+import Casework
+import Engine
+import Kernel
+import Response
+import Sealing
+import Sessions
+
+/// What a command that looks at sessions needs, opened once: the machine, the inventory, the store.
+struct Workbench {
+    let environment: Environment
+    let store: CaseStore
+    let host: Host
+
+    /// Hardens the process and opens the machine. A store or key that cannot be used is told when a case is needed,
+    /// because containment goes on without one (RT12).
+    ///
+    /// - Throws: when there is no procfs.
+    init(_ environment: Environment, store chosen: String?, telling: Teller) throws(Failure) {
+        self.environment = environment
+        host = try Host()
+        _ = HardenedSelf.harden(on: host)
+        let root = environment.storeDirectory(chosen)
+        var key: SigningKey?
+        do throws(Failure) { key = try CaseStore.loadKey(in: root) } catch { telling.warnAbout(error) }
+        store = CaseStore(
+            at: root,
+            host: HostIdentity(machine: try HostIdentity.read().machine, bootID: host.bootID),
+            key: key
+        )
+    }
+
+    /// The declared agents: `agents.yaml` in the store, else /etc/quell/agents.yaml; none when there is no file.
+    ///
+    /// - Throws: `refused` when others can write the file (RT21), `malformed` with file, line and column.
+    func inventory() throws(Failure) -> Inventory {
+        for path in [store.root.appending("agents.yaml"), BytePath("/etc/quell/agents.yaml")] {
+            do throws(Failure) {
+                return try Inventory.read(path)
+            } catch {
+                guard error.code == .notFound else { throw error }
+            }
+        }
+        return .empty
+    }
+
+    /// Resolves a locator once (RT35). The inventory is read only for names.
+    func resolve(_ locator: String, for verb: String) throws(Failure) -> Session {
+        try SessionResolver(host: host, loading: inventory).resolve(try Locator(parsing: locator), for: verb)
+    }
+
+    /// A session as actions take it.
+    func reference(_ session: Session) throws(Failure) -> SessionReference {
+        SessionReference(session, declaredIn: try inventory())
+    }
+
+    /// The case to act in: the named one, else the open one that holds the same pins, else a new one.
+    ///
+    /// - Throws: why the store cannot be used; `refused` when the named case is closed.
+    func home(
+        _ named: String?,
+        about pins: [SessionPin],
+        reason: String?,
+        by actor: Responder
+    ) throws(Failure) -> Case {
+        if let id = try environment.namedCase(named) {
+            let found = try store.open(id)
+            guard try !found.isClosed() else {
+                throw Failure(.refused, "act in the case", on: id.text, because: "it is closed", hint: "quell case list")
+            }
+            try found.add(pins, by: actor)
+            return found
+        }
+        if let joined = try store.join(pins) { return joined }
+        return try store.create(about: pins, reason: reason ?? "", by: actor)
+    }
+
+    /// Where the actions of a case work.
+    func workplace(_ home: Case, by actor: Responder, authority: String? = nil) throws(Failure) -> Workplace {
+        Workplace(
+            host: host,
+            home: home,
+            inventory: try inventory(),
+            key: store.key,
+            responder: actor,
+            authority: authority,
+            version: Version.number
+        )
+    }
+
+    /// Verifies a capture of the case again before it counts (RT16).
+    func reverifier(of home: Case) -> @Sendable (CaptureRecord) throws(Failure) -> Void {
+        let keys = store.key.map { [$0.verifyingKey] } ?? []
+        return { record throws(Failure) in
+            let bundle = try BundleJudge.verify(home.bundles.appending(record.bundle), trusting: keys)
+            guard bundle.root == record.root else {
+                throw Failure(
+                    .notVerified,
+                    "count the capture",
+                    on: record.bundle,
+                    because: "the bundle on disk is not the one that was recorded"
+                )
+            }
+        }
+    }
+}

@@ -1,1 +1,3 @@
-print("quell")
+import QuellCommands
+
+Door.main()

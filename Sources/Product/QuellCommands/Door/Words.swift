@@ -37,3 +37,16 @@ enum Words {
         return "\(scaled / 10).\(scaled % 10)"
     }
 }
+
+extension Words {
+    /// A span for people: `42 s`, `17 min`, `5 h`, `3 d`.
+    static func age(_ duration: Duration) -> String {
+        let seconds = max(0, duration.components.seconds)
+        switch seconds {
+        case ..<120: return "\(seconds) s"
+        case ..<7200: return "\(seconds / 60) min"
+        case ..<172_800: return "\(seconds / 3600) h"
+        default: return "\(seconds / 86_400) d"
+        }
+    }
+}

@@ -1,0 +1,31 @@
+internal import ArgumentParser
+import Base
+import Bundles
+import Glibc
+
+/// `quell bundle cat`.
+struct BundleCat: QuellCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cat",
+        abstract: "Print one file of a bundle, after verifying it.",
+        discussion: """
+            FILE is a payload file such as data/processes.jsonl, or with --root a path within an archived root. The bytes \
+            come as they are: send hostile ones to a file, not to a terminal.
+            """
+    )
+
+    @OptionGroup var options: BundleOptions
+    @Argument(help: ArgumentHelp("Which file.", valueName: "file")) var file: String
+    @Option(name: .long, help: ArgumentHelp("An archived root.", valueName: "name")) var root: String?
+    var common: CommonOptions { options.common }
+
+    func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        let bundle = try options.verified(in: environment)
+        if let root {
+            _ = try bundle.extract(BytePath(file), of: root, to: 1)
+        } else {
+            try bundle.read(try PayloadName(file)) { (bytes) throws(Failure) in telling.output.bytes(Array(bytes)) }
+        }
+        return bundle.outcome
+    }
+}

@@ -1,0 +1,67 @@
+internal import ArgumentParser
+import Base
+import Bundles
+import Casework
+import Response
+import Sealing
+
+/// The options of every verb on a bundle.
+struct BundleOptions: ParsableArguments {
+    @OptionGroup var common: CommonOptions
+    @Argument(help: ArgumentHelp("A bundle's directory or .quell.tar file.", valueName: "bundle")) var bundle: String
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Trust this public key (PEM); may be given again. The store's own is trusted.", valueName: "file")
+    )
+    var key: [String] = []
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The fingerprint of the signer, from the ticket or the phone.", valueName: "digest")
+    )
+    var fingerprint: String?
+
+    /// Verifies the bundle before anything is done with it.
+    ///
+    /// - Throws: `notVerified` with the first thing that is wrong.
+    func verified(in environment: Environment) throws(Failure) -> VerifiedBundle {
+        var keys: [VerifyingKey] = []
+        for path in key { keys.append(try VerifyingKey(loading: environment.absolute(BytePath(path)))) }
+        if key.isEmpty { keys = try ownKeys(in: environment) }
+        return try BundleJudge.verify(
+            environment.absolute(BytePath(bundle)),
+            trusting: keys,
+            fingerprint: try expectedFingerprint()
+        )
+    }
+
+    /// The public half of the store's key: readable without the right to sign. Without a store nobody is trusted, which
+    /// is no error.
+    private func ownKeys(in environment: Environment) throws(Failure) -> [VerifyingKey] {
+        let path = environment.storeDirectory(common.store).appending("keys/signing.pub.pem")
+        do throws(Failure) {
+            return [try VerifyingKey(loading: path)]
+        } catch {
+            guard error.code == .notFound || error.code == .notPermitted else { throw error }
+            return []
+        }
+    }
+
+    private func expectedFingerprint() throws(Failure) -> Digest? {
+        guard let fingerprint else { return nil }
+        guard let digest = Digest(hex: fingerprint) else {
+            throw Failure(.usage, "read the fingerprint", on: fingerprint, because: "not 64 lower-case hex digits")
+        }
+        return digest
+    }
+}
+
+extension VerifiedBundle {
+    /// Who stands behind the seal, in words.
+    var signerWords: String {
+        switch signer {
+        case .trusted(let fingerprint): "signed by the trusted key \(fingerprint)"
+        case .unknown(let fingerprint): "signed by a key that is not trusted here: \(fingerprint)"
+        case .unsigned: "not signed"
+        }
+    }
+}

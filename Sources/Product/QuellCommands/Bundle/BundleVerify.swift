@@ -1,0 +1,47 @@
+internal import ArgumentParser
+import Base
+import Bundles
+
+/// `quell bundle verify`.
+struct BundleVerify: QuellCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Check everything in a bundle and name the first thing that is wrong.",
+        discussion: """
+            Exit 0: intact and signed by a trusted key. 3: intact, signer unknown. 4: the first thing that is wrong is \
+            named. The fingerprint of the signer comes from outside the bundle: from the ticket, the case or the phone.
+            """
+    )
+
+    @OptionGroup var options: BundleOptions
+    var common: CommonOptions { options.common }
+
+    func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        let bundle = try options.verified(in: environment)
+        let statement = bundle.statement
+        if common.json {
+            telling.document([
+                "quell": 1, "command": "bundle verify", "root": .string(bundle.root.hex),
+                "signer": .string(bundle.signerWords), "statement": try JSONEncoding.value(of: statement),
+                "files": .integer(Int64(bundle.payload.count)), "exit": .integer(Int64(bundle.outcome.rawValue)),
+            ])
+            return bundle.outcome
+        }
+        let word = bundle.outcome == .done ? telling.terminal.good("intact") : telling.terminal.bad("intact")
+        telling.result("\(word), \(bundle.signerWords)")
+        telling.result("root     \(bundle.root)")
+        telling.result("case     \(Escaped.terminal(statement.caseID)), seal \(statement.number)")
+        telling.result("kind     \(statement.purpose.rawValue)")
+        telling.result("sealed   \(statement.sealed) on \(Escaped.terminal(statement.host))")
+        let counts = statement.counts
+        telling.result(
+            "items    \(counts.planned): \(counts.collected) collected, \(counts.partial) partial, "
+                + "\(counts.skipped) skipped, \(counts.failed) failed"
+        )
+        telling.result("authority \(Escaped.terminal(statement.authority ?? "absent"))")
+        if bundle.outcome != .done {
+            telling.say("hint: compare the fingerprint with the one that `quell init` printed on the host, then give --key")
+        }
+        return bundle.outcome
+    }
+}

@@ -1,0 +1,43 @@
+internal import ArgumentParser
+import Base
+import Casework
+import Engine
+import Response
+
+/// `quell capture`.
+struct Capture: QuellCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "capture",
+        abstract: "Preserve a session as a sealed evidence bundle.",
+        discussion: """
+            volatile: clock, processes, sockets, mounts, files without a name. standard: all that, and workspace, \
+            transcripts and named logs. Reads only; what could not be collected is listed with its reason (exit 3).
+            """
+    )
+
+    @OptionGroup var options: VerbOptions
+    @Option(name: .long, help: ArgumentHelp("volatile or standard.", valueName: "profile"))
+    var profile: String = "standard"
+    @Option(name: .long, help: ArgumentHelp("At most so many bytes before compression.", valueName: "bytes"))
+    var budget: UInt64?
+    var common: CommonOptions { options.common }
+
+    func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        let verb = try SingleVerb("capture", options, environment, telling)
+        Interruption.listen()
+        let teller = RunTeller(telling)
+        let input = CaptureAction.Input(session: verb.reference, profile: profile, budget: budget)
+        let (result, output) = try verb.run(CaptureAction(verb.place), input) { event in
+            if case .progress = event { teller.take(event) }
+        }
+        if common.json {
+            telling.document(try verb.document("capture", result, output))
+            return result.outcome
+        }
+        telling.result("capture \(result.step.state.rawValue)")
+        for line in try StepStory.lines(of: result.step) { telling.result("             \(line)") }
+        verb.tell(result, telling)
+        telling.say("next         quell bundle verify \(ShellWord.quoted("\(output.bundle)"))")
+        return result.outcome
+    }
+}

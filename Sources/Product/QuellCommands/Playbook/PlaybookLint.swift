@@ -1,0 +1,24 @@
+internal import ArgumentParser
+import Base
+import Playbooks
+import Response
+
+/// `quell playbook lint`.
+struct PlaybookLint: QuellCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lint",
+        abstract: "Check a playbook; every finding names file, line, column and the fix."
+    )
+
+    @OptionGroup var common: CommonOptions
+    @Argument(help: ArgumentHelp("A name or a path.", valueName: "playbook")) var playbook: String
+
+    func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        let document = try PlaybookChoice().find(playbook, in: environment)
+        let findings = document.lint(against: KnownActions(ActionCatalogue.descriptors))
+        for finding in findings { telling.result("\(finding)") }
+        let hasError = findings.contains { $0.severity == .error }
+        if findings.isEmpty { telling.say("\(document.name) \(document.version): nothing to say") }
+        return hasError ? .failed : .done
+    }
+}

@@ -1,0 +1,51 @@
+import Base
+import Casework
+import Engine
+import Response
+
+/// What is left of a run: the result in one line, where everything lies, and the next command.
+struct RunReport {
+    let result: RunResult
+    let home: Case
+
+    /// - Returns: the exit status of the run.
+    func tell(_ telling: Teller, json: Bool) throws(Failure) -> Outcome {
+        if let failure = result.journalFailure { telling.tell(failure) }
+        if json {
+            telling.document(try document())
+            return result.outcome
+        }
+        let word = result.outcome == .done ? telling.terminal.good("done") : telling.terminal.bad("\(result.outcome)")
+        telling.result("run \(result.run) \(word): \(states)")
+        telling.result("case     \(home.id) in \(home.folder)")
+        for capture in try home.captures() {
+            telling.result("bundle   \(home.bundles.appending(capture.bundle)) (\(capture.profile.rawValue))")
+        }
+        telling.say("next     quell timeline \(home.id)")
+        telling.say("         quell case journal \(home.id) --verify")
+        return result.outcome
+    }
+
+    private var states: String {
+        result.steps.map { "\($0.step) \($0.state.rawValue)" }.joined(separator: ", ")
+    }
+
+    func document() throws(Failure) -> JSONValue {
+        var steps: [JSONValue] = []
+        for step in result.steps {
+            var object = JSONObject()
+            object["step"] = .string(step.step)
+            object["action"] = .string(step.action)
+            object["state"] = .string(step.state.rawValue)
+            object["untrustedReasons"] = .array(step.reasons.map { .string($0) })
+            object["untrustedOutput"] = step.output ?? .null
+            steps.append(.object(object))
+        }
+        return [
+            "quell": 1, "command": "run", "run": .string(result.run), "case": .string(home.id.text),
+            "folder": .string("\(home.folder)"), "outcome": .string("\(result.outcome)"),
+            "exit": .integer(Int64(result.outcome.rawValue)), "steps": .array(steps),
+            "bundles": .array(try home.captures().map { .string("\(home.bundles.appending($0.bundle))") }),
+        ]
+    }
+}

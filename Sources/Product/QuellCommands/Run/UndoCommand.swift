@@ -1,0 +1,38 @@
+internal import ArgumentParser
+import Base
+import Engine
+import Response
+
+/// `quell undo`.
+struct UndoCommand: QuellCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "undo",
+        abstract: "Take back what a run did, newest effect first.",
+        discussion: "What cannot be taken back is named. Nothing ever does this by itself."
+    )
+
+    @OptionGroup var common: CommonOptions
+    @Argument(help: ArgumentHelp("The case.", valueName: "case")) var id: String
+    @Argument(help: ArgumentHelp("The run, as `quell case journal` names it.", valueName: "run")) var run: String
+    @Option(name: .long, help: ArgumentHelp("Why; required, because a contained agent runs again.", valueName: "text"))
+    var reason: String
+    @Option(name: .customLong("as"), help: ArgumentHelp("Who takes it back.", valueName: "name")) var actor: String?
+
+    func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        let bench = try Workbench(environment, store: common.store, telling: telling)
+        let home = try bench.store.open(try environment.requiredCase(id))
+        let responder = environment.responder(actor)
+        let registry = try ActionCatalogue.registry(at: try bench.workplace(home, by: responder))
+        var context = RunContext(
+            home,
+            registry,
+            by: responder,
+            reason: reason,
+            waiver: reason,
+            reverify: bench.reverifier(of: home)
+        )
+        let teller = RunTeller(telling)
+        context.observe = { event in teller.take(event) }
+        return try RunReport(result: try UndoRun(context).undo(run), home: home).tell(telling, json: common.json)
+    }
+}

@@ -1,0 +1,88 @@
+internal import ArgumentParser
+import Base
+import Casework
+import Kernel
+import Sessions
+
+/// `quell`: without a command, what runs here that looks like an agent, the open cases, and the next command.
+struct Quell: QuellCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "quell",
+        abstract: "Stop a rogue AI agent and keep the proof.",
+        discussion: """
+            Without a command: what looks like agents here, open cases, and the next command.
+
+            The main job:  quell run contain-rogue-agent --session LOCATOR
+            Only stop it:  quell freeze LOCATOR
+
+            LOCATOR is \(Locator.forms).
+
+            Exit status:
+            \(exitStatuses)
+            """,
+        version: Version.text,
+        subcommands: [
+            Status.self, Freeze.self, Thaw.self, Isolate.self, Release.self, Kill.self, Run.self, Resume.self,
+            UndoCommand.self, Init.self, Capture.self, BundleCommand.self, Revoke.self, TimelineCommand.self,
+            PlaybookCommand.self, CaseCommand.self, Worker.self,
+        ]
+    )
+
+    private static let exitStatuses = Outcome.allCases.map { outcome in
+        let number = String(outcome.rawValue)
+        return "  \(String(repeating: " ", count: 3 - number.count))\(number)  \(outcome.meaning)"
+    }
+    .joined(separator: "\n")
+
+    @OptionGroup var common: CommonOptions
+
+    func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        let bench = try Workbench(environment, store: common.store, telling: telling)
+        let overview = try Overview.look(on: bench.host, inventory: try bench.inventory())
+        let cases = try bench.openCases(telling)
+        if common.json {
+            telling.document([
+                "quell": 1, "command": "overview", "untrustedAgents": try JSONEncoding.value(of: overview.agents),
+                "openCases": .array(cases.map { .string($0.id.text) }),
+            ])
+            return overview.failures.isEmpty ? .done : .partial
+        }
+        tell(overview, environment, telling)
+        for home in cases { telling.result("case     \(home.id)  next: quell status \(home.id)") }
+        for failure in overview.failures { telling.warnAbout(failure) }
+        if bench.store.key == nil { telling.say("hint: quell init makes a key, so that bundles are signed") }
+        return overview.failures.isEmpty ? .done : .partial
+    }
+
+    private func tell(_ overview: Overview, _ environment: Environment, _ telling: Teller) {
+        if overview.agents.isEmpty { telling.result("nothing here looks like an agent") }
+        for agent in overview.agents {
+            let age = Words.age(environment.now().since(agent.started))
+            let user = agent.uid.map { "uid \($0)" } ?? "uid unknown"
+            let processes = Words.count(agent.processes, "process", "processes")
+            telling.result(
+                "\(telling.terminal.strong(Escaped.terminal(agent.kind)))  pid \(agent.leader.pid)  \(user)  \(processes)  "
+                    + "up \(age)  sent \(Words.bytes(agent.bytesSent))"
+            )
+            telling.result("         why: \(agent.signs.map { Escaped.terminal("\($0)") }.joined(separator: ", "))")
+            for peer in agent.peers.prefix(3) {
+                telling.result("         peer \(peer.endpoint)  sent \(Words.bytes(peer.bytesSent))")
+            }
+            telling.result("         next: \(agent.nextCommand)")
+        }
+    }
+}
+
+extension Workbench {
+    /// The open cases; one that cannot be read is told and left out.
+    func openCases(_ telling: Teller) throws(Failure) -> [Case] {
+        var cases: [Case] = []
+        for listed in try store.list() where !listed.isClosed {
+            switch listed.result {
+            case .success(let home): cases.append(home)
+            case .failure(let failure): telling.warnAbout(failure)
+            }
+        }
+        return cases
+    }
+}

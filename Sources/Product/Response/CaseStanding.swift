@@ -1,0 +1,129 @@
+public import Base
+import Casework
+import Containment
+import Credentials
+import Engine
+import Kernel
+import Sessions
+
+/// Whether what was done in a case is still true, asked from the world, and what to do next.
+public struct CaseStanding: Sendable {
+    /// One thing that was done.
+    public struct Fact: Hashable, Sendable {
+        /// Whether it is true now.
+        public let holds: Bool
+        /// What it is, one line; may hold hostile names.
+        public let text: String
+    }
+
+    /// Everything that was done and not taken back, as it is now.
+    public let facts: [Fact]
+    /// Runs that were interrupted.
+    public let unfinishedRuns: [String]
+    /// The next command, made of ids only (RT14).
+    public let next: String
+
+    /// Whether every fact holds.
+    public var stands: Bool { facts.allSatisfy(\.holds) }
+
+    /// Asks the kernel and the providers. Changes nothing.
+    ///
+    /// - Throws: `malformed` or `notVerified` when the journal is not as it was written.
+    public init(of place: Workplace) throws(Failure) {
+        let home = place.home
+        let registry = try ActionCatalogue.registry(at: place)
+        let context = RunContext(home, registry, by: place.responder)
+        unfinishedRuns = try Recovery(context).unfinishedRuns()
+        var facts: [Fact] = []
+        var isFrozen = false
+        for pin in try home.subjects() {
+            let held = try HeldSession(of: pin, in: home)
+            let found = try CaseStanding.freezes(held, on: place.host) + CaseStanding.drops(held, on: place.host)
+            isFrozen = isFrozen || !held.frozenGroups.isEmpty
+            facts += found
+        }
+        facts += try CaseStanding.credentials(at: place)
+        self.facts = facts
+        next = try CaseStanding.next(home, facts, unfinishedRuns, isFrozen: isFrozen)
+    }
+
+    private static func freezes(_ held: HeldSession, on host: Host) throws(Failure) -> [Fact] {
+        var facts: [Fact] = []
+        for effect in held.effects {
+            guard case .freeze(let group, _) = effect else { continue }
+            let state = try effect.probe(on: host)
+            facts.append(Fact(holds: state == .done, text: "\(group.hierarchy) \(group.path) is frozen"))
+        }
+        guard let result = held.lastFreeze, !facts.isEmpty else { return facts }
+        let check = try FreezeCheck(of: result, on: host)
+        if !check.movedOut.isEmpty {
+            let pids = check.movedOut.map { "\($0.pid)" }.joined(separator: ", ")
+            facts.append(Fact(holds: false, text: "every member stands in a frozen group: \(pids) moved out"))
+        }
+        if !check.joined.isEmpty {
+            let pids = check.joined.map { "\($0.pid)" }.joined(separator: ", ")
+            facts.append(Fact(holds: false, text: "nobody joined since the freeze: \(pids) did"))
+        }
+        return facts
+    }
+
+    private static func drops(_ held: HeldSession, on host: Host) throws(Failure) -> [Fact] {
+        var facts: [Fact] = []
+        for drop in held.drops {
+            let effect = ContainmentEffect.attachDrop(group: drop.group, program: drop.program)
+            let state = try effect.probe(on: host)
+            facts.append(Fact(holds: state == .done, text: "the network of \(drop.group.path) is dropped"))
+        }
+        return facts
+    }
+
+    /// The last receipt of each credential, looked at again.
+    private static func credentials(at place: Workplace) throws(Failure) -> [Fact] {
+        var receipts: [String: Receipt] = [:]
+        for entry in try place.home.journal.notes(about: "step-ended") {
+            guard entry.meant.body["action"]?.string == RevokeAction.descriptor.name, let output = entry.meant.body["output"]
+            else { continue }
+            for receipt in try JSONDecoding.decode(RevokeAction.Output.self, from: output).receipts {
+                receipts[receipt.handle.description] = receipt
+            }
+        }
+        var facts: [Fact] = []
+        for (name, receipt) in receipts.sorted(by: { $0.key < $1.key }) {
+            facts.append(try fact(of: receipt, called: name, at: place))
+        }
+        return facts
+    }
+
+    private static func fact(of receipt: Receipt, called name: String, at place: Workplace) throws(Failure) -> Fact {
+        guard receipt.verdict == .dead || receipt.verdict == .wasAlreadyDead else {
+            return Fact(holds: false, text: receipt.sentence)
+        }
+        let records = place.inventory.agents.flatMap(\.credentials)
+        guard let record = records.first(where: { $0.handle == name }) else {
+            return Fact(holds: false, text: "\(name) is dead: cannot be asked again, the inventory does not declare it")
+        }
+        do throws(Failure) {
+            let target = try RevocationTarget(try DeclaredCredential(record), of: nil)
+            let seen = try RedisProvider(on: place.host).inspect(target, by: Deadline(after: .seconds(5)))
+            return Fact(holds: seen.sighting.isDead, text: "\(name) is dead")
+        } catch {
+            return Fact(holds: false, text: "\(name) is dead: cannot be asked again, \(error)")
+        }
+    }
+
+    private static func next(
+        _ home: Case,
+        _ facts: [Fact],
+        _ unfinished: [String],
+        isFrozen: Bool
+    ) throws(Failure) -> String {
+        if !unfinished.isEmpty { return "quell resume \(home.id)" }
+        let leader = try home.subjects().last?.leader.map { "pid:\($0.pid)" } ?? "LOCATOR"
+        if facts.contains(where: { !$0.holds }) { return "quell freeze \(leader) --case \(home.id)" }
+        let captures = try home.captures()
+        if isFrozen, !captures.contains(where: { $0.profile >= .standard }) {
+            return "quell capture \(leader) --case \(home.id)"
+        }
+        return captures.isEmpty ? "quell case show \(home.id)" : "quell timeline \(home.id)"
+    }
+}

@@ -38,7 +38,11 @@ struct Quell: QuellCommand {
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let bench = try Workbench(environment, store: common.store, telling: telling)
-        let overview = try Overview.look(on: bench.host, inventory: try bench.inventory())
+        let overview = try Overview.look(
+            at: bench.host,
+            inventory: try bench.inventory(),
+            by: Deadline(after: .seconds(5))
+        )
         let cases = try bench.openCases(telling)
         if common.json {
             telling.document([

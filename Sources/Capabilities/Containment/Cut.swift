@@ -81,6 +81,12 @@ public struct Drop: Hashable, Sendable, Codable {
     public let group: CgroupPin
     /// The id of our program.
     public let program: UInt32
+
+    /// Takes both parts.
+    public init(group: CgroupPin, program: UInt32) {
+        self.group = group
+        self.program = program
+    }
 }
 
 /// What a cut reached.

@@ -5,7 +5,7 @@ public import Engine
 /// What a step may refer to: the parameters, and the outputs of steps that have ended before it.
 struct NameScope {
     let document: PlaybookDocument
-    let actions: ActionCatalogue
+    let actions: KnownActions
     let step: PlaybookStep
     let values: [String: JSONValue]
 
@@ -53,7 +53,7 @@ struct NameScope {
 }
 
 /// The actions that exist, by name.
-public struct ActionCatalogue: Sendable {
+public struct KnownActions: Sendable {
     private let descriptors: [String: ActionDescriptor]
 
     /// The names, sorted.

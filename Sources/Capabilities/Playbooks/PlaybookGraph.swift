@@ -10,7 +10,7 @@ extension PlaybookDocument {
     ///   - actions: the actions that exist.
     /// - Throws: `malformed` with file, line, column and fix for the first error of the playbook; `usage` for a value that
     ///   is missing, unknown or of another type. Warnings of ``lint(against:)`` are not errors.
-    public func graph(given: [String: String], actions: ActionCatalogue) throws(Failure) -> StepGraph {
+    public func graph(given: [String: String], actions: KnownActions) throws(Failure) -> StepGraph {
         if let finding = lint(against: actions).first(where: { $0.severity == .error }) { throw finding.failure }
         let values = try values(given)
         var steps: [StepGraph.Step] = []
@@ -21,7 +21,7 @@ extension PlaybookDocument {
     private func graphStep(
         _ step: PlaybookStep,
         _ values: [String: JSONValue],
-        _ actions: ActionCatalogue
+        _ actions: KnownActions
     ) throws(Failure) -> StepGraph.Step {
         guard let descriptor = actions[step.action.value] else {
             throw step.action.place.failure("unknown action \"\(step.action.value)\"")

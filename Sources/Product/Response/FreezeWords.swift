@@ -1,3 +1,4 @@
+import Base
 public import Containment
 
 /// What keeps a freeze from being confirmed, in words for people.

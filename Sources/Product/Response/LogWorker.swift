@@ -15,7 +15,8 @@ struct LogWorker: Sendable {
     ///   throws. A worker that dies early is told in the summary.
     func read(_ log: Timeline.LogFile, _ deliver: (Record) throws(Failure) -> Void) throws(Failure) -> ReadSummary {
         var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Failure(errno: errno, "make a pipe", on: BytePath("pipe")) }
+        guard pipe(&ends) == 0 else { throw Failure(errno: errno, "make a pipe", on: BytePath("pipe")) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let reading = ends[0]
         defer { close(reading) }
         let worker: ChildProcess

@@ -9,7 +9,7 @@ enum CaptureFirstRule: LintRule {
     /// From little to much, as captures order them.
     private static let profiles = ["volatile", "standard", "full"]
 
-    static func check(_ document: PlaybookDocument, against actions: ActionCatalogue) -> [LintFinding] {
+    static func check(_ document: PlaybookDocument, against actions: KnownActions) -> [LintFinding] {
         let order = StepOrder(document)
         return document.steps.compactMap { step in
             guard let descriptor = actions[step.action.value], case .capture(let profile) = descriptor.evidence

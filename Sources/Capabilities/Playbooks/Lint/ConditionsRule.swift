@@ -6,7 +6,7 @@ import Engine
 enum ConditionsRule: LintRule {
     static let name = "when"
 
-    static func check(_ document: PlaybookDocument, against actions: ActionCatalogue) -> [LintFinding] {
+    static func check(_ document: PlaybookDocument, against actions: KnownActions) -> [LintFinding] {
         document.steps.compactMap { step in
             guard let when = step.when else { return nil }
             let names = NameScope(document: document, actions: actions, step: step, values: [:])

@@ -2,7 +2,7 @@
 enum CycleRule: LintRule {
     static let name = "cycle"
 
-    static func check(_ document: PlaybookDocument, against actions: ActionCatalogue) -> [LintFinding] {
+    static func check(_ document: PlaybookDocument, against actions: KnownActions) -> [LintFinding] {
         let order = StepOrder(document)
         let waiting = document.steps.filter { order.ancestors(of: $0.id.value).contains($0.id.value) }
         guard let first = waiting.first else { return [] }

@@ -6,7 +6,7 @@ import Engine
 enum InputsRule: LintRule {
     static let name = "inputs"
 
-    static func check(_ document: PlaybookDocument, against actions: ActionCatalogue) -> [LintFinding] {
+    static func check(_ document: PlaybookDocument, against actions: KnownActions) -> [LintFinding] {
         document.steps.compactMap { step in
             guard let descriptor = actions[step.action.value] else { return nil }
             let names = NameScope(document: document, actions: actions, step: step, values: [:])

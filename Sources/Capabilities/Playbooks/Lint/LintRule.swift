@@ -44,12 +44,12 @@ protocol LintRule {
     /// Its name, `[a-z-]`.
     static var name: String { get }
 
-    static func check(_ document: PlaybookDocument, against actions: ActionCatalogue) -> [LintFinding]
+    static func check(_ document: PlaybookDocument, against actions: KnownActions) -> [LintFinding]
 }
 
 extension PlaybookDocument {
     /// Everything that is wrong, in the order of the file.
-    public func lint(against actions: ActionCatalogue) -> [LintFinding] {
+    public func lint(against actions: KnownActions) -> [LintFinding] {
         let rules: [any LintRule.Type] = [
             StepsRule.self, CycleRule.self, InputsRule.self, ConditionsRule.self, UnreachableRule.self,
             CaptureFirstRule.self, UnusedParameterRule.self,

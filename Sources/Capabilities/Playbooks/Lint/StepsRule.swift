@@ -5,7 +5,7 @@ import Engine
 enum StepsRule: LintRule {
     static let name = "steps"
 
-    static func check(_ document: PlaybookDocument, against actions: ActionCatalogue) -> [LintFinding] {
+    static func check(_ document: PlaybookDocument, against actions: KnownActions) -> [LintFinding] {
         document.steps.flatMap { step in
             var found: [LintFinding] = []
             if actions[step.action.value] == nil {

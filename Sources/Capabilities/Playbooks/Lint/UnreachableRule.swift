@@ -8,7 +8,7 @@ import Engine
 enum UnreachableRule: LintRule {
     static let name = "unreachable"
 
-    static func check(_ document: PlaybookDocument, against actions: ActionCatalogue) -> [LintFinding] {
+    static func check(_ document: PlaybookDocument, against actions: KnownActions) -> [LintFinding] {
         let order = StepOrder(document)
         let dead = document.steps.filter { step in
             step.when.map { truth($0.expression, succeeded: order.requirements(of: step.id.value)) == false } ?? false

@@ -6,7 +6,7 @@ import Engine
 enum UnusedParameterRule: LintRule {
     static let name = "unused-parameter"
 
-    static func check(_ document: PlaybookDocument, against actions: ActionCatalogue) -> [LintFinding] {
+    static func check(_ document: PlaybookDocument, against actions: KnownActions) -> [LintFinding] {
         let used = document.steps.reduce(into: Set<String>()) { names, step in
             for entry in step.with { names.formUnion(references(in: entry.value)) }
             for part in step.when?.expression.parts ?? [] {

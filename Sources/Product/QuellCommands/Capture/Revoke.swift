@@ -1,5 +1,8 @@
 internal import ArgumentParser
 import Base
+import Casework
+import Credentials
+import Engine
 import Response
 
 /// `quell revoke`.

@@ -1,5 +1,7 @@
 internal import ArgumentParser
 import Base
+import Containment
+import Engine
 import Response
 
 /// `quell kill`.

@@ -1,4 +1,5 @@
 import Base
+import Bundles
 import Casework
 import Engine
 import Kernel

@@ -38,7 +38,8 @@ struct PlaybookChoice {
     private static func executable() throws(Failure) -> BytePath {
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = buffer.withUnsafeMutableBytes { bytes in
-            readlink("/proc/self/exe", bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count - 1)
+            guard let start = bytes.baseAddress else { return 0 }
+            return readlink("/proc/self/exe", start.assumingMemoryBound(to: CChar.self), bytes.count)
         }
         guard count > 0 else { throw Failure(errno: errno, "find the executable", on: BytePath("/proc/self/exe")) }
         return BytePath(buffer[..<count])

@@ -4,6 +4,7 @@ import Casework
 import Engine
 import Playbooks
 import Response
+import Sessions
 
 /// `quell run`: the main job.
 struct Run: QuellCommand {

@@ -1,4 +1,6 @@
 import Base
+import Bundles
+import Casework
 import Containment
 import Credentials
 import Engine
@@ -47,7 +49,7 @@ enum StepStory {
     private static func capture(_ output: CaptureAction.Output) -> [String] {
         let counts = output.counts
         return [
-            "\(output.capture.profile.rawValue) bundle \(output.bundle)", "root \(output.capture.root)",
+            "\(output.sealed.profile.rawValue) bundle \(output.bundle)", "root \(output.sealed.root)",
             "\(counts.planned) items: \(counts.collected) collected, \(counts.partial) partial, "
                 + "\(counts.skipped) skipped, \(counts.failed) failed",
         ]

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 import Base
+import Casework
 import Engine
 import Response
 

@@ -4,6 +4,7 @@ import Bundles
 import Casework
 import Glibc
 import Response
+import Sealing
 import Timeline
 
 /// `quell timeline`.
@@ -63,10 +64,8 @@ struct TimelineCommand: QuellCommand {
 
     /// A store beside no case goes to a fresh private folder that is removed when the process ends.
     private func temporary(_ bundle: VerifiedBundle, _ environment: Environment) throws(Failure) -> EventStore {
-        var template = Array((environment.variable("TMPDIR") ?? "/tmp").utf8 + "/quell-timeline-XXXXXX".utf8).map {
-            CChar(bitPattern: $0)
-        }
-        template.append(0)
+        let pattern = (environment.variable("TMPDIR") ?? "/tmp") + "/quell-timeline-XXXXXX"
+        var template = pattern.utf8.map { CChar(bitPattern: $0) } + [0]
         guard mkdtemp(&template) != nil else {
             throw Failure(errno: errno, "make a folder for the timeline", on: BytePath("/tmp"))
         }

@@ -1,5 +1,5 @@
 public import Base
-import Bundles
+public import Bundles
 public import Casework
 import Containment
 public import Engine
@@ -42,16 +42,19 @@ public struct CaptureAction: Action {
 
     /// What was sealed.
     public struct Output: Sendable, Codable, Engine.SealedCapture {
-        /// As the gate will find it.
-        public let capture: CaptureRecord
+        /// What the journal will know of it.
+        public let sealed: CaptureRecord
         /// Where it lies.
         public let bundle: BytePath
         /// Items planned and how they ended.
         public let counts: SealStatement.Counts
         /// The first things that are not, or not whole, in it.
         public let shortfalls: [String]
-        /// Whether the session stood still from the freeze to the seal; what broke it, when not.
+        /// What broke the stillness between freeze and seal; empty when nothing did.
         public let breaks: [String]
+
+        /// As the gate finds it.
+        public var capture: CaptureRecord? { sealed }
     }
 
     /// What is known without running it.
@@ -66,7 +69,7 @@ public struct CaptureAction: Action {
             Field("profile", .text, isRequired: false, choices: ["volatile", "standard"], "how much"),
             Field("budget", .integer, isRequired: false, "bytes that may be taken before compression"),
         ],
-        outputs: [Field("bundle", .text, "where the bundle lies"), Field("capture", .object, "what was sealed")]
+        outputs: [Field("bundle", .text, "where the bundle lies"), Field("sealed", .object, "what was sealed")]
     )
 
     private let place: Workplace
@@ -132,7 +135,7 @@ public struct CaptureAction: Action {
     private func output(of bundle: VerifiedBundle, _ target: Target) throws(Failure) -> Output {
         let statement = bundle.statement
         return Output(
-            capture: CaptureRecord(
+            sealed: CaptureRecord(
                 bundle: statement.name,
                 root: bundle.root,
                 pins: statement.pins,
@@ -162,9 +165,9 @@ public struct CaptureAction: Action {
 
     /// Reads the bundle back from disk.
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
-        _ = try BundleShelf(place.home).verified(output.capture.bundle, key: place.key)
+        _ = try BundleShelf(place.home).verified(output.sealed.bundle, key: place.key)
         let reasons = output.shortfalls + output.breaks
-        return output.capture.isComplete && reasons.isEmpty ? .holds : .partly(reasons)
+        return output.sealed.isComplete && reasons.isEmpty ? .holds : .partly(reasons)
     }
 }
 
@@ -185,7 +188,7 @@ extension CaptureAction.Output {
         let lacking = sealed.classes.filter { $0.value.planned > 0 && $0.value.collected + $0.value.partial == 0 }
             .filter { $0.value.failed > 0 }
         self.init(
-            capture: CaptureRecord(
+            sealed: CaptureRecord(
                 bundle: name,
                 root: sealed.rootDigest,
                 pins: sealed.pins,

@@ -83,7 +83,7 @@ public struct FreezeAction: Action {
         var included: [ProcessPin] = []
         for pid in input.include ?? [] {
             let scanner = ProcessScanner(host)
-            guard let stat = scanner.stat(of: pid) else {
+            guard let stat = scanner.namedStat(of: pid) else {
                 throw Failure(.notFound, "include the process", on: "\(pid)", because: "there is no such process")
             }
             included.append(stat.pin)

@@ -1,6 +1,7 @@
 public import Base
 public import Containment
 public import Engine
+import Sessions
 
 /// Drops the network of a session both ways; reversible, and never undone by itself (RT2). After a freeze it finds the
 /// drop already there and proves it.

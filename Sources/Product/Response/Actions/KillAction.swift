@@ -1,6 +1,7 @@
 public import Base
 public import Containment
 public import Engine
+import Sessions
 
 /// Ends a frozen session for good, after a capture that counts or a waiver (promise 2).
 public struct KillAction: Action {

@@ -1,7 +1,8 @@
 public import Base
 public import Credentials
 public import Engine
-public import Sessions
+import Casework
+import Sessions
 
 /// Takes the declared credentials of a session away and proves it (promise 3).
 public struct RevokeAction: Action {
@@ -117,7 +118,7 @@ public struct RevokeAction: Action {
                 let target = try RevocationTarget(
                     credential,
                     of: plan.target.session.pin,
-                    notAmong: held.members.map(\.pin)
+                    notAmong: held.members
                 )
                 receipts.append(try revoke(target, log, scope, &failures))
             } catch {

@@ -1,8 +1,8 @@
 public import Base
 public import Engine
-import Bundles
-import Casework
-import Timeline
+public import Bundles
+public import Casework
+public import Timeline
 
 /// Tells one story from the newest capture of a session: what it was told, said and did, and what the host saw.
 public struct TimelineAction: Action {

@@ -2,6 +2,7 @@ public import Base
 public import Casework
 public import Containment
 import Engine
+import Sessions
 
 /// What Quell did to a session and has not taken back, as the case's journal tells it: the ground for capture, thaw,
 /// kill, release and status.
@@ -53,7 +54,7 @@ public struct HeldSession: Sendable {
 
     /// The network drops that stand.
     public var drops: [Drop] {
-        effects.compactMap { effect in
+        effects.compactMap { effect -> Drop? in
             guard case .attachDrop(let group, let program) = effect else { return nil }
             return Drop(group: group, program: program)
         }

@@ -130,6 +130,7 @@ public final class ContainmentJournal: JournalWriter {
     /// record stays.
     public func settle(within patience: Duration) -> Case? {
         let home = state.wait(until: Deadline(after: patience)) { state -> Case?? in
+            if case .failure = state.opened { return .some(nil) }
             guard !state.isWriting, state.waiting.isEmpty, state.opened != nil else { return nil }
             return .some(state.home)
         }

@@ -41,7 +41,10 @@ public enum BundleJudge {
         do throws(Failure) {
             let end = try Entry(parsing: Array(last))
             guard end.sequence == checkpoint.sequence, end.digest == checkpoint.head else {
-                return wrong("to end at entry \(checkpoint.sequence), \(checkpoint.head)", "\(end.sequence), \(end.digest)")
+                return wrong(
+                    "to end at entry \(checkpoint.sequence), \(checkpoint.head)",
+                    "\(end.sequence), \(end.digest)"
+                )
             }
             guard let origin = try origin(of: journal) else { return wrong("the opening of a case", "none") }
             let result = ExportedJournal.verify(journal, of: origin, keys: keys)

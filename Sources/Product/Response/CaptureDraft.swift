@@ -67,7 +67,8 @@ struct CaptureDraft {
     }
 
     private func trees() -> [PlannedTree] {
-        named("workspace", agent?.workspace ?? [], .workspace) + named("transcripts", agent?.transcripts ?? [], .transcripts)
+        named("workspace", agent?.workspace ?? [], .workspace)
+            + named("transcripts", agent?.transcripts ?? [], .transcripts)
     }
 
     private func named(_ name: String, _ paths: [BytePath], _ role: PlannedTree.Role) -> [PlannedTree] {

@@ -81,7 +81,8 @@ public struct CaseStanding: Sendable {
     private static func credentials(at place: Workplace) throws(Failure) -> [Fact] {
         var receipts: [String: Receipt] = [:]
         for entry in try place.home.journal.notes(about: "step-ended") {
-            guard entry.meant.body["action"]?.string == RevokeAction.descriptor.name, let output = entry.meant.body["output"]
+            guard entry.meant.body["action"]?.string == RevokeAction.descriptor.name,
+                let output = entry.meant.body["output"]
             else { continue }
             for receipt in try JSONDecoding.decode(RevokeAction.Output.self, from: output).receipts {
                 receipts[receipt.handle.description] = receipt

@@ -29,10 +29,14 @@ extension DeclaredCredential {
                 hint: "add \(what) to agents.yaml"
             )
         }
-        guard let server = Endpoint("\(record.host):\(record.port)") else { throw incomplete("a numeric server address") }
+        guard let server = Endpoint("\(record.host):\(record.port)") else {
+            throw incomplete("a numeric server address")
+        }
         guard let executable = record.serverExecutable else { throw incomplete("serverExecutable") }
         guard let uid = record.serverUID else { throw incomplete("serverUid") }
-        guard let admin = record.adminUser, let passwordFile = record.adminPasswordFile else { throw incomplete("admin") }
+        guard let admin = record.adminUser, let passwordFile = record.adminPasswordFile else {
+            throw incomplete("admin")
+        }
         self.init(
             id: record.id,
             handle: try CredentialHandle(provider: record.provider, principal: record.principal, server: server),

@@ -11,7 +11,10 @@ struct BundleOptions: ParsableArguments {
     @Argument(help: ArgumentHelp("A bundle's directory or .quell.tar file.", valueName: "bundle")) var bundle: String
     @Option(
         name: .long,
-        help: ArgumentHelp("Trust this public key (PEM); may be given again. The store's own is trusted.", valueName: "file")
+        help: ArgumentHelp(
+            "Trust this public key (PEM); may be given again. The store's own is trusted.",
+            valueName: "file"
+        )
     )
     var key: [String] = []
     @Option(

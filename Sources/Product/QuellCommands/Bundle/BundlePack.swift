@@ -11,7 +11,8 @@ struct BundlePack: QuellCommand {
     )
 
     @OptionGroup var options: BundleOptions
-    @Argument(help: ArgumentHelp("The new file (default: NAME.quell.tar here).", valueName: "file")) var destination: String?
+    @Argument(help: ArgumentHelp("The new file (default: NAME.quell.tar here).", valueName: "file")) var destination:
+        String?
     var common: CommonOptions { options.common }
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
@@ -21,7 +22,8 @@ struct BundlePack: QuellCommand {
         let size = try BundlePacker.pack(bundle, to: path)
         if common.json {
             telling.document([
-                "quell": 1, "command": "bundle pack", "file": .string("\(path)"), "bytes": .integer(Int64(clamping: size)),
+                "quell": 1, "command": "bundle pack", "file": .string("\(path)"),
+                "bytes": .integer(Int64(clamping: size)),
                 "root": .string(bundle.root.hex),
             ])
         } else {

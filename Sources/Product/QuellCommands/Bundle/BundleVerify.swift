@@ -40,7 +40,9 @@ struct BundleVerify: QuellCommand {
         )
         telling.result("authority \(Escaped.terminal(statement.authority ?? "absent"))")
         if bundle.outcome != .done {
-            telling.say("hint: compare the fingerprint with the one that `quell init` printed on the host, then give --key")
+            telling.say(
+                "hint: compare the fingerprint with the one that `quell init` printed on the host, then give --key"
+            )
         }
         return bundle.outcome
     }

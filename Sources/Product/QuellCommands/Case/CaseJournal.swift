@@ -32,7 +32,9 @@ struct CaseJournal: QuellCommand {
                 "checkpoints": .integer(Int64(result.checkpoints)),
                 "unsignedTail": .integer(Int64(result.unsignedTail.count)),
                 "problems": .array(
-                    result.problems.map { ["sequence": .integer(Int64(clamping: $0.sequence)), "text": .string($0.text)] }
+                    result.problems.map {
+                        ["sequence": .integer(Int64(clamping: $0.sequence)), "text": .string($0.text)]
+                    }
                 ),
             ])
             return result.isSound ? .done : .notVerified

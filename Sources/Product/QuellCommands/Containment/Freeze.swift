@@ -57,8 +57,11 @@ struct Freeze: QuellCommand {
         let session = try bench.resolve(locator, for: "freeze")
         let actor = environment.responder(effect.actor)
         let named = try environment.namedCase(effect.case)?.text
-        let journal = ContainmentJournal(about: [session.pin], sink: { line in environment.errors.line(line) }) {
-            [reason = effect.reason] () throws(Failure) in
+        let journal = ContainmentJournal(
+            about: [session.pin],
+            spools: Workbench.spools(of: bench.store.root),
+            sink: { line in environment.errors.line(line) }
+        ) { [reason = effect.reason] () throws(Failure) in
             try bench.home(named, about: [session.pin], reason: reason, by: actor)
         }
         let reference = SessionReference(locator: session.locator, pin: session.pin, agent: session.agent?.name)

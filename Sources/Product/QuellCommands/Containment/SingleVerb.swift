@@ -26,6 +26,7 @@ struct SingleVerb {
         self.options = options
         bench = try Workbench(environment, store: options.common.store, telling: telling)
         actor = environment.responder(options.effect.actor)
+        bench.mergeEmergencyRecords(telling)
         session = try bench.resolve(options.locator, for: verb)
         reference = try bench.reference(session)
         home = try bench.home(options.effect.case, about: [session.pin], reason: options.effect.reason, by: actor)

@@ -28,10 +28,11 @@ struct Thaw: QuellCommand {
             return result.outcome
         }
         let thawed = output.result
-        telling.result("thaw \(result.step.state.rawValue): \(Words.count(thawed.thawed.count, "group", "groups")) runs")
+        telling.result(
+            "thaw \(result.step.state.rawValue): \(Words.count(thawed.thawed.count, "group", "groups")) thawed"
+        )
         for pin in thawed.putBack { telling.say("put back     \(pin.pid)") }
         for pin in thawed.joined { telling.say("joined       \(pin.pid) came in while it was frozen, and runs now") }
-        for group in thawed.leftFrozen { telling.say("left frozen  \(group.path): somebody else had frozen it before") }
         for drop in thawed.keptDrops { telling.say("still cut    \(drop.group.path)") }
         for pin in thawed.uncut { telling.say("not cut      \(pin.pid) is back in a group without a drop") }
         verb.tell(result, telling)

@@ -20,7 +20,10 @@ struct CommonOptions: ParsableArguments {
 
 /// The options of commands that act.
 struct EffectOptions: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("The case to act in (default: the open one with the same pins).", valueName: "id"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The case to act in (default: the open one with the same pins).", valueName: "id")
+    )
     var `case`: String?
 
     @Option(name: .long, help: ArgumentHelp("Why; recorded in the journal.", valueName: "text"))
@@ -32,6 +35,9 @@ struct EffectOptions: ParsableArguments {
     )
     var waive: String?
 
-    @Option(name: .customLong("as"), help: ArgumentHelp("Who acts (default: the login name behind sudo).", valueName: "name"))
+    @Option(
+        name: .customLong("as"),
+        help: ArgumentHelp("Who acts (default: the login name behind sudo).", valueName: "name")
+    )
     var actor: String?
 }

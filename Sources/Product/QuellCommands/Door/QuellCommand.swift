@@ -35,7 +35,8 @@ extension QuellCommand {
             teller.tell(withSudoLine(error, environment))
             if common.json {
                 teller.document([
-                    "quell": 1, "outcome": .string("\(Outcome(error))"), "exit": .integer(Int64(Outcome(error).rawValue)),
+                    "quell": 1, "outcome": .string("\(Outcome(error))"),
+                    "exit": .integer(Int64(Outcome(error).rawValue)),
                     "failure": failureDocument(error),
                 ])
             }

@@ -27,8 +27,24 @@ struct Workbench {
         store = CaseStore(
             at: root,
             host: HostIdentity(machine: try HostIdentity.read().machine, bootID: host.bootID),
-            key: key
+            key: key,
+            spools: Workbench.spools(of: root)
         )
+    }
+
+    /// Where emergency records of a store are kept until it answers again: a folder of its own for each store, so that a
+    /// record never joins a case of another one.
+    static func spools(of root: BytePath) -> BytePath {
+        BytePath("/run/quell").appending(String(SHA256.digest(of: root.bytes).hex.prefix(16)))
+    }
+
+    /// Brings in what was recorded outside the store while it did not answer. Not for the freeze path.
+    func mergeEmergencyRecords(_ telling: Teller) {
+        do throws(Failure) {
+            try store.mergeSpools(in: Workbench.spools(of: store.root))
+        } catch {
+            if error.code != .notFound { telling.warnAbout(error) }
+        }
     }
 
     /// The declared agents: `agents.yaml` in the store, else /etc/quell/agents.yaml; none when there is no file.
@@ -67,7 +83,13 @@ struct Workbench {
         if let id = try environment.namedCase(named) {
             let found = try store.open(id)
             guard try !found.isClosed() else {
-                throw Failure(.refused, "act in the case", on: id.text, because: "it is closed", hint: "quell case list")
+                throw Failure(
+                    .refused,
+                    "act in the case",
+                    on: id.text,
+                    because: "it is closed",
+                    hint: "quell case list"
+                )
             }
             try found.add(pins, by: actor)
             return found

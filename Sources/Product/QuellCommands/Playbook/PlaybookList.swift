@@ -4,7 +4,10 @@ import Playbooks
 
 /// `quell playbook list`.
 struct PlaybookList: QuellCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "List the playbooks that can be run.")
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List the playbooks that can be run."
+    )
 
     @OptionGroup var common: CommonOptions
 

@@ -25,7 +25,9 @@ struct PlaybookChoice {
 
     private static func shipped() throws(Failure) -> [BytePath] {
         var folder = try executable().parent
-        var found: [BytePath] = [folder.parent.appending("share/quell/playbooks"), BytePath("/usr/share/quell/playbooks")]
+        var found: [BytePath] = [
+            folder.parent.appending("share/quell/playbooks"), BytePath("/usr/share/quell/playbooks"),
+        ]
         for _ in 0..<6 {
             if exists(folder.appending("Package.swift")), exists(folder.appending("Playbooks")) {
                 found.append(folder.appending("Playbooks"))

@@ -22,6 +22,7 @@ struct Resume: QuellCommand {
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let bench = try Workbench(environment, store: common.store, telling: telling)
+        bench.mergeEmergencyRecords(telling)
         var cases: [Case] = []
         if let id {
             cases = [try bench.store.open(try environment.requiredCase(id))]

@@ -23,7 +23,10 @@ struct Run: QuellCommand {
     @OptionGroup var effect: EffectOptions
     @Argument(help: ArgumentHelp("Which playbook.", valueName: "playbook")) var playbook: String
     @Option(name: .long, help: ArgumentHelp("Which session.", valueName: "locator")) var session: String
-    @Option(name: .long, help: ArgumentHelp("A parameter of the playbook; may be given again.", valueName: "name=value"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("A parameter of the playbook; may be given again.", valueName: "name=value")
+    )
     var set: [String] = []
     @Flag(name: .long, help: "Look, print what would be done and a digest, and stop.") var plan = false
     @Option(name: .long, help: ArgumentHelp("Run only if the plan still has this digest.", valueName: "digest"))
@@ -34,6 +37,7 @@ struct Run: QuellCommand {
         let document = try PlaybookChoice().find(playbook, in: environment)
         let graph = try document.graph(given: try given(), actions: KnownActions(ActionCatalogue.descriptors))
         let bench = try Workbench(environment, store: common.store, telling: telling)
+        bench.mergeEmergencyRecords(telling)
         let actor = environment.responder(effect.actor)
         let found = try bench.resolve(session, for: "run \(document.name) --session")
         let reference = try bench.reference(found)
@@ -116,7 +120,9 @@ struct Run: QuellCommand {
         for step in plan.steps {
             telling.result("\(step.step)  \(step.action) (\(step.nature.rawValue))")
             for decision in step.decisions { telling.result("    \(Escaped.terminal(decision))") }
-            for effect in step.effects { telling.result("    effect \(Escaped.terminal(CanonicalJSON.text(of: effect)))") }
+            for effect in step.effects {
+                telling.result("    effect \(Escaped.terminal(CanonicalJSON.text(of: effect)))")
+            }
             if !step.waitsFor.isEmpty { telling.result("    waits for \(step.waitsFor.joined(separator: ", "))") }
             if let failure = step.failure { telling.result("    \(failure)") }
         }
@@ -132,7 +138,8 @@ extension StepGraph {
         let value = try JSONEncoding.value(of: reference)
         var bound: [Step] = []
         for step in steps {
-            let isSession = ActionCatalogue.descriptors.first { $0.name == step.action }?.inputs
+            let isSession =
+                ActionCatalogue.descriptors.first { $0.name == step.action }?.inputs
                 .filter { $0.kind == .session }.map(\.name) ?? []
             var parameters = step.parameters.object ?? JSONObject()
             for name in isSession where parameters[name] == .string(locator) { parameters[name] = value }

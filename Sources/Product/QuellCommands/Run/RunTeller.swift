@@ -40,7 +40,9 @@ final class RunTeller: Sendable {
         } catch {
             telling.warnAbout(error)
         }
-        for reason in result.reasons { telling.say("\(margin)\(telling.terminal.bad("!")) \(Escaped.terminal(reason))") }
+        for reason in result.reasons {
+            telling.say("\(margin)\(telling.terminal.bad("!")) \(Escaped.terminal(reason))")
+        }
     }
 
     private func draw(_ step: String, _ phase: String, _ done: UInt64, _ total: UInt64, _ state: inout State) {

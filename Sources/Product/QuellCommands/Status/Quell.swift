@@ -38,6 +38,7 @@ struct Quell: QuellCommand {
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let bench = try Workbench(environment, store: common.store, telling: telling)
+        bench.mergeEmergencyRecords(telling)
         let overview = try Overview.look(
             at: bench.host,
             inventory: try bench.inventory(),

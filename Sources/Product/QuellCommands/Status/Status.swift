@@ -16,6 +16,7 @@ struct Status: QuellCommand {
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let bench = try Workbench(environment, store: common.store, telling: telling)
+        bench.mergeEmergencyRecords(telling)
         let cases: [Case]
         if let id {
             cases = [try bench.store.open(try environment.requiredCase(id))]

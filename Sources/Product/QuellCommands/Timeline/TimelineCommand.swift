@@ -33,7 +33,9 @@ struct TimelineCommand: QuellCommand {
         var isWhole = true
         for source in try store.sources() where !source.coverage.isComplete {
             isWhole = false
-            telling.warn("\(source.source.member): \(Escaped.terminal(source.coverage.remark ?? "not read to its end"))")
+            telling.warn(
+                "\(source.source.member): \(Escaped.terminal(source.coverage.remark ?? "not read to its end"))"
+            )
         }
         try write(store, environment, telling)
         return isWhole ? .done : .partial

@@ -90,7 +90,8 @@ public struct KillAction: Action {
     ) throws(Failure) -> Output {
         let target = plan.target
         var result = try Killer(place.host).kill(target.frozen, target.subject, target.policy) {
-            effects, act throws(Failure) in
+            effects,
+            act throws(Failure) in
             try log.apply(effects, act)
         }
         for group in target.ownGroups where result.emptied.contains(group) {

@@ -163,7 +163,9 @@ public struct RevokeAction: Action {
     private func observationBeforeCrash(of handle: CredentialHandle) throws(Failure) -> RedisObservation? {
         var seen: RedisObservation?
         for entry in try place.home.journal.entries() {
-            if entry.meant.kind == .intent, let what = entry.meant.body["what"], what["credential"] == .string("\(handle)") {
+            if entry.meant.kind == .intent, let what = entry.meant.body["what"],
+                what["credential"] == .string("\(handle)")
+            {
                 if seen == nil { seen = try JSONDecoding.decode(Effect.self, from: what).seen }
             }
             if entry.meant.body["topic"] == "step-ended", entry.meant.body["action"] == "revoke" { seen = nil }

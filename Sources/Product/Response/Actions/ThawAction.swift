@@ -100,6 +100,7 @@ public struct ThawAction: Action {
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
         let result = output.result
         var reasons = result.stillFrozen.map { "\($0.path) is still frozen" }
+        reasons += result.leftFrozen.map { "\($0.path) stays frozen: it was frozen before Quell came" }
         reasons += result.couldNotReturn.map { "process \($0.process.pid) is not back in \($0.origin): \($0.reason)" }
         reasons += result.failures.map(\.description)
         return reasons.isEmpty ? .holds : .partly(reasons)

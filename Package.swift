@@ -155,7 +155,7 @@ let package = Package(
         .executableTarget(name: "quell-testkit", path: "Tests/quell-testkit"),
         .executableTarget(
             name: "quell-testcage",
-            dependencies: ["Kernel", "Base"],
+            dependencies: ["Kernel", "Logs", "Base"],
             path: "Tests/quell-testcage",
             swiftSettings: strict
         ),
@@ -163,7 +163,7 @@ let package = Package(
             name: "SystemTests",
             dependencies: [
                 "Base", "Kernel", "Sealing", "Sessions", "Casework", "Engine", "Bundles", "Containment", "Evidence",
-                "Credentials", "Response", "Programs",
+                "Credentials", "Response", "Logs", "Programs",
             ],
             path: "Tests/SystemTests",
             swiftSettings: strict

@@ -1,6 +1,7 @@
 import Base
 import Glibc
 import Kernel
+import Logs
 import Programs
 import Testing
 
@@ -78,10 +79,13 @@ extension SystemTests {
             }
         }
 
+        private func cagePath() throws -> String {
+            try Sandbox.testkitPath().replacing("quell-testkit", with: "quell-testcage")
+        }
+
         private func cage(_ attempt: String) throws -> ChildEnd {
-            let path = try Sandbox.testkitPath().replacing("quell-testkit", with: "quell-testcage")
             // The build folder may be anywhere, so the program is not a root-owned one: start it as tests do.
-            let result = try Program(path, [attempt], environment: [:]).run()
+            let result = try Program(cagePath(), [attempt], environment: [:]).run()
             return result.status > 128 ? .killed(signal: result.status - 128) : .exited(result.status)
         }
 
@@ -96,6 +100,26 @@ extension SystemTests {
         @Test("inside the cage it is nobody, holds 0, 1 and 2, and can still allocate, write and end by itself")
         func nobody() throws {
             #expect(try cage("nobody") == .exited(42))
+        }
+
+        @Test("inside the cage a real transcript is read to its end", .sandbox)
+        func logs() throws {
+            let line =
+                #"{"type":"user","timestamp":"2026-11-22T10:00:00.000Z","message":{"role":"user","content":"hi"}}"#
+            let path = "\(try Sandbox.of().folder)/transcript.jsonl"
+            #expect(Files.write([String](repeating: line, count: 5000).joined(separator: "\n") + "\n", to: path) == 0)
+            let bash = try #require(Program.find("bash"))
+            let result = try Program(bash, ["-c", "exec \"$0\" logs <\"$1\"", cagePath(), path], environment: [:]).run()
+            #expect(result.status == 42)
+            var decoder = WorkerRecords(fileBytes: Int64(line.utf8.count + 1) * 5000)
+            let messages = try result.output.split(separator: UInt8(ascii: "\n")).map { try decoder.decode(Array($0)) }
+            #expect(messages.count == 5001)
+            guard case .end(let summary)? = messages.last else {
+                Issue.record("the worker told no end")
+                return
+            }
+            #expect(summary.isComplete)
+            #expect(summary.unreadable == 0)
         }
 
         @Test("memory beyond the limit is not given")

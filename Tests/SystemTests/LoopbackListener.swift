@@ -36,6 +36,9 @@ final class LoopbackListener: Sendable {
         close(socket)
     }
 
+    /// The listening socket, to hand to a child.
+    var descriptor: Int32 { socket }
+
     /// Accepts one connection that is waiting, and gives its descriptor, which stays the listener's.
     func accept() -> Int32 {
         let number = Glibc.accept(socket, nil, nil)

@@ -102,6 +102,62 @@ extension SystemTests {
             #expect(late?.code == .timedOut)
         }
 
+        @Test("RT9 a listening socket that a second program holds, too, is nobody's known server")
+        func secondHolder() throws {
+            let listener = try LoopbackListener()
+            let host = try Host()
+            let own = try #require(try ProcessDirectory(getpid(), on: host).executable())
+            let expectation = ServerExpectation(
+                endpoint: endpoint(listener.port),
+                executable: own,
+                uid: getuid(),
+                outside: []
+            )
+            #expect(try IdentifiedServer.find(expectation, on: host, by: soon()).processes.count == 1)
+            let holder = try ChildProcess.start(
+                .rootOwned(BytePath("/usr/bin/sleep")),
+                [BytePath("60")],
+                descriptors: [ChildDescriptor(listener.descriptor, as: 3)]
+            )
+            let failure = #expect(throws: Failure.self) {
+                try IdentifiedServer.find(expectation, on: host, by: soon())
+            }
+            #expect(failure?.code == .refused)
+            #expect(failure?.reason.contains("\(holder.pid) executes /usr/bin/sleep") == true)
+            #expect(try holder.finish(by: Deadline(after: .zero)) == .overran)
+        }
+
+        @Test("RT9 a connection that another process accepted is given to nobody")
+        func acceptedElsewhere() throws {
+            let listener = try LoopbackListener()
+            let host = try Host()
+            let own = try #require(try ProcessDirectory(getpid(), on: host).executable())
+            let expectation = ServerExpectation(
+                endpoint: endpoint(listener.port),
+                executable: own,
+                uid: getuid(),
+                outside: []
+            )
+            let server = try IdentifiedServer.find(expectation, on: host, by: soon())
+            // Who listened when it was identified is gone; a second program takes the connection from the same socket.
+            let script = "import socket; s = socket.socket(fileno=3); s.setblocking(True); c = s.accept()[0]; c.recv(1)"
+            let resolved = try #require(realpath("/usr/bin/python3", nil))
+            defer { free(resolved) }
+            let python = String(cString: resolved)
+            let thief = try ChildProcess.start(
+                .rootOwned(BytePath(python)),
+                [BytePath("-c"), BytePath(script)],
+                descriptors: [ChildDescriptor(listener.descriptor, as: 3)]
+            )
+            let failure = #expect(throws: Failure.self) {
+                let connection = try server.connect(on: host, by: soon())
+                _ = try connection.stream.localEndpoint()
+            }
+            #expect(failure?.code == .refused)
+            #expect(failure?.reason.contains("another process") == true)
+            _ = try thief.finish(by: Deadline(after: .zero))
+        }
+
         @Test("RT9 another executable, another uid, a member of the session and a foreign address are refused")
         func impostors() throws {
             let listener = try LoopbackListener()

@@ -3,6 +3,7 @@
 import Base
 import Glibc
 import Kernel
+import Logs
 
 let attempt = CommandLine.arguments.count > 1 ? CommandLine.arguments[1] : ""
 let extra = open("/", O_RDONLY)
@@ -32,6 +33,14 @@ case "nobody":
     let isClosed = lseek(extra, 0, SEEK_CUR) == -1 && errno == EBADF
     print("still here")
     exit(isNobody && isClosed && sum == 4 << 20 ? 42 : 1)
+case "logs":
+    // What `quell worker logs` does, on the file behind descriptor 0.
+    do throws(Failure) {
+        try WorkerLogs.run(input: 0, output: 1, format: .claudeCode)
+        exit(42)
+    } catch {
+        exit(3)
+    }
 case "memory":
     let most = 1 << 30
     let block = mmap(nil, most, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)

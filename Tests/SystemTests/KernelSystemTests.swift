@@ -182,7 +182,7 @@ func sandboxGroup(_ arguments: String...) throws -> (Host, Cgroup) {
 }
 
 /// unshare(2) with CLONE_NEWNS and no propagation back; for child processes only. glibc shows it to GNU sources only.
-private func enterOwnMountNamespace() -> Int32 {
+func enterOwnMountNamespace() -> Int32 {
     guard let symbol = dlsym(dlopen(nil, RTLD_NOW), "unshare") else { return -1 }
     let unshare = unsafeBitCast(symbol, to: (@convention(c) (Int32) -> Int32).self)
     guard unshare(0x0002_0000) == 0 else { return -1 }

@@ -151,7 +151,9 @@ final class CaptureRun {
                 SealStatement.Freeze(
                     confirmed: proof.confirmed,
                     lastSeen: stillness.isUnbroken ? stillness.last : nil,
-                    processes: proof.processes
+                    processes: proof.processes,
+                    unbroken: stillness.isUnbroken,
+                    breaks: stillness.breaks
                 )
             },
             counts: log.counts,

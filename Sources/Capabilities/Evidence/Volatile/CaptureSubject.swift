@@ -1,4 +1,5 @@
 public import Base
+public import Sessions
 
 /// One process that a capture looks at, and why.
 public struct CaptureSubject: Hashable, Sendable {
@@ -24,5 +25,16 @@ public struct CaptureSubject: Hashable, Sendable {
         self.pin = pin
         self.membership = membership
         self.marks = marks
+    }
+
+    /// A subject as the session's room names it.
+    public init(_ subject: SessionSnapshot.Subject) {
+        let membership: Membership =
+            switch subject.membership {
+            case .member: .member
+            case .stray: .stray
+            case .guest: .guest
+            }
+        self.init(pin: subject.pin, membership: membership, marks: subject.marks.map(\.kind.rawValue))
     }
 }

@@ -21,12 +21,25 @@ public struct SealStatement: Hashable, Sendable, Codable {
         public var lastSeen: Instant?
         /// How many processes were frozen at the proof.
         public var processes: Int
+        /// Whether nothing of the session ran, came or went from the first look of the capture to the seal (RT28);
+        /// `nil` when that was not compared.
+        public var unbroken: Bool?
+        /// What moved in between, in words of Quell's own; empty when unbroken.
+        public var breaks: [String]
 
         /// Takes all parts.
-        public init(confirmed: Instant?, lastSeen: Instant?, processes: Int) {
+        public init(
+            confirmed: Instant?,
+            lastSeen: Instant?,
+            processes: Int,
+            unbroken: Bool? = nil,
+            breaks: [String] = []
+        ) {
             self.confirmed = confirmed
             self.lastSeen = lastSeen
             self.processes = processes
+            self.unbroken = unbroken
+            self.breaks = breaks
         }
     }
 

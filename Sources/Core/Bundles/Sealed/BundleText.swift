@@ -60,7 +60,8 @@ extension BundleText {
     private var frozen: String {
         guard let freeze = statement.freeze else { return "no: the session may have changed while it was captured" }
         guard let confirmed = freeze.confirmed else { return "asked for, never confirmed" }
-        return "\(confirmed) to at least \(time(freeze.lastSeen)), \(freeze.processes) processes"
+        let span = "\(confirmed) to at least \(time(freeze.lastSeen)), \(freeze.processes) processes"
+        return freeze.unbroken == false ? "\(span); BROKEN while it was captured: \(freeze.breaks.count) signs" : span
     }
 
     private var listing: String {

@@ -2,12 +2,13 @@ import Base
 import Documents
 import Engine
 
-/// Every parameter is used, by a reference, by a `when` or by an input of its name.
+/// Every parameter is used, by a reference, by a `when` or by an input of its name. `reason` is used by every run: it goes
+/// into the journal.
 enum UnusedParameterRule: LintRule {
     static let name = "unused-parameter"
 
     static func check(_ document: PlaybookDocument, against actions: KnownActions) -> [LintFinding] {
-        let used = document.steps.reduce(into: Set<String>()) { names, step in
+        let used = document.steps.reduce(into: Set(["reason"])) { names, step in
             for entry in step.with { names.formUnion(references(in: entry.value)) }
             for part in step.when?.expression.parts ?? [] {
                 if case .parameter(let name, _) = part { names.insert(name) }

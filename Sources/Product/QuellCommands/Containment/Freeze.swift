@@ -11,6 +11,7 @@ import Sessions
 struct Freeze: QuellCommand {
     static let configuration = CommandConfiguration(
         commandName: "freeze",
+        _superCommandName: "quell",
         abstract: "Freeze sessions with everything that belongs to them, and drop their network.",
         discussion: """
             Confirmed (exit 0) means: the kernel says frozen for every thread, and no stray by a strong mark is running. \

@@ -8,6 +8,7 @@ import Response
 struct Isolate: QuellCommand {
     static let configuration = CommandConfiguration(
         commandName: "isolate",
+        _superCommandName: "quell",
         abstract: "Drop the network of a session both ways, frozen or not.",
         discussion: """
             Nothing gives the network back by itself. Sockets that were opened before their process was moved into the \

@@ -8,6 +8,7 @@ import Response
 struct Kill: QuellCommand {
     static let configuration = CommandConfiguration(
         commandName: "kill",
+        _superCommandName: "quell",
         abstract: "Kill a frozen session, wait until nothing is left, and watch for a successor.",
         discussion: """
             Refused (exit 5) unless a standard capture of the present freeze is on record and verifies, or --waive gives \

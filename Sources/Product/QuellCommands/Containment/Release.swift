@@ -8,6 +8,7 @@ import Response
 struct Release: QuellCommand {
     static let configuration = CommandConfiguration(
         commandName: "release",
+        _superCommandName: "quell",
         abstract: "Give a session its network back.",
         discussion: "Takes away exactly the drops that Quell attached; every other program stays."
     )

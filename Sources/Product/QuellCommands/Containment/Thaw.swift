@@ -8,6 +8,7 @@ import Response
 struct Thaw: QuellCommand {
     static let configuration = CommandConfiguration(
         commandName: "thaw",
+        _superCommandName: "quell",
         abstract: "Let a frozen session run again; the cut stays unless --release is given.",
         discussion: """
             Moved processes go back where they came from. Needs a capture of the present freeze, or --waive with a \

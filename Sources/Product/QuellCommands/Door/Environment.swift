@@ -44,9 +44,10 @@ struct Environment: Sendable {
         return BytePath(variable("HOME") ?? "/nonexistent").appending(".local/state/quell")
     }
 
-    /// The path as seen from the root: a relative one is put behind the working directory.
+    /// The path as seen from the root: a relative one is put behind the working directory, `./` in front is dropped.
     func absolute(_ path: BytePath) -> BytePath {
         if path.isAbsolute { return path }
+        if path.bytes.starts(with: "./".utf8) { return absolute(BytePath(path.bytes.dropFirst(2))) }
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let found = buffer.withUnsafeMutableBytes { bytes in
             getcwd(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count) != nil

@@ -16,7 +16,12 @@ struct PlaybookLint: QuellCommand {
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let document = try PlaybookChoice().find(playbook, in: environment)
         let findings = document.lint(against: KnownActions(ActionCatalogue.descriptors))
-        for finding in findings { telling.result("\(finding)") }
+        for finding in findings {
+            let fix = finding.fix.map { "; \($0)" } ?? ""
+            telling.result(
+                Escaped.terminal("\(finding.place): \(finding.severity.rawValue): \(finding.reason)\(fix) [\(finding.rule)]")
+            )
+        }
         let hasError = findings.contains { $0.severity == .error }
         if findings.isEmpty { telling.say("\(document.name) \(document.version): nothing to say") }
         return hasError ? .failed : .done

@@ -35,7 +35,7 @@ struct Run: QuellCommand {
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let document = try PlaybookChoice().find(playbook, in: environment)
-        let graph = try document.graph(given: try given(), actions: KnownActions(ActionCatalogue.descriptors))
+        let graph = try document.graph(given: try given(document), actions: KnownActions(ActionCatalogue.descriptors))
         let bench = try Workbench(environment, store: common.store, telling: telling)
         bench.mergeEmergencyRecords(telling)
         let actor = environment.responder(effect.actor)
@@ -64,9 +64,9 @@ struct Run: QuellCommand {
         return try RunReport(result: result, home: home).tell(telling, json: common.json)
     }
 
-    private func given() throws(Failure) -> [String: String] {
+    private func given(_ document: PlaybookDocument) throws(Failure) -> [String: String] {
         var given = ["session": session]
-        if let reason = effect.reason { given["reason"] = reason }
+        if let reason = effect.reason, document.parameter("reason") != nil { given["reason"] = reason }
         for text in set {
             let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard parts.count == 2 else {

@@ -14,7 +14,7 @@ enum Reconciliation {
     private static let before: Int64 = 1 * second
     private static let after: Int64 = 2 * second
     /// How many calls are compared with one observation, the newest first.
-    private static let parallelCalls = 512
+    private static let parallelCalls = 64
 
     private static let second: Int64 = 1_000_000_000
 

@@ -205,10 +205,29 @@ final class Scene {
     let ready: [Int32]
     private(set) var effects: [ContainmentEffect] = []
 
-    init(_ arguments: String..., placement: Sandbox.Placement = .unified) throws {
+    /// Starts a testkit command in the sandbox's groups. With `room` it starts in subgroups of that name, so that there is
+    /// an elsewhere in the sandbox too; with `alsoVersionOne` in that of the v1 freezer as well.
+    init(
+        _ arguments: String...,
+        placement: Sandbox.Placement = .unified,
+        room: String? = nil,
+        alsoVersionOne: Bool = false
+    ) throws {
         sandbox = try Sandbox.of()
         host = try Host()
-        let child = try sandbox.start(Program(try Sandbox.testkitPath(), arguments), in: placement)
+        let testkit = try Sandbox.testkitPath()
+        if let room {
+            let roots = [sandbox.unified] + (alsoVersionOne ? [sandbox.freezer] : [])
+            let groups = roots.compactMap { $0?.subgroup(room) }
+            let program = Program(testkit, ["enter"] + groups.map(\.path) + ["--", testkit] + arguments)
+            let child = try sandbox.start(program)
+            ready = try child.line { $0.hasPrefix("ready") }.split(separator: " ").compactMap { Int32($0) }
+            unified = try #require(groups.first)
+            group = try Cgroup(BytePath("/\(sandbox.name)/\(room)"), in: try #require(host.unified))
+            leader = try ProcessDirectory(child.id, on: host).stat().pin
+            return
+        }
+        let child = try sandbox.start(Program(testkit, arguments), in: placement)
         ready = try child.line { $0.hasPrefix("ready") }.split(separator: " ").compactMap { Int32($0) }
         unified = try #require(sandbox.unified)
         group = try Cgroup(BytePath("/\(sandbox.name)"), in: try #require(host.unified))

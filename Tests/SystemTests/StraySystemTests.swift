@@ -1,0 +1,181 @@
+import Base
+import Containment
+import Glibc
+import Kernel
+import Programs
+import Testing
+
+extension SystemTests {
+    @Suite("strays and guests", .kernel(.root, .cgroup2))
+    struct StraySystemTests {
+        @Test("a child that moved itself away is caught by its lineage, and put back by thaw", .sandbox)
+        func movedItself() throws {
+            let elsewhere = try #require(try Sandbox.of().unified).subgroup("elsewhere")
+            let scene = try Scene("movecgroup", elsewhere.path, room: "session")
+            let result = try scene.freeze()
+            #expect(result.word == .confirmed, "\(result)")
+            #expect(result.strays.map(\.process.pid) == scene.ready)
+            #expect(result.strays.allSatisfy { $0.isHeld && $0.marks.contains(.lineage) })
+            #expect(elsewhere.processes.isEmpty)
+            #expect(result.processes == 2)
+            for effect in result.effects {
+                #expect(try effect.probe(on: scene.host) == .done, "\(effect.summary)")
+            }
+            let thawed = try scene.thaw(result)
+            #expect(thawed.isComplete, "\(thawed)")
+            #expect(elsewhere.processes == scene.ready)
+            #expect(thawed.removed == [try #require(result.quarantine)])
+        }
+
+        @Test("an orphan adopted by the session's subreaper is caught outside", .sandbox)
+        func subreaper() throws {
+            let elsewhere = try #require(try Sandbox.of().unified).subgroup("elsewhere")
+            let scene = try Scene("subreaper", room: "session")
+            let orphan = try #require(scene.ready.last)
+            Files.write("\(orphan)", to: "\(elsewhere.path)/cgroup.procs", create: false)
+            let result = try scene.freeze()
+            #expect(result.word == .confirmed)
+            #expect(result.strays.map(\.process.pid) == [orphan])
+            #expect(try scene.thaw(result).isComplete)
+        }
+
+        @Test("a double-forked child that moved itself away is caught by its v1 line", .kernel(.v1freezer), .sandbox)
+        func otherHierarchy() throws {
+            let elsewhere = try #require(try Sandbox.of().unified).subgroup("elsewhere")
+            let scene = try Scene("doublefork", room: "session", alsoVersionOne: true)
+            let orphan = try #require(scene.ready.first)
+            Files.write("\(orphan)", to: "\(elsewhere.path)/cgroup.procs", create: false)
+            let freezer = try Cgroup(BytePath("/\(scene.sandbox.name)/session"), in: try #require(scene.host.freezer))
+            let pin = SessionPin(
+                bootID: scene.host.bootID,
+                cgroups: [scene.group.pin, freezer.pin],
+                leader: scene.leader
+            )
+            let result = try scene.freeze(Subject(pin: pin))
+            #expect(result.word == .confirmed, "\(result)")
+            #expect(result.strays.map(\.process.pid) == [orphan])
+            #expect(result.coveredGroups == [freezer.pin])
+            #expect(try scene.thaw(result).isComplete)
+            #expect(elsewhere.processes == [orphan])
+        }
+
+        @Test("RT27 the same child without a strong mark is listed, and the word does not change", .sandbox)
+        func onlyListed() throws {
+            let elsewhere = try #require(try Sandbox.of().unified).subgroup("elsewhere")
+            let scene = try Scene("doublefork", room: "session")
+            let orphan = try #require(scene.ready.first)
+            Files.write("\(orphan)", to: "\(elsewhere.path)/cgroup.procs", create: false)
+            let result = try scene.freeze()
+            #expect(result.word == .confirmed, "\(result)")
+            #expect(result.strays.isEmpty)
+            let listed = try #require(result.listed.first { $0.process.pid == orphan })
+            #expect(listed.marks.contains(.orphan) && !listed.isHeld)
+            #expect(elsewhere.processes == [orphan])
+
+            let named = Subject(pin: scene.subject.pin, included: [listed.process])
+            let again = try scene.freeze(named)
+            #expect(again.strays.first { $0.process.pid == orphan }?.isHeld == true)
+            #expect(try scene.thaw(again).isComplete)
+            #expect(try scene.thaw(result).isComplete)
+        }
+
+        @Test("without a group of its own the session is gathered in a quarantine and put back", .sandbox)
+        func quarantine() throws {
+            let scene = try Scene("sleepers", "20")
+            let subject = Subject(pin: SessionPin(bootID: scene.host.bootID, cgroups: [], leader: scene.leader))
+            let result = try scene.freeze(subject)
+            #expect(result.word == .confirmed, "\(result)")
+            #expect(result.processes == 21)
+            #expect(result.strays.isEmpty)
+            let quarantine = try Cgroup(try #require(result.quarantine), on: scene.host)
+            #expect(try quarantine.owner() == 0 && quarantine.isFrozenNow())
+            #expect(scene.unified.processes.isEmpty)
+            #expect(result.cut?.notReached.isEmpty == false)
+            let thawed = try scene.thaw(result)
+            #expect(thawed.isComplete, "\(thawed)")
+            #expect(scene.unified.processes.count == 21)
+            #expect(!quarantine.stillExists())
+        }
+
+        @Test("RT11 a foreign process inside is moved aside, runs on, survives the kill and is put back", .sandbox)
+        func guest() throws {
+            let scene = try Scene("sleepers", "3")
+            let outsider = try scene.sandbox.testkit("sleepers", "1", in: .none)
+            let guest = try #require(try descendants(of: outsider.id).last)
+            Files.write("\(guest)", to: "\(scene.unified.path)/cgroup.procs", create: false)
+            let result = try scene.freeze()
+            #expect(result.word == .confirmed, "\(result)")
+            #expect(result.guests.map(\.process.pid) == [guest])
+            #expect(result.guests.map(\.isSpared) == [true])
+            #expect(result.processes == 4)
+            #expect(!scene.unified.processes.contains(guest))
+            Files.write("\(guest)", to: "\(scene.unified.path)/cgroup.procs", create: false)
+            let killed = try Killer(scene.host).kill(
+                result,
+                scene.subject,
+                KillPolicy(watchMilliseconds: 0),
+                apply: scene.record
+            )
+            #expect(killed.spared.map(\.process.pid) == [guest])
+            #expect(killed.isComplete, "\(killed)")
+            #expect(Glibc.kill(guest, 0) == 0)
+        }
+
+        @Test("RT11 Quell leaves the group itself instead of refusing or freezing itself")
+        func ownGroup() async {
+            await #expect(processExitsWith: .success) {
+                let host = try Host()
+                guard let unified = host.unified else { exit(70) }
+                let root = try Cgroup(BytePath("/"), in: unified)
+                let group = try root.makeChild("quell-test-\(getpid())-0")
+                try group.adopt(getpid())
+                let child = try Program("/bin/sleep", ["60"]).start()
+                let leader = try ProcessDirectory(child.id, on: host).stat().pin
+                let subject = Subject(pin: SessionPin(bootID: host.bootID, cgroups: [group.pin], leader: leader))
+                let result = try Freezer(host).freeze(subject) { _, act throws(Failure) in try act() }
+                let isOut = try ProcessDirectory(getpid(), on: host).cgroups()
+                    .contains { $0.hierarchy == "v2" && $0.path == BytePath("/") }
+                let status: Int32 = !isOut ? 71 : result.processes != 1 ? 72 : result.word == .confirmed ? 0 : 73
+                try group.killAll()
+                _ = try FreezerControl(group).waitUntilEmpty(until: Deadline(after: .seconds(5)))
+                try group.remove()
+                exit(status)
+            }
+        }
+
+        @Test("a member that is moved out after the freeze breaks the proof", .sandbox)
+        func movedOutLater() throws {
+            let elsewhere = try #require(try Sandbox.of().unified).subgroup("elsewhere")
+            let scene = try Scene("sleepers", "2", room: "session")
+            let result = try scene.freeze()
+            #expect(try FreezeCheck(of: result, on: scene.host).stands)
+            let victim = try #require(result.members.last)
+            Files.write("\(victim.pid)", to: "\(elsewhere.path)/cgroup.procs", create: false)
+            let check = try FreezeCheck(of: result, on: scene.host)
+            #expect(!check.stands)
+            #expect(check.movedOut == [victim])
+            scene.unified.setFrozen(false)
+            #expect(try FreezeCheck(of: result, on: scene.host).thawed == [scene.group.pin])
+        }
+
+        @Test("without rights everything is stopped by signals, and the word is partial")
+        func signals() async {
+            await #expect(processExitsWith: .success) {
+                guard setgid(65_534) == 0, setuid(65_534) == 0 else { exit(70) }
+                let child = try Program("/bin/sleep", ["60"]).start()
+                let host = try Host()
+                let leader = try ProcessDirectory(child.id, on: host).stat().pin
+                let subject = Subject(pin: SessionPin(bootID: host.bootID, cgroups: [], leader: leader))
+                let result = try Freezer(host).freeze(subject) { _, act throws(Failure) in try act() }
+                let state = try ProcessDirectory(child.id, on: host).stat().numbers.state
+                guard result.word == .partial, result.bySignals, state == UInt8(ascii: "T") else { exit(71) }
+                _ = try Thaw.thaw(result.effects, members: result.members, on: host) { _, act throws(Failure) in
+                    try act()
+                }
+                let after = try ProcessDirectory(child.id, on: host).stat().numbers.state
+                kill(child.id, SIGKILL)
+                exit(after == UInt8(ascii: "T") ? 72 : 0)
+            }
+        }
+    }
+}

@@ -26,7 +26,8 @@ public enum HardenedSelf {
         return missing
     }
 
-    /// Locks all present and future memory, mlockall(2); returns why not, or `nil`. Not for the freeze path.
+    /// Locks all present and future memory, mlockall(2); returns why not, or `nil`. Not for the freeze path: 15 ms for a
+    /// process of 17 MB on the machine this was measured on.
     public static func lockMemory() -> String? {
         mlockall(MCL_CURRENT | MCL_FUTURE) == 0 ? nil : SystemErrorName.text(errno)
     }

@@ -2,6 +2,7 @@ import Base
 import Casework
 import Engine
 import Glibc
+import Sealing
 import Testing
 
 /// A store with one case and a fake world in a folder of its own.
@@ -46,6 +47,12 @@ struct Scene: Sendable {
 
     func home(_ fault: JournalFault = .none, host: HostIdentity = Scene.host) throws -> Case {
         try store(fault, host: host).open(caseID)
+    }
+
+    /// The case as a store with another key sees it.
+    func homeWithoutItsKey() throws -> Case {
+        let root = folder.appending("store")
+        return try CaseStore(at: root, host: Scene.host, key: try SigningKey.generate(), spools: nil).open(caseID)
     }
 
     /// A context with all fake actions on one world; captures verify.

@@ -4,7 +4,8 @@ public import Base
 public struct Session: Sendable {
     /// How it was named.
     public let locator: Locator
-    /// What it is: boot id, own cgroups, leader.
+    /// What it is: boot id, cgroups, leader. The cgroups that the locator named are pinned even when guests stand in
+    /// them; of others only those that are the session's own.
     public let pin: SessionPin
     /// Every cgroup that members stand in, in the unified hierarchy and in the v1 freezer, topmost ones only.
     public let cgroups: [SessionCgroup]

@@ -57,9 +57,11 @@ extension SessionLook {
         for group in otherStandings(of: kin, named: named) {
             cgroups.append(SessionCgroup(pin: group.pin, isOwn: holdsOnly(kin, group)))
         }
+        // A cgroup that was named is the session even with a guest in it, or moving one in would unpin it; guests are
+        // moved aside (RT11). Others are pinned only when nobody else stands there.
         let pin = SessionPin(
             bootID: host.bootID,
-            cgroups: cgroups.filter(\.isOwn).map(\.pin),
+            cgroups: named.map(\.pin) + cgroups.dropFirst(named.count).filter(\.isOwn).map(\.pin),
             leader: leader?.pin
         )
         return Session(

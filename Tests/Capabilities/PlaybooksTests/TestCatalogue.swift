@@ -7,7 +7,7 @@ enum TestCatalogue {
     static let session = Field("session", .session, "the session")
     static let reason = Field("reason", .text, isRequired: false, "why")
 
-    static let actions = ActionCatalogue([
+    static let actions = KnownActions([
         action("freeze", .contains, [session, reason], [Field("threads", .integer, "how many")]),
         action("isolate", .contains, [session, reason], []),
         action(

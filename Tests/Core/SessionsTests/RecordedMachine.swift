@@ -67,6 +67,11 @@ final class RecordedMachine {
         }
     }
 
+    /// A FIFO without a writer: whoever opens it to read never returns.
+    func trap(_ path: String) throws {
+        guard mkfifo("\(root)/\(path)", 0o600) == 0 else { throw Problem(text: path) }
+    }
+
     func remove(folder path: String) { remove("\(root)/\(path)") }
 
     func write(_ path: String, _ text: String) throws {

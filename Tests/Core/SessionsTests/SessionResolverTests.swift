@@ -39,7 +39,7 @@ struct SessionResolverTests {
         #expect(session.members.map(\.pin.pid) == [100])
         #expect(session.guests.map(\.pin.pid) == [200, 201])
         #expect(session.cgroups.first?.isOwn == false)
-        #expect(session.pin.cgroups.isEmpty)
+        #expect(session.pin.cgroups.map(\.path) == [BytePath("/a7")])
     }
 
     @Test("an orphan in the cgroup is a member when it is younger than the leader and has its uid")
@@ -154,6 +154,25 @@ struct SessionResolverTests {
         let removed = try resolve("300", machine)
         #expect(removed.cgroups.isEmpty && removed.pin.cgroups.isEmpty)
         #expect(throws: Failure.self) { try resolve("cgroup:/real", machine) }
+    }
+
+    @Test(
+        "RT7 resolving opens nothing but stat, status, cgroup and namespace links",
+        .timeLimit(.minutes(1)),
+        arguments: ["cgroup:/a7", "a7", "pid:100"]
+    )
+    func opensNothingThatBlocks(locator: String) throws {
+        let machine = try RecordedMachine()
+        try machine.process(50, parent: 1, start: 10)
+        try machine.process(100, parent: 50, start: 20, v2: "/a7")
+        try machine.process(101, parent: 1, start: 30, v2: "/a7")
+        try machine.process(200, parent: 50, start: 31, v2: "/a7")
+        // Opening one of these would wait for ever.
+        for name in ["cmdline", "environ", "maps", "fd", "exe", "cwd", "root", "mountinfo", "comm"] {
+            for pid in [100, 101, 200] { try machine.trap("proc/\(pid)/\(name)") }
+        }
+        let session = try resolve(locator, machine)
+        #expect(session.leader?.pin.pid == 100 && session.failures.isEmpty)
     }
 
     @Test("no such pid, a thread, pid 1, a kernel thread, the root cgroup")

@@ -19,6 +19,12 @@ extension SystemTests {
             #expect(output.end == .exited(0))
         }
 
+        @Test("a child stands in the root folder")
+        func folder() throws {
+            let output = try ChildProcess.run(.rootOwned(BytePath("/usr/bin/pwd")), by: soon())
+            #expect(String(decoding: output.bytes, as: UTF8.self) == "/\n")
+        }
+
         @Test("RT38 a child holds exactly the descriptors it was given")
         func descriptors() throws {
             let extra = open("/", O_RDONLY | O_DIRECTORY)

@@ -29,7 +29,9 @@ static int arrange(posix_spawn_file_actions_t *actions, const int *lifted, const
                         : posix_spawn_file_actions_adddup2(actions, lifted[i], targets[i]);
         if (error != 0) return error;
     }
-    return posix_spawn_file_actions_addclosefrom_np(actions, above);
+    // A child keeps no folder of a suspect file system busy.
+    int error = posix_spawn_file_actions_addchdir_np(actions, "/");
+    return error != 0 ? error : posix_spawn_file_actions_addclosefrom_np(actions, above);
 }
 
 static int attributes(posix_spawnattr_t *attribute) {

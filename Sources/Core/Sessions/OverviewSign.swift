@@ -13,6 +13,18 @@ public enum AgentSign: Hashable, Sendable, Codable {
     case declared(String)
 }
 
+extension AgentSign: CustomStringConvertible {
+    /// A few words, made safe for a terminal.
+    public var description: String {
+        switch self {
+        case .executable(let agent): "runs \(agent)"
+        case .argument(let agent): "its arguments name \(agent)"
+        case .transcript(let path): "holds \(path) open"
+        case .declared(let name): "the inventory calls it \(name)"
+        }
+    }
+}
+
 /// The agents that are known by name.
 enum KnownAgent {
     /// Names of programs and scripts, without `.js` and the like, and the agent's name.

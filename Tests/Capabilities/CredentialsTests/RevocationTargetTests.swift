@@ -127,6 +127,20 @@ struct ReceiptTests {
         #expect(try JSONDecoding.decode(Receipt.self, from: value) == original)
     }
 
+    @Test("every step and a ledger survive their encoding, as the journal needs it")
+    func journalled() throws {
+        let steps: [RedisEffect] = [
+            .disable(principal: "a", wasEnabled: true), .endSessions(principal: "a"),
+            .save(principal: "a", enabled: false), .enable(principal: "a"),
+        ]
+        let bytes = try JSONEncoding.canonicalBytes(of: steps)
+        #expect(try JSONDecoding.decode([RedisEffect].self, from: bytes) == steps)
+        var ledger = Ledger()
+        try ledger.take(try receipt(gone, siblings: [SiblingCredential(principal: "twin", isEnabled: true)]))
+        let stored = try JSONEncoding.canonicalBytes(of: ledger)
+        #expect(try JSONDecoding.decode(Ledger.self, from: stored) == ledger)
+    }
+
     @Test("RT40 the ledger takes the newest verdict and lists siblings as found, not as ours")
     func ledger() throws {
         var ledger = Ledger()

@@ -177,6 +177,8 @@ struct OverviewTests {
         #expect(entry.nextCommand == "quell freeze 20")
         #expect(entry.nextCommand.allSatisfy { allowed.contains($0) })
         #expect(entry.signs.contains(.transcript(BytePath(hostile))))
+        let told = entry.signs.map(\.description).joined()
+        #expect(!told.contains("\n") && !told.contains("\u{202e}"))
     }
 
     @Test("names that are no text survive the encoding")

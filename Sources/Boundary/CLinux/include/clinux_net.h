@@ -30,7 +30,7 @@ int quell_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
 // SO_ERROR, as a positive errno or 0; -errno when it cannot be read.
 int quell_socket_error(int fd);
 
-// posix_spawn(3) of `path` with an empty environment, default signals and exactly the given descriptors: sources[i]
+// posix_spawn(3) of `path` in the root folder with an empty environment, default signals and exactly the given descriptors: sources[i]
 // becomes targets[i], a source of -1 becomes /dev/null, everything else is closed. Gives a pidfd; the child is `*pid`.
 int quell_spawn(const char *path, char *const argv[], const int *sources, const int *targets, int count, int32_t *pid);
 

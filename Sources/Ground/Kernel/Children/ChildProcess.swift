@@ -41,7 +41,7 @@ public enum ChildEnd: Hashable, Sendable {
     case overran
 }
 
-/// A child with an empty environment and exactly the descriptors it was given. It never outlives its owner: when the
+/// A child in the root folder with an empty environment and exactly the descriptors it was given. It never outlives its owner: when the
 /// value goes away before ``finish(by:)``, the child is killed and waited for. Sources: posix_spawn(3), pidfd_open(2).
 public struct ChildProcess: ~Copyable {
     /// The child's process id, ours as long as this value lives.

@@ -70,7 +70,7 @@ struct TreeWalker {
             )
         }
         let home = Home(top.facts)
-        let first = WalkLevel(BytePath(""), HeldFolder(top))
+        let first = WalkLevel(BytePath(""), HeldFolder(top), NamesLedger())
         guard try enter(first, at: BytePath(""), for: visitor) else { return }
         var levels = [first]
         var path = WalkPath()
@@ -127,7 +127,7 @@ struct TreeWalker {
             let object = WalkedObject(path: whole, isOnOtherMount: elsewhere, listing: nil)
             return try visitor.visit(object, held.node) ? Looked(level: nil) : nil
         }
-        let next = WalkLevel(name, held)
+        let next = WalkLevel(name, held, level.ledger)
         return try enter(next, at: whole, for: visitor) ? Looked(level: next) : nil
     }
 
@@ -176,10 +176,10 @@ struct TreeWalker {
     /// Gives back descriptors and names of levels further up.
     private func spare(_ levels: [WalkLevel]) {
         if levels.count > openFolders { levels[levels.count - 1 - openFolders].held = nil }
-        var footprint = levels.reduce(0) { $0 + $1.footprint }
-        for level in levels.dropLast() where footprint > TreeWalker.namesFootprint {
-            footprint -= level.footprint
+        guard let ledger = levels.last?.ledger, ledger.bytes > TreeWalker.namesFootprint else { return }
+        for level in levels.dropLast() {
             level.forgetNames()
+            if ledger.bytes <= TreeWalker.namesFootprint / 2 { return }
         }
     }
 }

@@ -18,6 +18,11 @@ final class HeldFolder {
     }
 }
 
+/// How many bytes the names take that all levels of a walk hold together.
+final class NamesLedger {
+    var bytes = 0
+}
+
 /// One directory on the way from the root to where a walk is.
 final class WalkLevel {
     /// Its name; empty for the root.
@@ -26,20 +31,23 @@ final class WalkLevel {
     let isFolder: Bool
     /// `nil` while the descriptor is given back.
     var held: HeldFolder?
-    private var names: FileNames?
+    let ledger: NamesLedger
+    private var names: FileNames? {
+        didSet { ledger.bytes += (names?.footprint ?? 0) - (oldValue?.footprint ?? 0) }
+    }
     private var position = 0
     private var last: BytePath?
     private var isDone = false
 
-    init(_ name: BytePath, _ held: HeldFolder) {
+    init(_ name: BytePath, _ held: HeldFolder, _ ledger: NamesLedger) {
         self.name = name
+        self.ledger = ledger
         self.held = held
         identity = held.node.facts.identity
         isFolder = held.node.facts.kind == .directory
     }
 
-    /// Bytes that the listed names take.
-    var footprint: Int { names?.footprint ?? 0 }
+    deinit { ledger.bytes -= names?.footprint ?? 0 }
 
     /// Lists the next run of names.
     func list(_ limit: Int) throws(Failure) {

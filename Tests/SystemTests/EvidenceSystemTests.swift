@@ -65,7 +65,7 @@ extension SystemTests {
             let (sealed, bundle) = try capture(request, host)
             #expect(!sealed.stillness.isUnbroken)
             #expect(bundle.statement.freeze?.unbroken == false)
-            #expect(bundle.statement.freeze?.breaks.contains { $0.contains("CPU time") } == true)
+            #expect(bundle.statement.freeze?.breaks?.contains { $0.contains("CPU time") } == true)
             #expect(bundle.statement.freeze?.lastSeen == nil)
         }
 

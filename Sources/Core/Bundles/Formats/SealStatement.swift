@@ -24,8 +24,8 @@ public struct SealStatement: Hashable, Sendable, Codable {
         /// Whether nothing of the session ran, came or went from the first look of the capture to the seal (RT28);
         /// `nil` when that was not compared.
         public var unbroken: Bool?
-        /// What moved in between, in words of Quell's own; empty when unbroken.
-        public var breaks: [String]
+        /// What moved in between, in words of Quell's own; `nil` when that was not compared, empty when unbroken.
+        public var breaks: [String]?
 
         /// Takes all parts.
         public init(
@@ -33,7 +33,7 @@ public struct SealStatement: Hashable, Sendable, Codable {
             lastSeen: Instant?,
             processes: Int,
             unbroken: Bool? = nil,
-            breaks: [String] = []
+            breaks: [String]? = nil
         ) {
             self.confirmed = confirmed
             self.lastSeen = lastSeen

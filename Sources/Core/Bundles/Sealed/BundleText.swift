@@ -61,7 +61,8 @@ extension BundleText {
         guard let freeze = statement.freeze else { return "no: the session may have changed while it was captured" }
         guard let confirmed = freeze.confirmed else { return "asked for, never confirmed" }
         let span = "\(confirmed) to at least \(time(freeze.lastSeen)), \(freeze.processes) processes"
-        return freeze.unbroken == false ? "\(span); BROKEN while it was captured: \(freeze.breaks.count) signs" : span
+        guard freeze.unbroken == false else { return span }
+        return "\(span); BROKEN while it was captured: \(freeze.breaks?.count ?? 0) signs"
     }
 
     private var listing: String {

@@ -36,6 +36,7 @@ extension Overview {
     ) throws(Failure) -> [OverviewProcess] {
         let scanner = ProcessScanner(host)
         var found: [OverviewProcess] = []
+        var closed: [Int32] = []
         for pid in try scanner.pids().sorted() where pid != getpid() {
             guard let stat = scanner.namedStat(of: pid), !stat.numbers.isKernelThread, !stat.numbers.isZombie else {
                 continue
@@ -47,14 +48,17 @@ extension Overview {
                 started: host.started(atTicks: stat.pin.startTicks).earliest
             )
             do throws(Failure) {
-                try process.read(ProcessDirectory(stat.pin, on: host), limit: mostLinks)
+                if try !process.read(ProcessDirectory(stat.pin, on: host), limit: mostLinks) { closed.append(pid) }
             } catch {
-                // It ended meanwhile, or is not ours to look at.
+                // It ended meanwhile.
                 if error.code == .notFound || error.code == .changed { continue }
                 failures.append(error)
             }
             found.append(process)
         }
+        // The first process of the machine is never a session, so it is no loss when it may not be looked into.
+        closed.removeAll { $0 == 1 }
+        if let first = closed.first { failures.append(notPermitted(closed.count, first)) }
         let arguments = ArgumentReading(host).read(found.map(\.pin), by: deadline)
         for index in found.indices {
             found[index].arguments = arguments[found[index].pin]
@@ -70,6 +74,16 @@ extension Overview {
             }
         }
         return found
+    }
+
+    private static func notPermitted(_ count: Int, _ first: Int32) -> Failure {
+        Failure(
+            .notPermitted,
+            "look into every process",
+            on: count == 1 ? "process \(first)" : "\(count) processes, the first is \(first)",
+            because: "what they run and hold open may not be read",
+            hint: geteuid() == 0 ? nil : "sudo quell"
+        )
     }
 
     /// The sockets of every network namespace that one of the processes stands in.
@@ -101,10 +115,18 @@ extension Overview {
 
 extension OverviewProcess {
     /// Reads what cannot block on the process or on anything it serves.
-    fileprivate mutating func read(_ process: borrowing ProcessDirectory, limit: Int) throws(Failure) {
+    ///
+    /// - Returns: `false` when its executable or its descriptors may not be looked at; the rest is read all the same.
+    fileprivate mutating func read(_ process: borrowing ProcessDirectory, limit: Int) throws(Failure) -> Bool {
         uid = try process.status().uids.first
         cgroups = try process.cgroups()
-        executable = try process.executable()
-        links = try process.descriptorLinks(limit: limit)
+        do throws(Failure) {
+            executable = try process.executable()
+            links = try process.descriptorLinks(limit: limit)
+        } catch {
+            guard error.code == .notPermitted else { throw error }
+            return false
+        }
+        return true
     }
 }

@@ -66,13 +66,17 @@ static int write_control(int folder, const char *name, const char *text) {
 static void await(int folder, const char *name, const char *wanted) {
     int file = open_below(folder, name, O_RDONLY);
     if (file < 0) die(name);
-    uint64_t patience = monotonic() + 20000000u;
+    uint64_t patience = monotonic() + 20000000u, deadline = monotonic() + 5000000000u;
     char text[256];
     for (;;) {
         ssize_t count = pread(file, text, sizeof text - 1, 0);
         if (count < 0) die(name);
         text[count] = '\0';
         if (strstr(text, wanted) != NULL) break;
+        if (monotonic() > deadline) {
+            errno = ETIMEDOUT;
+            die(name);
+        }
         if (monotonic() > patience) {
             struct pollfd waiting = {.fd = file, .events = POLLPRI};
             poll(&waiting, 1, 1000);
@@ -160,10 +164,13 @@ int main(int count, char **arguments) {
     if (journal < 0) die(arguments[1]);
 
     commit(journal, "intent", arguments[2]);
+    // One hierarchy after the other: a process that v1 holds does not get to say frozen to v2.
     write_control(unified, "cgroup.freeze", "1");
-    if (freezer >= 0) write_control(freezer, "freezer.state", "FROZEN");
     await(unified, "cgroup.events", "frozen 1");
-    if (freezer >= 0) await(freezer, "freezer.state", "FROZEN");
+    if (freezer >= 0) {
+        write_control(freezer, "freezer.state", "FROZEN");
+        await(freezer, "freezer.state", "FROZEN");
+    }
     uint64_t frozen = monotonic();
     commit(journal, "outcome", arguments[2]);
 

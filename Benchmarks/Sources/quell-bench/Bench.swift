@@ -100,7 +100,8 @@ struct Bench {
     private func reference(_ groups: Groups, _ times: inout (frozen: [UInt64], proof: [UInt64])) throws {
         let command = Command(
             path: "\(references)/reference-freeze",
-            arguments: ["\(work)/reference.journal"] + groups.paths
+            // Quell freezes in v2 and finds the v1 group covered by it; so does the yardstick.
+            arguments: ["\(work)/reference.journal"] + groups.paths.prefix(1)
         )
         let measured = try command.run()
         times.frozen.append(try number("frozen", in: measured.output) - measured.started)

@@ -144,7 +144,7 @@ let package = Package(
         ),
         tests("Playbooks", on: .capabilities, uses: ["Playbooks", "Engine", "Documents", "Base"]),
         tests("Response", on: .product, uses: ["Response", "Engine", "Casework", "Base"]),
-        tests("QuellCommands", on: .product, uses: ["QuellCommands", "Base"]),
+        tests("QuellCommands", on: .product, uses: ["QuellCommands", "Casework", "Base", argumentParser]),
         .target(name: "Programs", path: "Tests/Programs", swiftSettings: strict),
         .testTarget(
             name: "HouseTests",

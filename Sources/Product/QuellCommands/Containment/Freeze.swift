@@ -19,7 +19,8 @@ struct Freeze: QuellCommand {
             store cannot take is recorded in /run/quell and on standard error, and joins the case later.
 
             LOCATOR is \(Locator.forms).
-            """
+            """,
+        version: Version.text
     )
 
     @OptionGroup var common: CommonOptions

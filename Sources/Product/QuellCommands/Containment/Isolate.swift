@@ -13,7 +13,8 @@ struct Isolate: QuellCommand {
         discussion: """
             Nothing gives the network back by itself. Sockets that were opened before their process was moved into the \
             group are not reached by the drop; they are listed.
-            """
+            """,
+        version: Version.text
     )
 
     @OptionGroup var options: VerbOptions

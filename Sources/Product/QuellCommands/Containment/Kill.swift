@@ -13,7 +13,8 @@ struct Kill: QuellCommand {
         discussion: """
             Refused (exit 5) unless a standard capture of the present freeze is on record and verifies, or --waive gives \
             a reason. Guests inside the session's groups are moved aside and never killed.
-            """
+            """,
+        version: Version.text
     )
 
     @OptionGroup var options: VerbOptions

@@ -10,7 +10,8 @@ struct Release: QuellCommand {
         commandName: "release",
         _superCommandName: "quell",
         abstract: "Give a session its network back.",
-        discussion: "Takes away exactly the drops that Quell attached; every other program stays."
+        discussion: "Takes away exactly the drops that Quell attached; every other program stays.",
+        version: Version.text
     )
 
     @OptionGroup var options: VerbOptions

@@ -13,7 +13,8 @@ struct Thaw: QuellCommand {
         discussion: """
             Moved processes go back where they came from. Needs a capture of the present freeze, or --waive with a \
             reason: what the session changes from here on overwrites evidence.
-            """
+            """,
+        version: Version.text
     )
 
     @OptionGroup var options: VerbOptions

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 import Base
+import Documents
 import Playbooks
 import Response
 
@@ -18,9 +19,8 @@ struct PlaybookLint: QuellCommand {
         let findings = document.lint(against: KnownActions(ActionCatalogue.descriptors))
         for finding in findings {
             let fix = finding.fix.map { "; \($0)" } ?? ""
-            telling.result(
-                Escaped.terminal("\(finding.place): \(finding.severity.rawValue): \(finding.reason)\(fix) [\(finding.rule)]")
-            )
+            let words = "\(finding.severity.rawValue): \(finding.reason)\(fix) [\(finding.rule)]"
+            telling.result(Escaped.terminal("\(finding.place.text): \(words)"))
         }
         let hasError = findings.contains { $0.severity == .error }
         if findings.isEmpty { telling.say("\(document.name) \(document.version): nothing to say") }

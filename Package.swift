@@ -143,7 +143,11 @@ let package = Package(
             besides: ["Golden"]
         ),
         tests("Playbooks", on: .capabilities, uses: ["Playbooks", "Engine", "Documents", "Base"]),
-        tests("Response", on: .product, uses: ["Response", "Engine", "Casework", "Base"]),
+        tests(
+            "Response",
+            on: .product,
+            uses: ["Response", "Engine", "Casework", "Containment", "Sessions", "Kernel", "Playbooks", "Base"]
+        ),
         tests("QuellCommands", on: .product, uses: ["QuellCommands", "Casework", "Base", argumentParser]),
         .target(name: "Programs", path: "Tests/Programs", swiftSettings: strict),
         .testTarget(

@@ -1,0 +1,95 @@
+import Base
+import Casework
+import Containment
+import Engine
+import Sessions
+import Testing
+
+@testable import Response
+
+@Suite("what is held of a session, as the journal tells it")
+struct HeldSessionTests {
+    let temporary: TemporaryStore
+    let home: Case
+    let responder = Responder("test", by: .stated)
+    let group = CgroupPin(hierarchy: "v2", path: BytePath("/a7"), inode: 42)
+    let quarantine = CgroupPin(hierarchy: "v2", path: BytePath("/quell-0123456789abcdef"), inode: 43)
+    let stray = ProcessPin(pid: 9, startTicks: 90)
+    let pin: SessionPin
+
+    init() throws {
+        temporary = try TemporaryStore()
+        home = try temporary.store.create(by: responder)
+        pin = SessionPin(bootID: "b", cgroups: [group], leader: ProcessPin(pid: 7, startTicks: 70))
+    }
+
+    private func pretend(_ effects: [ContainmentEffect], of session: SessionPin? = nil, _ word: FreezeWord = .confirmed)
+    {
+        let input = PretendedFreeze.Input(pin: session ?? pin, effects: effects, word: word)
+        let result = Single(in: home, by: responder).run(PretendedFreeze(), input)
+        #expect(result.step.state == .succeeded)
+        #expect(result.journalFailure == nil)
+    }
+
+    @Test("effects that were done stand, in their order")
+    func stands() throws {
+        let effects: [ContainmentEffect] = [
+            .freeze(group: group, requestedBefore: false), .attachDrop(group: group, program: 5),
+        ]
+        pretend(effects)
+        let held = try HeldSession(of: pin, in: home)
+        #expect(held.effects == effects)
+        #expect(held.frozenGroups == [group])
+        #expect(held.drops == [Drop(group: group, program: 5)])
+        #expect(held.members == [ProcessPin(pid: 7, startTicks: 70)])
+    }
+
+    @Test("an effect that was taken back stands no more, and the others do")
+    func takenBack() throws {
+        let moved = ContainmentEffect.move(process: stray, from: group, to: quarantine)
+        pretend([
+            .freeze(group: group, requestedBefore: true), .attachDrop(group: group, program: 5), moved,
+        ])
+        pretend([.thaw(group: group), .move(process: stray, from: quarantine, to: group)])
+        let held = try HeldSession(of: pin, in: home)
+        #expect(held.effects == [.attachDrop(group: group, program: 5)])
+        #expect(held.frozenGroups.isEmpty)
+    }
+
+    @Test("what was done to another session is not held of this one")
+    func otherSession() throws {
+        let other = SessionPin(
+            bootID: "b",
+            cgroups: [CgroupPin(hierarchy: "v2", path: BytePath("/a7"), inode: 99)],
+            leader: ProcessPin(pid: 7, startTicks: 71)
+        )
+        pretend([.freeze(group: group, requestedBefore: false)], of: other)
+        #expect(try HeldSession(of: pin, in: home).effects.isEmpty)
+        #expect(try HeldSession(of: other, in: home).effects.count == 1)
+    }
+
+    @Test("a group of Quell's own is known by its inode from the effects, never by name alone")
+    func ownGroups() throws {
+        pretend([
+            .makeGroup(hierarchy: "v2", name: "quell-0123456789abcdef"),
+            .freeze(group: quarantine, requestedBefore: false),
+            .freeze(group: group, requestedBefore: false),
+        ])
+        #expect(try HeldSession(of: pin, in: home).ownGroups == [quarantine])
+    }
+
+    @Test("the last freeze is the one that counts")
+    func lastFreeze() throws {
+        pretend([.freeze(group: group, requestedBefore: false)], .partial)
+        pretend([.attachDrop(group: group, program: 6)], .confirmed)
+        #expect(try HeldSession(of: pin, in: home).lastFreeze?.word == .confirmed)
+    }
+
+    @Test("a session that nothing was done to has a refusal that says so")
+    func nothing() throws {
+        let held = try HeldSession(of: pin, in: home)
+        let failure = held.notHeld("kill the session", SessionReference(locator: .pid(7), pin: pin))
+        #expect(failure.code == .refused)
+        #expect(failure.subject == "pid:7")
+    }
+}

@@ -50,6 +50,19 @@ extension SystemTests {
             _ = try Cut.release([drop], on: scene.host, apply: scene.record)
         }
 
+        @Test("a second freeze finds the drop of the first, tells it and attaches no other", .sandbox)
+        func cutsOnce() throws {
+            let scene = try Scene("sleepers", "1")
+            let first = try scene.freeze()
+            let before = try DropProgram.attached(to: scene.group, .egress)
+            let second = try scene.freeze()
+            #expect(second.cut?.drops == first.cut?.drops)
+            #expect(second.cut?.isComplete == true)
+            #expect(try DropProgram.attached(to: scene.group, .egress) == before)
+            _ = try scene.thaw(first, release: true)
+            #expect(try DropProgram.attached(to: scene.group, .egress).isEmpty)
+        }
+
         @Test("a frozen session is killed until nothing is left, in v2", .sandbox)
         func kill() throws {
             let scene = try Scene("sleepers", "50")

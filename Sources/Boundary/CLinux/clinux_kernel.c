@@ -98,7 +98,7 @@ int quell_bpf_load_drop(void) {
     return call_bpf(BPF_PROG_LOAD, &attributes);
 }
 
-int quell_bpf_program_id(int program, uint32_t *id) {
+int quell_bpf_program_info(int program, uint32_t *id, uint64_t *tag) {
     struct bpf_prog_info info;
     memset(&info, 0, sizeof info);
     union bpf_attr attributes;
@@ -107,8 +107,10 @@ int quell_bpf_program_id(int program, uint32_t *id) {
     attributes.info.info_len = sizeof info;
     attributes.info.info = address(&info);
     int result = call_bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes);
-    if (result == 0) *id = info.id;
-    return result;
+    if (result != 0) return result;
+    *id = info.id;
+    memcpy(tag, info.tag, sizeof *tag);
+    return 0;
 }
 
 int quell_bpf_program_by_id(uint32_t id) {

@@ -31,7 +31,8 @@ public enum Cut {
     }
 
     /// Cuts v2 groups that stand already, such as the session's own: one program, attached to each, one effect a group.
-    /// A group that cannot be cut is told in the result; the others are cut all the same.
+    /// A group that a drop of ours cuts already is left as it is and is in the result. A group that cannot be cut is told
+    /// in the result; the others are cut all the same.
     public static func drop(_ groups: [CgroupPin], on host: Host, apply: Apply) throws(Failure) -> CutResult {
         var result = CutResult()
         let unified = groups.filter { $0.hierarchy == "v2" }
@@ -121,6 +122,10 @@ public struct CutResult: Hashable, Sendable, Codable {
             return
         }
         do throws(Failure) {
+            if let twin = try program.twin(attachedTo: group) {
+                drops.append(Drop(group: pin, program: twin))
+                return
+            }
             try apply([.attachDrop(group: pin, program: program.id)]) { () throws(Failure) in
                 try Cut.attach(program, to: group)
             }

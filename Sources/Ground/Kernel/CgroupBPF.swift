@@ -18,6 +18,8 @@ public enum PacketDirection: String, Sendable, CaseIterable, Codable {
 public final class DropProgram: Sendable {
     /// The id of the program, unique as long as the machine is up.
     public let id: UInt32
+    /// The kernel's digest over the instructions: programs with the same one do the same.
+    private let tag: UInt64
     private let descriptor: Descriptor
 
     /// Loads the two instructions `r0 = 0; exit`.
@@ -25,10 +27,12 @@ public final class DropProgram: Sendable {
         let loaded = quell_bpf_load_drop()
         let problem = errno
         var id: UInt32 = 0
-        let isKnown = loaded >= 0 && quell_bpf_program_id(loaded, &id) == 0
+        var tag: UInt64 = 0
+        let isKnown = loaded >= 0 && quell_bpf_program_info(loaded, &id, &tag) == 0
         let reason = loaded < 0 ? problem : errno
         descriptor = Descriptor(adopting: loaded)
         self.id = id
+        self.tag = tag
         guard isKnown else { throw Failure(errno: reason, "load the drop program", on: BytePath("bpf")) }
     }
 
@@ -48,6 +52,22 @@ public final class DropProgram: Sendable {
             throw Failure(errno: errno, "ask which programs are attached", on: cgroup.path)
         }
         return Array(ids.prefix(Int(count)))
+    }
+
+    /// The id of a program with these very instructions that is attached to the cgroup both ways, such as the one of an
+    /// earlier freeze; `nil` when there is none.
+    public func twin(attachedTo cgroup: Cgroup) throws(Failure) -> UInt32? {
+        let outward = try DropProgram.attached(to: cgroup, .egress)
+        let inward = Set(try DropProgram.attached(to: cgroup, .ingress))
+        for candidate in outward where inward.contains(candidate) {
+            let program = quell_bpf_program_by_id(candidate)
+            guard program >= 0 else { continue }
+            let owned = Descriptor(adopting: program)
+            var found: UInt32 = 0
+            var otherTag: UInt64 = 0
+            if quell_bpf_program_info(owned.number, &found, &otherTag) == 0, otherTag == tag { return found }
+        }
+        return nil
     }
 
     /// Detaches exactly the program with that id; one that is not attached (any more) is

@@ -8,8 +8,8 @@ public enum ActionCatalogue {
     /// - Throws: `refused` when two share a name or one asks for too little evidence, which a test would have found.
     public static func registry(at place: Workplace) throws(Failure) -> ActionRegistry {
         var registry = ActionRegistry()
-        try registry.register(FreezeAction(on: place.host, inventory: place.inventory, home: place.home))
-        try registry.register(IsolateAction(place))
+        try registry.register(FreezeAction(on: place.host, inventory: place.inventory))
+        try registry.register(IsolateAction(on: place.host, home: place.home))
         try registry.register(ThawAction(place))
         try registry.register(ReleaseAction(place))
         try registry.register(KillAction(place))

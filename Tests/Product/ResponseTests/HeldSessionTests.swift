@@ -56,6 +56,16 @@ struct HeldSessionTests {
         #expect(held.frozenGroups.isEmpty)
     }
 
+    @Test("a session that is frozen twice was frozen by us, not by somebody before, and one thaw ends it")
+    func frozenTwice() throws {
+        pretend([.freeze(group: group, requestedBefore: false), .attachDrop(group: group, program: 5)])
+        pretend([.freeze(group: group, requestedBefore: true), .attachDrop(group: group, program: 5)])
+        let first = ContainmentEffect.freeze(group: group, requestedBefore: false)
+        #expect(try HeldSession(of: pin, in: home).effects == [first, .attachDrop(group: group, program: 5)])
+        pretend([.thaw(group: group)])
+        #expect(try HeldSession(of: pin, in: home).frozenGroups.isEmpty)
+    }
+
     @Test("what was done to another session is not held of this one")
     func otherSession() throws {
         let other = SessionPin(

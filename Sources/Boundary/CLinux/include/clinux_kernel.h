@@ -32,7 +32,8 @@ int quell_raise_priority(int nice);
 
 // Cgroup BPF. bpf(2).
 int quell_bpf_load_drop(void);
-int quell_bpf_program_id(int program, uint32_t *id);
+// The id, and the kernel's digest over the instructions.
+int quell_bpf_program_info(int program, uint32_t *id, uint64_t *tag);
 int quell_bpf_program_by_id(uint32_t id);
 int quell_bpf_attach(int cgroup, int program, int egress);
 int quell_bpf_detach(int cgroup, int program, int egress);

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 import Base
+import Casework
 import Containment
 import Engine
 import Response
@@ -21,18 +22,27 @@ struct Isolate: QuellCommand {
     var common: CommonOptions { options.common }
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
-        let verb = try SingleVerb("isolate", options, environment, telling)
-        let (result, output) = try verb.run(
-            IsolateAction(verb.place),
-            IsolateAction.Input(session: verb.reference)
+        let bench = try Workbench(environment, store: common.store, telling: telling)
+        let session = try bench.resolve(options.locator, for: "isolate")
+        let containment = try ContainmentVerb(session, options.effect, bench, environment)
+        let result = containment.single.run(
+            IsolateAction(on: bench.host, home: nil),
+            IsolateAction.Input(session: containment.reference)
         )
+        guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }
+        let home = containment.journal.settle(within: .seconds(2))
         if common.json {
-            telling.document(try verb.document("isolate", result, output))
+            telling.document([
+                "quell": 1, "command": "isolate", "state": .string(result.step.state.rawValue),
+                "case": home.map { .string($0.id.text) } ?? .null,
+                "untrustedResult": try JSONEncoding.value(of: output),
+            ])
             return result.outcome
         }
         telling.result("isolate \(result.step.state.rawValue)")
         for drop in output.cut.drops { telling.say("network      dropped for \(drop.group.path)") }
-        verb.tell(result, telling)
+        for reason in result.step.reasons { telling.result("not done     \(Escaped.terminal(reason))") }
+        containment.tellCase(home, telling)
         return result.outcome
     }
 }

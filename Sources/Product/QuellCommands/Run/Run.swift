@@ -41,7 +41,7 @@ struct Run: QuellCommand {
         let actor = environment.responder(effect.actor)
         let found = try bench.resolve(session, for: "run \(document.name) --session")
         let reference = try bench.reference(found)
-        let home = try bench.home(effect.case, about: [found.pin], reason: effect.reason, by: actor)
+        let home = try openHome(bench, found, actor)
         telling.say("case     \(home.id)")
         telling.say("session  \(found.locator): \(Words.pin(found.pin))")
         let bound = try graph.binding(session, to: reference)
@@ -62,6 +62,18 @@ struct Run: QuellCommand {
         Interruption.listen()
         let result = try Runner(context).run(bound, approvedPlan: try digest())
         return try RunReport(result: result, home: home).tell(telling, json: common.json)
+    }
+
+    /// A store that cannot take a case must not keep anybody from stopping the agent: the hint says what works without.
+    private func openHome(_ bench: Workbench, _ found: Session, _ actor: Responder) throws(Failure) -> Case {
+        do throws(Failure) {
+            return try bench.home(effect.case, about: [found.pin], reason: effect.reason, by: actor)
+        } catch {
+            guard error.hint == nil || error.code == .system else { throw error }
+            throw error.hinting(
+                "quell freeze \(ShellWord.quoted(session)) works without a store; then mend it and run again"
+            )
+        }
     }
 
     private func given(_ document: PlaybookDocument) throws(Failure) -> [String: String] {

@@ -1,5 +1,4 @@
 public import Base
-public import Casework
 public import Containment
 public import Engine
 public import Kernel
@@ -69,13 +68,11 @@ public struct FreezeAction: Action {
 
     private let host: Host
     private let inventory: Inventory
-    private let home: Case?
 
-    /// Works on this machine. Without a case, drops of earlier runs are not known.
-    public init(on host: Host, inventory: Inventory, home: Case? = nil) {
+    /// Works on this machine.
+    public init(on host: Host, inventory: Inventory) {
         self.host = host
         self.inventory = inventory
-        self.home = home
     }
 
     /// Takes the pins as they are: the freeze itself opens them by inode, so nothing is read twice before it (RT7).
@@ -117,19 +114,11 @@ public struct FreezeAction: Action {
         log: EffectLog<Effect>,
         in scope: Scope
     ) throws(Failure) -> Output {
-        let standing = try standingDrops(of: plan.target.subject.pin)
-        var policy = plan.target.policy
-        if !standing.isEmpty { policy.cut = false }
-        var result = try Freezer(host).freeze(plan.target.subject, policy) { effects, act throws(Failure) in
+        let result = try Freezer(host).freeze(plan.target.subject, plan.target.policy) { effects, act throws(Failure) in
             var fresh: [Effect] = []
             for effect in effects where try !isOurs(effect, log) { fresh.append(effect) }
             // Freezing what is frozen changes nothing, so it needs no record; the kernel's word is still waited for.
             if fresh.isEmpty { try act() } else { try log.apply(fresh, act) }
-        }
-        if !standing.isEmpty {
-            var cut = result.cut ?? CutResult()
-            cut.drops = standing + cut.drops.filter { !standing.contains($0) }
-            result.cut = cut
         }
         return Output(result: result, word: result.word.rawValue, processes: result.processes)
     }
@@ -140,16 +129,6 @@ public struct FreezeAction: Action {
         if try log.isDone(effect) { return true }
         guard case .freeze(let group, requestedBefore: true) = effect else { return false }
         return try log.isDone(.freeze(group: group, requestedBefore: false))
-    }
-
-    private func standingDrops(of pin: SessionPin) throws(Failure) -> [Drop] {
-        guard let home else { return [] }
-        var standing: [Drop] = []
-        for drop in try HeldSession(of: pin, in: home).drops {
-            let effect = Effect.attachDrop(group: drop.group, program: drop.program)
-            if try effect.probe(on: host) == .done { standing.append(drop) }
-        }
-        return standing
     }
 
     /// Asks the kernel.

@@ -1,6 +1,8 @@
 public import Base
+public import Casework
 public import Containment
 public import Engine
+public import Kernel
 import Sessions
 
 /// Drops the network of a session both ways; reversible, and never undone by itself (RT2). After a freeze it finds the
@@ -15,10 +17,9 @@ public struct IsolateAction: Action {
         public init(session: SessionReference) { self.session = session }
     }
 
-    /// What was pinned: the groups without a drop of ours.
+    /// What was pinned: the groups to cut.
     public struct Target: Sendable, Codable {
         let groups: [CgroupPin]
-        let standing: [Drop]
     }
 
     /// The primitive acts of containment.
@@ -43,21 +44,20 @@ public struct IsolateAction: Action {
         outputs: [Field("isComplete", .flag, "whether every group is cut")]
     )
 
-    private let place: Workplace
+    private let host: Host
+    private let home: Case?
 
-    /// Works at `place`.
-    public init(_ place: Workplace) { self.place = place }
+    /// Works on this machine. Without a case the groups that Quell made for the session are not known.
+    public init(on host: Host, home: Case?) {
+        self.host = host
+        self.home = home
+    }
 
-    /// Finds the session's groups and which of them are cut already.
+    /// Finds the session's groups.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
         let pin = input.session.pin
-        let held = try HeldSession(of: pin, in: place.home)
-        var standing: [Drop] = []
-        for drop in held.drops {
-            let effect = Effect.attachDrop(group: drop.group, program: drop.program)
-            if try effect.probe(on: place.host) == .done { standing.append(drop) }
-        }
-        let all = pin.cgroups.filter { $0.hierarchy == "v2" } + held.ownGroups.filter { $0.hierarchy == "v2" }
+        let made = try home.map { home throws(Failure) in try HeldSession(of: pin, in: home).ownGroups } ?? []
+        let all = (pin.cgroups + made).filter { $0.hierarchy == "v2" }
         guard !all.isEmpty else {
             throw Failure(
                 .refused,
@@ -67,9 +67,8 @@ public struct IsolateAction: Action {
                 hint: "quell freeze moves it into one and cuts that"
             )
         }
-        let open = all.filter { group in !standing.contains { $0.group == group } }
         return Observation(
-            target: Target(groups: open, standing: standing),
+            target: Target(groups: all),
             pins: [pin],
             decisions: pin.cgroups.filter { $0.hierarchy == "v2" }.map { "drop the network of \($0.path)" }
         )
@@ -80,34 +79,30 @@ public struct IsolateAction: Action {
         Plan(target: seen.target, effects: [])
     }
 
-    /// Cuts what is not cut.
+    /// Cuts what is not cut already.
     public func perform(
         _ plan: Plan<Target, Effect>,
         permit: borrowing Permit,
         log: EffectLog<Effect>,
         in scope: Scope
     ) throws(Failure) -> Output {
-        var cut = CutResult()
-        if !plan.target.groups.isEmpty {
-            cut = try Cut.drop(plan.target.groups, on: place.host) { effects, act throws(Failure) in
-                try log.apply(effects, act)
-            }
+        let cut = try Cut.drop(plan.target.groups, on: host) { effects, act throws(Failure) in
+            try log.apply(effects, act)
         }
-        cut.drops = plan.target.standing + cut.drops
         return Output(cut: cut, isComplete: cut.isComplete)
     }
 
     /// Asks the kernel.
     public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
-        EffectState(try effect.probe(on: place.host))
+        EffectState(try effect.probe(on: host))
     }
 
     /// Takes the drop away.
-    public func undo(_ effect: Effect) -> Undo<Effect>? { ContainmentUndo.of(effect, on: place.host) }
+    public func undo(_ effect: Effect) -> Undo<Effect>? { ContainmentUndo.of(effect, on: host) }
 
     /// Each drop is asked for again.
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
-        guard try Cut.stands(output.cut, on: place.host) else { return .fails(["the drop does not stand"]) }
+        guard try Cut.stands(output.cut, on: host) else { return .fails(["the drop does not stand"]) }
         let reasons = output.cut.notReached + output.cut.failures.map(\.description)
         return reasons.isEmpty ? .holds : .partly(reasons)
     }

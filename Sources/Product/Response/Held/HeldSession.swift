@@ -82,10 +82,15 @@ public struct HeldSession: Sendable {
         let number: Int64
     }
 
-    /// An effect that takes another one back removes it; every other one is added.
+    /// An effect that takes another one back removes it; every other one is added. A second freeze of a group that we hold
+    /// already found it frozen by us, so the first one tells who froze it.
     private static func take(_ effect: ContainmentEffect, into effects: inout [ContainmentEffect]) {
         let reversed = effects.lastIndex { $0.isTakenBack(by: effect) }
-        if let reversed { effects.remove(at: reversed) } else { effects.append(effect) }
+        if let reversed {
+            effects.remove(at: reversed)
+        } else if !effects.contains(where: { $0.isRepeated(by: effect) }) {
+            effects.append(effect)
+        }
     }
 
     /// Effects of other kinds of action give `nil`.
@@ -106,6 +111,14 @@ public struct HeldSession: Sendable {
 }
 
 extension ContainmentEffect {
+    /// Whether `other` did the same again.
+    fileprivate func isRepeated(by other: ContainmentEffect) -> Bool {
+        switch (self, other) {
+        case (.freeze(let mine, _), .freeze(let theirs, _)): mine == theirs
+        default: self == other
+        }
+    }
+
     /// Whether `other` undoes this one. A freeze is undone by the thaw of its group, whoever asked before.
     fileprivate func isTakenBack(by other: ContainmentEffect) -> Bool {
         switch (self, other) {

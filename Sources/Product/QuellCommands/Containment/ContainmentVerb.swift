@@ -1,0 +1,40 @@
+import Base
+import Casework
+import Engine
+import Response
+import Sessions
+
+/// A verb that contains one session and goes ahead when the store does not answer (RT12): journal, responder, engine.
+struct ContainmentVerb {
+    let journal: ContainmentJournal
+    let reference: SessionReference
+    let single: Single
+
+    init(
+        _ session: Session,
+        _ options: EffectOptions,
+        _ bench: Workbench,
+        _ environment: Environment
+    ) throws(Failure) {
+        let actor = environment.responder(options.actor)
+        let named = try environment.namedCase(options.case)?.text
+        let reason = options.reason
+        journal = ContainmentJournal(
+            about: [session.pin],
+            spools: Workbench.spools(of: bench.store.root),
+            sink: { line in environment.errors.line(line) }
+        ) { () throws(Failure) in
+            try bench.home(named, about: [session.pin], reason: reason, by: actor)
+        }
+        reference = SessionReference(locator: session.locator, pin: session.pin, agent: session.agent?.name)
+        single = Single(containingWith: journal, by: actor, reason: reason ?? "")
+    }
+
+    /// Where the record is: the case, or the emergency record.
+    func tellCase(_ home: Case?, _ telling: Teller) {
+        if let home { return telling.say("case         \(home.id)") }
+        if case .emergencyRecord(let reason) = journal.keeping {
+            telling.warn("there is no case: \(Escaped.terminal(reason)); the record is in /run/quell")
+        }
+    }
+}

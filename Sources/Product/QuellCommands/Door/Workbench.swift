@@ -28,8 +28,18 @@ struct Workbench {
             at: root,
             host: HostIdentity(machine: try HostIdentity.read().machine, bootID: host.bootID),
             key: key,
-            spools: Workbench.spools(of: root)
+            spools: Workbench.spools(of: root),
+            announce: Workbench.announce
         )
+    }
+
+    /// Repeats a signed checkpoint in the host's journal, where the owner of the store cannot change it (RT15).
+    private static func announce(_ note: SignedNote) {
+        let checkpoint = note.unverifiedCheckpoint
+        SystemJournal().send([
+            ("MESSAGE", "quell checkpoint \(checkpoint.origin) \(checkpoint.size) \(checkpoint.root)"),
+            ("SYSLOG_IDENTIFIER", "quell"), ("PRIORITY", "5"), ("QUELL_CHECKPOINT", note.text),
+        ])
     }
 
     /// Where emergency records of a store are kept until it answers again: a folder of its own for each store, so that a

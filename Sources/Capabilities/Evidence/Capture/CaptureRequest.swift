@@ -153,7 +153,18 @@ public struct SealedCapture: Sendable {
     public let stillness: Stillness
     /// Whether a person ended the capture early.
     public let wasCancelled: Bool
+    /// Roots that cannot count as collected: not each name in them was reached, or no content of their files was kept.
+    public let lostRoots: [String]
+    /// Whether the budget left something out.
+    public let wasCut: Bool
 
     /// Whether everything that was planned is there, whole.
     public var isComplete: Bool { counts.collected == counts.planned && !wasCancelled }
+
+    /// Whether it has every class that a kill asks for (RT16): no class failed as a whole, no root was lost, the budget
+    /// left nothing out, and nobody ended it early. Single items may be missing; they are listed.
+    public var hasRequiredClasses: Bool {
+        let failed = classes.values.contains { $0.failed > 0 && $0.collected + $0.partial == 0 }
+        return !failed && lostRoots.isEmpty && !wasCut && !wasCancelled
+    }
 }

@@ -61,7 +61,9 @@ final class CaptureRun {
             classes: log.countsByClass,
             shortfalls: log.shortfalls,
             stillness: stillness,
-            wasCancelled: meter.isCancelled
+            wasCancelled: meter.isCancelled,
+            lostRoots: log.lostRoots,
+            wasCut: budget.hasRefused
         )
     }
 

@@ -25,6 +25,8 @@ final class CaptureBudget {
     private let total: UInt64?
     private var spent: UInt64 = 0
     private var current = Share.volatile
+    /// Whether something was left out because its share did not have the bytes.
+    private(set) var hasRefused = false
 
     /// Takes the bytes of the whole capture; `nil` sets no bound.
     init(_ total: UInt64?) { self.total = total }
@@ -45,7 +47,10 @@ final class CaptureBudget {
 
     /// Takes `bytes`, or nothing and gives `false` when the share does not have them.
     func take(_ bytes: UInt64) -> Bool {
-        guard bytes <= left else { return false }
+        guard bytes <= left else {
+            hasRefused = true
+            return false
+        }
         spent &+= bytes
         return true
     }

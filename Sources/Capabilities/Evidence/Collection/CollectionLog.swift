@@ -1,5 +1,6 @@
 public import Base
 import Bundles
+import Kernel
 
 /// The account of a capture: data/collection.jsonl, one line an item, and the sum at its end. Every planned item ends
 /// here exactly once, so that what is missing is told and not left out (R13).
@@ -13,6 +14,13 @@ final class CollectionLog {
         var isBalanced: Bool { planned == ended.values.reduce(0, +) }
     }
 
+    /// What was kept of one root.
+    private struct RootTally {
+        var wasReached = true
+        var files = 0
+        var keptFiles = 0
+    }
+
     /// How many lines of what was not collected are kept for people; all of them stand in the file.
     static let toldToPeople = 200
 
@@ -20,6 +28,7 @@ final class CollectionLog {
     private(set) var tallies: [CollectionItem.Class: Tally] = [:]
     /// The first items that were not collected in full.
     private(set) var shortfalls: [Shortfall] = []
+    private var roots: [String: RootTally] = [:]
 
     init(writing stream: PayloadStream) { self.stream = stream }
 
@@ -32,7 +41,24 @@ final class CollectionLog {
         if item.outcome != .collected, shortfalls.count < CollectionLog.toldToPeople {
             shortfalls.append(Shortfall(item))
         }
+        note(item)
         try stream.appendLine(item.json)
+    }
+
+    private func note(_ item: CollectionItem) {
+        guard let root = item.root else { return }
+        if item.item == .tree {
+            roots[root, default: RootTally()].wasReached = item.outcome == .collected
+        } else if item.facts?.kind == .file {
+            roots[root, default: RootTally()].files += 1
+            if item.outcome == .collected || item.outcome == .partial { roots[root]?.keptFiles += 1 }
+        }
+    }
+
+    /// Roots that cannot count as collected, sorted: not each name below them was reached, or they have files and the
+    /// content of not one is in the bundle. The other roots of the same class do not make up for them (RT16).
+    var lostRoots: [String] {
+        roots.filter { !$0.value.wasReached || ($0.value.files > 0 && $0.value.keptFiles == 0) }.keys.sorted()
     }
 
     /// Plans and ends an item that was found on the way.

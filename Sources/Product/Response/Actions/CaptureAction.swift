@@ -132,20 +132,24 @@ public struct CaptureAction: Action {
         return try Output(sealed, name, plan.target)
     }
 
+    /// What a crash left of the account are its sums: only when they say that everything is there does the bundle count
+    /// as complete (RT16), because a class that was cancelled or cut looks the same as one that policy skipped.
     private func output(of bundle: VerifiedBundle, _ target: Target) throws(Failure) -> Output {
         let statement = bundle.statement
+        let counts = statement.counts
+        let missing = counts.planned - counts.collected
         return Output(
             sealed: CaptureRecord(
                 bundle: statement.name,
                 root: bundle.root,
                 pins: statement.pins,
                 profile: target.profile.record,
-                isComplete: statement.counts.failed == 0 && statement.counts.collected > 0
+                isComplete: missing == 0 && counts.collected > 0
             ),
             bundle: place.home.bundles.appending(statement.name),
-            counts: statement.counts,
-            shortfalls: [],
-            breaks: []
+            counts: counts,
+            shortfalls: missing == 0 ? [] : ["\(missing) of \(counts.planned) items are not whole, see the account"],
+            breaks: statement.freeze?.breaks ?? []
         )
     }
 
@@ -182,18 +186,14 @@ extension CaptureProfile {
 }
 
 extension CaptureAction.Output {
-    /// A required class counts as collected when at least one of its items was, or there was nothing of it; the class
-    /// that failed as a whole does not (RT16).
     fileprivate init(_ sealed: Evidence.SealedCapture, _ name: String, _ target: CaptureAction.Target) throws(Failure) {
-        let lacking = sealed.classes.filter { $0.value.planned > 0 && $0.value.collected + $0.value.partial == 0 }
-            .filter { $0.value.failed > 0 }
         self.init(
             sealed: CaptureRecord(
                 bundle: name,
                 root: sealed.rootDigest,
                 pins: sealed.pins,
                 profile: target.profile.record,
-                isComplete: lacking.isEmpty && !sealed.wasCancelled
+                isComplete: sealed.hasRequiredClasses
             ),
             bundle: sealed.path,
             counts: sealed.counts,

@@ -228,6 +228,83 @@ struct AcquisitionTests {
         let skipped = junk.filter { $0["outcome"]?.string == "skipped" }
         #expect(skipped.count > 10 && skipped.count < 20)
         #expect(skipped.first?["reason"]?.string?.hasPrefix("over the budget") == true)
+        #expect(captured.sealed.wasCut && !captured.sealed.hasRequiredClasses)
+    }
+
+    @Test("RT16 a whole capture has the required classes, an empty workspace and one odd file among others too")
+    func requiredClasses() throws {
+        let scene = try Scene()
+        #expect(try scene.capture().sealed.hasRequiredClasses)
+        scene.python("open('kept', 'w').write('x'); open('linked', 'w').write('y'); os.link('linked', '../outside')")
+        let captured = try scene.capture(as: "second")
+        #expect(try captured.item("linked")["outcome"]?.string == "skipped")
+        #expect(captured.sealed.hasRequiredClasses && !captured.sealed.isComplete)
+    }
+
+    @Test("RT16 transcripts do not make up for a workspace that could not be entered")
+    func lostWorkspace() throws {
+        let scene = try Scene()
+        try scene.write("t.jsonl", "{}")
+        symlink(scene.workspace, scene.folder + "/link")
+        var request = scene.request()
+        request.trees = [
+            PlannedTree(name: "workspace", path: BytePath(scene.folder + "/link"), role: .workspace),
+            PlannedTree(name: "transcripts", path: BytePath(scene.workspace), role: .transcripts),
+        ]
+        let captured = try scene.capture(request)
+        #expect(captured.sealed.lostRoots == ["workspace"])
+        #expect(!captured.sealed.hasRequiredClasses)
+    }
+
+    @Test("RT16 transcripts that a session hid behind second names outside their root are not collected")
+    func hiddenTranscripts() throws {
+        let scene = try Scene()
+        scene.python("open('t.jsonl', 'w').write('{}'); os.link('t.jsonl', '../elsewhere')")
+        var request = scene.request()
+        request.trees = [PlannedTree(name: "transcripts", path: BytePath(scene.workspace), role: .transcripts)]
+        let captured = try scene.capture(request)
+        #expect(captured.sealed.lostRoots == ["transcripts"])
+        #expect(!captured.sealed.hasRequiredClasses)
+    }
+
+    @Test("a process whose arguments are cut is partial, and so is what is found through processes")
+    func longArguments() throws {
+        var process: pid_t = 0
+        let long = String(repeating: "x", count: 120_000)
+        let script = ["/usr/bin/python3", "-c", "import signal; signal.pause()"] + [String](repeating: long, count: 10)
+        var arguments: [UnsafeMutablePointer<CChar>?] = script.map { strdup($0) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        let status = posix_spawn(&process, "/usr/bin/python3", nil, nil, &arguments, nil)
+        try #require(status == 0)
+        defer {
+            kill(process, SIGKILL)
+            waitpid(process, nil, 0)
+        }
+        let scene = try Scene()
+        var request = scene.request(.volatile)
+        request.subjects = [
+            CaptureSubject(pin: try ProcessDirectory(process, on: Host()).stat().pin, membership: .member, marks: [])
+        ]
+        let captured = try scene.capture(request)
+        captured.expectBalanced()
+        #expect(captured.items(of: "process").first?["reason"]?.string?.contains("cut") == true)
+        for item in ["processes", "sockets", "mounts", "deletedFiles"] {
+            #expect(captured.items(of: item).first?["outcome"]?.string == "partial", "\(item)")
+        }
+    }
+
+    @Test("RT24 a named log with a second name may be another's file: metadata only")
+    func linkedLog() throws {
+        let scene = try Scene()
+        scene.python("open('../canary', 'w').write('CANARY'); os.link('../canary', '../agent.log')")
+        var request = scene.request()
+        request.logs = [BytePath(scene.folder + "/agent.log")]
+        let captured = try scene.capture(request)
+        captured.expectBalanced()
+        let item = try #require(captured.items(of: "log").first)
+        #expect(item["outcome"]?.string == "skipped" && item["links"]?.integer == 2)
+        #expect(item["member"] == nil)
+        #expect(!captured.bundle.payload.contains { $0.name.text.hasPrefix("data/logs/") })
     }
 
     @Test("a cancelled capture is sealed with what it has, as partial")
@@ -238,7 +315,7 @@ struct AcquisitionTests {
         let control = CaptureControl(isCancelled: { asked.add(1, ordering: .relaxed).newValue > 200 })
         let captured = try scene.capture(control: control)
         captured.expectBalanced()
-        #expect(captured.sealed.wasCancelled && !captured.sealed.isComplete)
+        #expect(captured.sealed.wasCancelled && !captured.sealed.isComplete && !captured.sealed.hasRequiredClasses)
         #expect(captured.items(of: "tree").first?["outcome"]?.string == "partial")
         #expect(captured.items(of: "file").count > 50 && captured.items(of: "file").count < 500)
     }

@@ -31,6 +31,13 @@ struct LogsItem {
         } catch {
             return planned.failed(error)
         }
+        // RT24: a session that can write the log's folder could have linked another's file to the log's name.
+        let facts = held.node.facts
+        if facts.kind == .file, facts.links > 1 {
+            var item = planned
+            item.facts = facts
+            return item.skipped("it has \(facts.links) names and may be another's file: metadata only")
+        }
         return try copier.copy(held.node, to: name, grows: true, planned)
     }
 }

@@ -27,8 +27,7 @@ struct RecoveredItem {
             copier.meter.countObject()
         }
         try index.close()
-        if processes.holdersLeftOut > 0 { whole = whole.partial("\(processes.holdersLeftOut) holders are not listed") }
-        try log.end(whole)
+        try log.end(processes.judge(whole))
     }
 
     /// Takes the file through the first holder that still leads to it.

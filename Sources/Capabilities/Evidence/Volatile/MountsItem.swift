@@ -14,11 +14,13 @@ struct MountsItem {
         let stream = try writer.stream(name)
         var item = CollectionItem(.mounts)
         item.member = name.text
+        var failed = 0
         for space in processes.mountNamespaces {
             let table: MountTable
             do throws(Failure) {
                 table = try read(space.pin, space.prefix)
             } catch {
+                failed += 1
                 item = item.partial("mount namespace \(space.inode): \(error)", errno: error.errno)
                 continue
             }
@@ -33,7 +35,8 @@ struct MountsItem {
             }
         }
         try stream.close()
-        try log.end(item)
+        if failed > 0, failed == processes.mountNamespaces.count { item.outcome = .failed }
+        try log.end(processes.judge(item))
     }
 
     private func read(_ pin: ProcessPin, _ prefix: String) throws(Failure) -> MountTable {

@@ -6,6 +6,8 @@ import Kernel
 struct ProcessReading: Sendable {
     /// Descriptors of one process that are listed; more are counted.
     static let mostDescriptors = 65_536
+    /// Bytes of arguments, and of the environment, that are kept; a process may have six times as much (execve(2)).
+    static let mostText = 1 << 20
 
     struct Descriptor: Sendable {
         let number: Int32
@@ -65,13 +67,14 @@ struct ProcessReading: Sendable {
         problems.take { () throws(Failure) in networkNamespace = try process.namespaceInode(prefix, "net") }
         problems.take { () throws(Failure) in executable = try process.link(prefix + "exe") }
         problems.take { () throws(Failure) in workingDirectory = try process.link(prefix + "cwd") }
-        problems.take { () throws(Failure) in
-            arguments = ProcessReading.strings(try process.contents(prefix + "cmdline", limit: 1 << 20))
-        }
-        problems.take { () throws(Failure) in
-            let entries = ProcessReading.strings(try process.contents(prefix + "environ", limit: 1 << 20))
-            environmentNames = entries.compactMap(ProcessReading.environmentName)
-        }
+        let most = ProcessReading.mostText
+        var text: [UInt8] = []
+        problems.take { () throws(Failure) in text = try process.contents(prefix + "cmdline", limit: most + 1) }
+        arguments = ProcessReading.strings(problems.bound(text, to: most, "arguments", of: pin))
+        text = []
+        problems.take { () throws(Failure) in text = try process.contents(prefix + "environ", limit: most + 1) }
+        environmentNames = ProcessReading.strings(problems.bound(text, to: most, "environment", of: pin))
+            .compactMap(ProcessReading.environmentName)
         if executable != nil {
             problems.take { () throws(Failure) in executableFacts = try FileNode(prefix + "exe", of: process).facts }
         }
@@ -149,5 +152,12 @@ extension [Failure] {
     /// Runs `body` and keeps its failure.
     fileprivate mutating func take(_ body: () throws(Failure) -> Void) {
         do throws(Failure) { try body() } catch { append(error) }
+    }
+
+    /// The first `limit` bytes; that there are more is a failure to keep.
+    fileprivate mutating func bound(_ bytes: [UInt8], to limit: Int, _ what: String, of pin: ProcessPin) -> [UInt8] {
+        guard bytes.count > limit else { return bytes }
+        append(Failure(.refused, "read the \(what)", on: "\(pin.pid)", because: "longer than \(limit) bytes: cut"))
+        return [UInt8](bytes[..<limit])
     }
 }

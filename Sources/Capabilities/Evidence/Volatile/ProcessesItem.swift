@@ -35,6 +35,8 @@ final class ProcessesItem {
     private(set) var mountNamespaces: [(inode: UInt64, pin: ProcessPin, prefix: String)] = []
     private(set) var networkNamespaces: [(inode: UInt64, pin: ProcessPin, prefix: String)] = []
     private(set) var holdersLeftOut = 0
+    /// Processes that are there and could not be read, or not whole: what only they hold is not known here.
+    private(set) var unread = 0
 
     init(on host: Host, reader: ImpatientReader) {
         self.host = host
@@ -72,14 +74,20 @@ final class ProcessesItem {
         budget: CaptureBudget
     ) throws(Failure) -> CollectionItem {
         var item = CollectionItem(.process, path: BytePath("/proc/\(subject.pin.pid)"))
-        if meter.mustStop() { return item.skipped("cancelled") }
+        if meter.mustStop() {
+            unread += 1
+            return item.skipped("cancelled")
+        }
         let reading: ProcessReading
         do throws(Failure) {
             reading = try read(subject.pin)
         } catch {
+            // One that is gone holds nothing any more.
+            if error.code != .notFound, error.code != .changed { unread += 1 }
             return item.failed(error)
         }
         remember(reading, of: subject.pin)
+        if !reading.gaps.isEmpty || reading.descriptorsLeftOut > 0 { unread += 1 }
         let line = CanonicalJSON.bytes(of: reading.line(for: subject, on: host)) + [UInt8(ascii: "\n")]
         guard budget.take(UInt64(line.count)) else { return item.skipped("over the budget") }
         try stream.append(line)
@@ -91,6 +99,18 @@ final class ProcessesItem {
             return item.partial("\(reading.descriptorsLeftOut) descriptors are not listed")
         }
         return item
+    }
+
+    /// A class that is found through the processes is partial when some of them could not be read.
+    func judge(_ item: CollectionItem) -> CollectionItem {
+        var reasons = item.reason.map { [$0] } ?? []
+        if holdersLeftOut > 0 { reasons.append("\(holdersLeftOut) holders are not listed") }
+        if unread > 0 { reasons.append("\(unread) processes could not be read whole: what they hold may be missing") }
+        guard reasons.count > (item.reason == nil ? 0 : 1) else { return item }
+        var judged = item
+        judged.reason = reasons.joined(separator: "; ")
+        if judged.outcome == .collected { judged.outcome = .partial }
+        return judged
     }
 
     private func read(_ pin: ProcessPin) throws(Failure) -> ProcessReading {

@@ -18,6 +18,7 @@ struct SocketsItem {
         var item = CollectionItem(.sockets)
         item.member = name.text
         var found = 0
+        var failed = 0
         for space in processes.networkNamespaces {
             do throws(Failure) {
                 for line in try dump(space, &item) {
@@ -31,12 +32,13 @@ struct SocketsItem {
                 }
             } catch {
                 if error.attempt.hasPrefix("write") { throw error }
+                failed += 1
                 item = item.partial("network namespace \(space.inode): \(error)", errno: error.errno)
             }
         }
         try stream.close()
-        if processes.holdersLeftOut > 0 { item = item.partial("\(processes.holdersLeftOut) holders are not listed") }
-        try log.end(item)
+        if failed > 0, failed == processes.networkNamespaces.count { item.outcome = .failed }
+        try log.end(processes.judge(item))
     }
 
     private func dump(

@@ -1,6 +1,6 @@
 public import Base
 public import Bundles
-import Casework
+public import Casework
 public import Sealing
 
 /// Verifies bundles with everything that Quell knows: Bundles checks form, digests and seal, Casework the journal inside.
@@ -26,6 +26,27 @@ public enum BundleJudge {
             return bundle
         case .wrong(let finding): throw finding.failure
         }
+    }
+
+    /// Verifies a capture of a case from disk: it must be the very bundle that the case's journal recorded, whoever sealed
+    /// it. Another one under its name, sealed by another key or by none, is not.
+    ///
+    /// - Throws: as ``verify(_:trusting:fingerprint:)``; `notVerified` when it is another bundle.
+    public static func verify(
+        _ record: CaptureRecord,
+        in home: Case,
+        trusting keys: [VerifyingKey]
+    ) throws(Failure) -> VerifiedBundle {
+        let bundle = try verify(home.bundles.appending(record.bundle), trusting: keys)
+        guard bundle.root == record.root else {
+            throw Failure(
+                .notVerified,
+                "count the capture",
+                on: record.bundle,
+                because: "the bundle on disk is not the one that was recorded"
+            )
+        }
+        return bundle
     }
 
     /// Walks the chain and compares its end with what the seal pins.

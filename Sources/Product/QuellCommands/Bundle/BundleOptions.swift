@@ -29,24 +29,12 @@ struct BundleOptions: ParsableArguments {
     func verified(in environment: Environment) throws(Failure) -> VerifiedBundle {
         var keys: [VerifyingKey] = []
         for path in key { keys.append(try VerifyingKey(loading: environment.absolute(BytePath(path)))) }
-        if key.isEmpty { keys = try ownKeys(in: environment) }
+        if key.isEmpty { keys = try environment.ownKeys(common.store) }
         return try BundleJudge.verify(
             environment.absolute(BytePath(bundle)),
             trusting: keys,
             fingerprint: try expectedFingerprint()
         )
-    }
-
-    /// The public half of the store's key: readable without the right to sign. Without a store nobody is trusted, which
-    /// is no error.
-    private func ownKeys(in environment: Environment) throws(Failure) -> [VerifyingKey] {
-        let path = environment.storeDirectory(common.store).appending("keys/signing.pub.pem")
-        do throws(Failure) {
-            return [try VerifyingKey(loading: path)]
-        } catch {
-            guard error.code == .notFound || error.code == .notPermitted else { throw error }
-            return []
-        }
     }
 
     private func expectedFingerprint() throws(Failure) -> Digest? {

@@ -12,6 +12,19 @@ extension Environment {
         return CaseStore(at: root, host: try HostIdentity.read(), key: try CaseStore.loadKey(in: root))
     }
 
+    /// The public half of the store's key: readable without the right to sign. Without a store nobody is trusted, which
+    /// is no error.
+    ///
+    /// - Throws: `malformed` when the file is no key.
+    func ownKeys(_ chosen: String?) throws(Failure) -> [VerifyingKey] {
+        do throws(Failure) {
+            return [try VerifyingKey(loading: storeDirectory(chosen).appending("keys/signing.pub.pem"))]
+        } catch {
+            guard error.code == .notFound || error.code == .notPermitted else { throw error }
+            return []
+        }
+    }
+
     /// Who acts: `--as`, else the login user behind sudo, else the user of the process. Names come from the environment
     /// variable that sudo sets only when the login uid says the same; nothing is looked up by name services (RT38).
     func responder(_ stated: String?) -> Responder {

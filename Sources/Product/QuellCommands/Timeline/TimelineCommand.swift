@@ -15,7 +15,7 @@ struct TimelineCommand: QuellCommand {
         discussion: """
             SOURCE is a case or the path of a bundle. Each row says who vouches for it: what the agent wrote is \
             testimony or a claimed instruction; only the kernel and Quell observe. The store is rebuilt from verified \
-            evidence each time.
+            evidence each time. A bundle whose signer is not trusted is told with exit status 3.
             """
     )
 
@@ -23,14 +23,24 @@ struct TimelineCommand: QuellCommand {
 
     @OptionGroup var common: CommonOptions
     @Argument(help: ArgumentHelp("A case, or the path of a bundle.", valueName: "source")) var source: String
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Trust the bundles of this public key (PEM); may be given again.", valueName: "file")
+    )
+    var key: [String] = []
     @Option(name: .long, help: "How to print it: table, jsonl or timesketch.") var format: Format = .table
     @Option(name: .long, help: ArgumentHelp("At most so many rows (table).", valueName: "rows")) var limit: Int?
     @Option(name: .long, help: ArgumentHelp("Columns of the table.", valueName: "cells")) var width: Int?
     @Flag(name: .long, help: "Also show state of the runtime, checkpoints and the like (table).") var all = false
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
-        let store = try events(environment)
+        let (store, bundle) = try events(environment)
+        // Of a case the journal says which bundle it is; of a file only its signer vouches.
         var isWhole = true
+        if let bundle, bundle.outcome != .done {
+            isWhole = false
+            telling.warn("the bundle is \(bundle.signerWords): nobody vouches for what it says")
+        }
         for source in try store.sources() where !source.coverage.isComplete {
             isWhole = false
             telling.warn(
@@ -41,14 +51,16 @@ struct TimelineCommand: QuellCommand {
         return isWhole ? .done : .partial
     }
 
-    private func events(_ environment: Environment) throws(Failure) -> EventStore {
-        let cases = try environment.store(common.store)
-        let keys = cases.key.map { [$0.verifyingKey] } ?? []
+    /// The events, and the bundle when it was named by its path.
+    private func events(_ environment: Environment) throws(Failure) -> (EventStore, VerifiedBundle?) {
+        var keys: [VerifyingKey] = []
+        for path in key { keys.append(try VerifyingKey(loading: environment.absolute(BytePath(path)))) }
+        if key.isEmpty { keys = try environment.ownKeys(common.store) }
         guard !source.contains("/"), let id = CaseID(source) else {
             let bundle = try BundleJudge.verify(environment.absolute(BytePath(source)), trusting: keys)
-            return try temporary(bundle, environment)
+            return (try temporary(bundle, environment), bundle)
         }
-        let home = try cases.open(id)
+        let home = try environment.store(common.store).open(id)
         let captures = try home.captures()
         let most = captures.map(\.profile).max()
         guard let capture = captures.last(where: { $0.profile == most }) else {
@@ -60,8 +72,7 @@ struct TimelineCommand: QuellCommand {
                 hint: "quell capture LOCATOR --case \(id)"
             )
         }
-        let bundle = try BundleJudge.verify(home.bundles.appending(capture.bundle), trusting: keys)
-        return try CaseTimeline.build(bundle, for: home)
+        return (try CaseTimeline.build(try BundleJudge.verify(capture, in: home, trusting: keys), for: home), nil)
     }
 
     /// A store beside no case goes to a fresh private folder that is removed when the process ends.
@@ -73,11 +84,12 @@ struct TimelineCommand: QuellCommand {
         }
         let folder = BytePath(template.map { UInt8(bitPattern: $0) })
         let path = folder.appending("timeline.sqlite")
-        let store = try CaseTimeline.build(bundle, at: path)
         // The open database keeps the file; nothing is left behind when the process ends, however it ends.
-        _ = path.withCString { unlink($0) }
-        _ = folder.withCString { rmdir($0) }
-        return store
+        defer {
+            _ = path.withCString { unlink($0) }
+            _ = folder.withCString { rmdir($0) }
+        }
+        return try CaseTimeline.build(bundle, at: path)
     }
 
     private func write(_ store: EventStore, _ environment: Environment, _ telling: Teller) throws(Failure) {

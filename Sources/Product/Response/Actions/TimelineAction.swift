@@ -2,6 +2,7 @@ public import Base
 public import Engine
 public import Bundles
 public import Casework
+import Sealing
 public import Timeline
 
 /// Tells one story from the newest capture of a session: what it was told, said and did, and what the host saw.
@@ -90,7 +91,11 @@ public struct TimelineAction: Action {
             )
         }
         if try !log.isDone(.build(bundle: name)) || !exists() {
-            let bundle = try BundleShelf(place.home).verified(name, key: place.key)
+            guard let record = try place.home.captures().first(where: { $0.bundle == name }) else {
+                throw Failure(.changed, "build the timeline", on: name, because: "the case knows no such capture")
+            }
+            let keys = place.key.map { [$0.verifyingKey] } ?? []
+            let bundle = try BundleJudge.verify(record, in: place.home, trusting: keys)
             try log.apply(.build(bundle: name)) { () throws(Failure) in
                 _ = try CaseTimeline.build(bundle, for: place.home)
             }

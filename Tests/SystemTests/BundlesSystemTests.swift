@@ -282,11 +282,16 @@ private struct MadeBundle {
         let first = try archive.endEntry()
         let link = ArchiveEntry.Kind.hardLink(original: BytePath("first"), size: 3, digest: first.digest)
         try archive.add(entry(Array("second".utf8), link, links: 2))
-        let stretch = [ArchiveEntry.Segment(offset: 1 << 20, length: 4)]
-        try archive.begin(entry(Array("sparse".utf8), .file(size: 2 << 20, segments: stretch)))
+        // Two stretches, of which the first fills no whole block: GNU tar and libarchive read those differently.
+        let stretches = [
+            ArchiveEntry.Segment(offset: 1 << 20, length: 4), ArchiveEntry.Segment(offset: 3 << 19, length: 4),
+        ]
+        try archive.begin(entry(Array("sparse".utf8), .file(size: 2 << 20, segments: stretches)))
         try archive.skipHole(1 << 20)
-        try archive.append(Array("data".utf8))
-        try archive.skipHole((1 << 20) - 4)
+        for _ in 0..<2 {
+            try archive.append(Array("data".utf8))
+            try archive.skipHole((1 << 19) - 4)
+        }
         try archive.endEntry()
         try archive.add(entry(Array("hole".utf8), .file(size: 1 << 40, segments: [])))
         try archive.add(entry(Array("link".utf8), .symlink(target: BytePath("/etc/sha\ndow \\x")), mode: 0o777))

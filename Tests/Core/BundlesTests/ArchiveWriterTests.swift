@@ -71,8 +71,9 @@ struct ArchiveWriterTests {
         let receipt = try archive.endEntry()
         #expect(receipt.digestScope == .segments)
         #expect(!receipt.isTorn)
-        let covered: [UInt8] = [0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4] + Array("data".utf8)
-        #expect(receipt.digest == SHA256.digest(of: covered))
+        let place: [UInt8] = [0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0]
+        let block = Array("data".utf8) + [UInt8](repeating: 0, count: 508)
+        #expect(receipt.digest == SHA256.digest(of: place + block))
 
         try archive.begin(Samples.entry(BytePath("hole"), .file(size: size, segments: [])))
         try archive.skipHole(size)
@@ -97,21 +98,41 @@ struct ArchiveWriterTests {
         _ = try finish()
     }
 
+    @Test("stretches of data are widened to whole blocks, and those that share one are joined")
+    func wholeBlocks() throws {
+        let raw: [ArchiveEntry.Segment] = [
+            .init(offset: 700, length: 4), .init(offset: 1000, length: 4), .init(offset: 3000, length: 1),
+            .init(offset: 8190, length: 3),
+        ]
+        try archive.begin(Samples.entry(BytePath("s"), .file(size: 8193, segments: raw)))
+        try archive.skipHole(8193)
+        #expect(try !archive.endEntry().isTorn)
+        var kind: ArchiveEntry.Kind?
+        try finish().bundle.walk(root: "workspace") { entry, _ in if entry.path == BytePath("s") { kind = entry.kind } }
+        let wide: [ArchiveEntry.Segment] = [
+            .init(offset: 512, length: 512), .init(offset: 2560, length: 512), .init(offset: 7680, length: 513),
+        ]
+        #expect(kind == .file(size: 8193, segments: wide))
+    }
+
     @Test("more stretches of data than a header holds are joined and nothing is lost")
     func manySegments() throws {
         let count: UInt64 = 70_000
-        let segments = (0..<count).map { ArchiveEntry.Segment(offset: $0 * 16, length: 1) }
-        try archive.begin(Samples.entry(BytePath("comb"), .file(size: count * 16, segments: segments)))
+        let segments = (0..<count).map { ArchiveEntry.Segment(offset: $0 * 1024, length: 1) }
+        try archive.begin(Samples.entry(BytePath("comb"), .file(size: count * 1024, segments: segments)))
         for _ in 0..<count {
             try archive.append([1])
-            try archive.skipHole(15)
+            try archive.skipHole(1023)
         }
         let receipt = try archive.endEntry()
         #expect(!receipt.isTorn)
         let (verified, _) = try finish()
         var ones = 0
         try verified.walk(root: "workspace") { entry, content throws(Failure) in
-            try content.read { _, bytes in ones += bytes.count { $0 == 1 } }
+            try content.read { offset, bytes in
+                let first = (1024 - Int(offset % 1024)) % 1024
+                ones += stride(from: first, to: bytes.count, by: 1024).count { bytes[$0] == 1 }
+            }
         }
         #expect(ones == Int(count))
     }

@@ -91,7 +91,9 @@ struct RoundTripTests {
         let sparse = try #require(contents[BytePath("sparse")])
         #expect(sparse.count == (2 << 20) + 4)
         #expect(Array(sparse[(1 << 20)..<(1 << 20) + 4]) == Array("data".utf8))
-        let segments: [ArchiveEntry.Segment] = [.init(offset: 1 << 20, length: 4), .init(offset: 2 << 20, length: 4)]
+        let segments: [ArchiveEntry.Segment] = [
+            .init(offset: 1 << 20, length: 512), .init(offset: 2 << 20, length: 512),
+        ]
         #expect(entries[BytePath("sparse")]?.kind == .file(size: 3 << 20, segments: segments))
     }
 

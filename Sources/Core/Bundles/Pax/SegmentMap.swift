@@ -2,14 +2,26 @@ import Base
 
 /// The stretches of data of one file, checked and kept few enough for a pax header.
 struct SegmentMap {
+    /// GNU tar (1.34, sparse.c) reads each stretch from a 512-byte block of its own, libarchive writes one behind the
+    /// other: they mean the same only when every stretch but one at the file's end fills whole blocks.
+    static let block: UInt64 = 512
+
     let segments: [ArchiveEntry.Segment]
 
-    /// Takes stretches as SEEK_DATA and SEEK_HOLE gave them. Empty ones are dropped, those that touch are joined, and when
-    /// there are more than `most`, those with the smallest gaps are joined: the archive then holds zeros there.
+    /// Takes stretches as SEEK_DATA and SEEK_HOLE gave them. Empty ones are dropped, each is widened to whole blocks of
+    /// `block` bytes, those that touch then are joined, and when there are more than `most`, those with the smallest gaps
+    /// are joined: the archive then holds zeros there.
     ///
     /// - Throws: `malformed` when they overlap, fall back or reach beyond `size`.
-    init(_ raw: [ArchiveEntry.Segment], size: UInt64, most: Int = PaxWriter.mostSegments) throws(Failure) {
-        let joined = try Self.join(raw, gapsUpTo: 0, size: size)
+    init(
+        _ raw: [ArchiveEntry.Segment],
+        size: UInt64,
+        most: Int = PaxWriter.mostSegments,
+        block: UInt64 = SegmentMap.block
+    ) throws(Failure) {
+        let exact = try Self.join(raw, gapsUpTo: 0, size: size)
+        let joined =
+            block > 1 ? try Self.join(Self.widen(exact, to: block, size: size), gapsUpTo: 0, size: size) : exact
         if joined.count <= most {
             segments = joined
             return
@@ -25,6 +37,20 @@ struct SegmentMap {
 
     /// Bytes that no stretch covers.
     func holes(in size: UInt64) -> UInt64 { segments.reduce(size) { $0 - $1.length } }
+
+    /// Moves starts down and ends up to multiples of `block`; where two stretches then share a block, the second begins at
+    /// the end of the first.
+    private static func widen(_ exact: [ArchiveEntry.Segment], to block: UInt64, size: UInt64) -> [ArchiveEntry.Segment]
+    {
+        var reached: UInt64 = 0
+        return exact.map { segment in
+            let start = max(reached, segment.offset / block * block)
+            let (raised, overflow) = (segment.offset + segment.length).addingReportingOverflow(block - 1)
+            let end = overflow ? size : min(size, raised / block * block)
+            reached = max(reached, end)
+            return ArchiveEntry.Segment(offset: start, length: max(start, end) - start)
+        }
+    }
 
     private static func join(
         _ raw: [ArchiveEntry.Segment],

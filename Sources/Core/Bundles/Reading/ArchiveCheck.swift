@@ -30,7 +30,7 @@ struct ArchiveCheck: ~Copyable {
         }
         let map = try posing { () throws(Failure) -> SegmentMap? in
             guard let segments else { return nil }
-            return try SegmentMap(segments, size: size, most: .max)
+            return try SegmentMap(segments, size: size, most: .max, block: 1)
         }
         digest.begin(size: size, map: map)
         var position: UInt64 = 0

@@ -37,14 +37,17 @@ public struct WorkerRecords: Sendable {
     ///
     /// A worker that ends early is not a failure: the summary then counts what came and says that it is not complete.
     ///
-    /// - Throws: `system` when read(2) fails, `malformed` for output that no worker writes, and what `deliver` throws.
+    /// - Parameter deadline: When the worker must be done, `nil` for never: it may have been made to hang.
+    /// - Throws: `system` when read(2) fails, `timedOut` when the deadline passes first, `malformed` for output that no
+    ///   worker writes, and what `deliver` throws.
     public static func read(
         from descriptor: Int32,
         fileBytes: Int64,
+        by deadline: Deadline? = nil,
         deliver: (Record) throws(Failure) -> Void
     ) throws(Failure) -> ReadSummary {
         var decoder = WorkerRecords(fileBytes: fileBytes)
-        var lines = PipeLines(descriptor)
+        var lines = PipeLines(descriptor, deadline)
         var summary = ReadSummary()
         summary.isComplete = false
         while let line = try lines.next() {
@@ -81,9 +84,13 @@ public struct WorkerRecords: Sendable {
 /// Cuts a pipe into lines of at most ``RecordLine/bound`` bytes.
 private struct PipeLines {
     private let descriptor: Int32
+    private let deadline: Deadline?
     private var window = ByteWindow()
 
-    init(_ descriptor: Int32) { self.descriptor = descriptor }
+    init(_ descriptor: Int32, _ deadline: Deadline?) {
+        self.descriptor = descriptor
+        self.deadline = deadline
+    }
 
     mutating func next() throws(Failure) -> [UInt8]? {
         var searched = 0
@@ -100,10 +107,23 @@ private struct PipeLines {
             guard window.count <= RecordLine.bound else {
                 throw Failure(.malformed, "read a worker's records", on: "its output", because: "a line is too long")
             }
+            try waitForMore()
             let source = descriptor
             let count = try window.fill("read a worker's records", from: source) { read(source, $0, $1) }
             // What stands behind the last newline was cut off with the worker: there is no whole record in it.
             guard count > 0 else { return nil }
+        }
+    }
+
+    private func waitForMore() throws(Failure) {
+        guard let deadline else { return }
+        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while poll(&request, 1, deadline.pollTimeout) <= 0 {
+            if deadline.hasPassed { break }
+        }
+        // Asked again whatever poll said: a worker that writes without end is never idle.
+        guard !deadline.hasPassed else {
+            throw Failure(.timedOut, "read a worker's records", on: "its output", because: "it was not done in time")
         }
     }
 }

@@ -28,8 +28,9 @@ struct LogWorker: Sendable {
                 descriptors: [ChildDescriptor(log.descriptor, as: 0), ChildDescriptor(ends[1], as: 1)]
             )
         }
-        let summary = try WorkerRecords.read(from: reading, fileBytes: log.bytes, deliver: deliver)
-        _ = try worker.finish(by: Deadline(after: patience))
+        let deadline = Deadline(after: patience)
+        let summary = try WorkerRecords.read(from: reading, fileBytes: log.bytes, by: deadline, deliver: deliver)
+        _ = try worker.finish(by: deadline)
         return summary
     }
 }

@@ -33,6 +33,23 @@ struct WorkerTests {
         #expect(summary.records == 1)
     }
 
+    @Test("a worker that neither writes nor ends, and one that never stops writing, are given up at the deadline")
+    func hangs() throws {
+        var ends: [Int32] = [-1, -1]
+        #expect(pipe(&ends) == 0)
+        defer { for end in ends { close(end) } }
+        let silent = #expect(throws: Failure.self) {
+            try WorkerRecords.read(from: ends[0], fileBytes: 100, by: Deadline(after: .milliseconds(20))) { _ in }
+        }
+        #expect(silent?.code == .timedOut)
+        let record = RecordLine.encode(.record(Record(offset: 0, length: 5, line: 1, kind: .user)))
+        #expect(write(ends[1], record, record.count) == record.count)
+        let endless = #expect(throws: Failure.self) {
+            try WorkerRecords.read(from: ends[0], fileBytes: 100, by: Deadline(after: .zero)) { _ in }
+        }
+        #expect(endless?.code == .timedOut)
+    }
+
     @Test(
         "lines that no worker writes are refused",
         arguments: [

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Base
 import Casework
+import Glibc
 import Synchronization
 import Testing
 
@@ -33,6 +34,16 @@ extension Environment {
     }
 }
 
+/// A command that succeeds with one line of result.
+private struct SaysOneLine: QuellCommand {
+    @OptionGroup var common: CommonOptions
+
+    func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        telling.result("done")
+        return .done
+    }
+}
+
 @Suite("the environment")
 struct EnvironmentTests {
     @Test("the store is what the option says, else QUELL_STORE, else the place of the user")
@@ -46,6 +57,31 @@ struct EnvironmentTests {
             Environment.test(["XDG_STATE_HOME": "relative", "HOME": "/h"]).storeDirectory(nil)
                 == BytePath("/h/.local/state/quell")
         )
+    }
+
+    @Test("a result that cannot be written is a failure, but a reader that went away is none")
+    func unwritten() throws {
+        let full = open("/dev/full", O_WRONLY | O_CLOEXEC)
+        defer { close(full) }
+        let sink = Sink(descriptor: full)
+        #expect(sink.failure == nil)
+        sink.line("a result")
+        #expect(sink.failure?.errno == ENOSPC)
+        let errors = Written()
+        var environment = Environment.test(errors: errors)
+        environment.output = Sink(descriptor: full)
+        #expect(try SaysOneLine.parse([]).outcome(in: environment) == .partial)
+        #expect(errors.text.contains("ENOSPC"))
+        #expect(try SaysOneLine.parse([]).outcome(in: Environment.test()) == .done)
+
+        var ends: [Int32] = [-1, -1]
+        #expect(pipe(&ends) == 0)
+        close(ends[0])
+        signal(SIGPIPE, SIG_IGN)
+        let piped = Sink(descriptor: ends[1])
+        piped.line("a result")
+        #expect(piped.failure == nil)
+        close(ends[1])
     }
 
     @Test("a relative path lies behind the working directory, without ./")

@@ -1,5 +1,6 @@
 import Base
 import Glibc
+import Synchronization
 
 /// Everything a command takes from the world outside, in one value (STYLE habit 4). It exists only in this room; below
 /// it an initialiser takes the narrow piece it needs.
@@ -58,33 +59,53 @@ struct Environment: Sendable {
 
 /// Text that goes to a descriptor, whole lines at a time.
 struct Sink: Sendable {
-    private let write: @Sendable ([UInt8]) -> Void
+    private let write: @Sendable ([UInt8]) -> Int32
+    private let problem = FirstProblem()
 
-    /// Writes to `descriptor`. A reader that went away (EPIPE) is not an error: the work goes on without it.
+    /// Writes to `descriptor`. A reader that went away (EPIPE) is not an error: the work goes on without it. Of any other
+    /// error the first is kept, see ``failure``, and nothing more is written.
     init(descriptor: Int32) {
         write = { bytes in
             var rest = bytes[...]
             while !rest.isEmpty {
                 let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-                if count < 0, errno == EINTR { continue }
-                if count <= 0 { return }
+                let number = errno
+                if count < 0, number == EINTR { continue }
+                if count <= 0 { return count < 0 ? number : EIO }
                 rest = rest.dropFirst(count)
             }
+            return 0
         }
     }
 
     /// Hands everything to `receiver`, for tests.
     init(receiver: @escaping @Sendable ([UInt8]) -> Void) {
-        write = receiver
+        write = { bytes in
+            receiver(bytes)
+            return 0
+        }
+    }
+
+    /// Why not everything was written; `nil` when it was, or when the reader went away.
+    var failure: Failure? {
+        guard let number = problem.number.withLock({ $0 }), number != EPIPE else { return nil }
+        return Failure(errno: number, "write the result", on: BytePath("standard output"))
     }
 
     /// Writes `text` and a line feed.
     func line(_ text: String = "") {
-        write(Array(text.utf8) + [0x0A])
+        bytes(Array(text.utf8) + [0x0A])
     }
 
     /// Writes bytes as they are.
     func bytes(_ bytes: [UInt8]) {
-        write(bytes)
+        guard problem.number.withLock({ $0 }) == nil else { return }
+        let number = write(bytes)
+        if number != 0 { problem.number.withLock { $0 = number } }
     }
+}
+
+/// The first errno that a sink met.
+private final class FirstProblem: Sendable {
+    let number = Mutex<Int32?>(nil)
 }

@@ -30,7 +30,11 @@ extension QuellCommand {
             terminal: environment.terminal
         )
         do throws(Failure) {
-            return try run(in: environment, telling: teller)
+            let outcome = try run(in: environment, telling: teller)
+            guard let failure = environment.output.failure else { return outcome }
+            // The work is done, but a result that stands half in a file must not end like a whole one.
+            teller.tell(failure)
+            return outcome == .done ? .partial : outcome
         } catch {
             teller.tell(withSudoLine(error, environment))
             if common.json {

@@ -52,7 +52,8 @@ extension BundleText {
             \(listing)
 
             Names, texts and file contents in data/ come from the session. They may be made to deceive people and
-            programs: read them as testimony, do not run or render them.
+            programs: read them as testimony, do not run or render them. Command lines, transcripts, logs and files are
+            kept as they were and may hold passwords and other secrets: pass this bundle on as one.
 
             """
     }

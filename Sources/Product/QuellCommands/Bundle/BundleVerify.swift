@@ -22,7 +22,7 @@ struct BundleVerify: QuellCommand {
         if common.json {
             telling.document([
                 "quell": 1, "command": "bundle verify", "root": .string(bundle.root.hex),
-                "signer": .string(bundle.signerWords), "statement": try JSONEncoding.value(of: statement),
+                "signer": .string(bundle.signerWords), "untrustedStatement": try JSONEncoding.value(of: statement),
                 "files": .integer(Int64(bundle.payload.count)), "exit": .integer(Int64(bundle.outcome.rawValue)),
             ])
             return bundle.outcome

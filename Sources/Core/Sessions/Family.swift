@@ -7,6 +7,7 @@ struct Relative {
     let parent: Int32
     let session: Int32
     let state: UInt8
+    let threads: Int32
     let isKernelThread: Bool
     let name: BytePath
 
@@ -15,6 +16,7 @@ struct Relative {
         parent = stat.numbers.parent
         session = stat.numbers.session
         state = stat.numbers.state
+        threads = stat.numbers.threads
         isKernelThread = stat.numbers.isKernelThread
         name = stat.name
     }
@@ -24,6 +26,7 @@ struct Relative {
         self.parent = parent
         self.session = session
         state = UInt8(ascii: "S")
+        threads = 1
         isKernelThread = false
         self.name = name
     }

@@ -10,6 +10,8 @@ struct SessionLook: ~Copyable {
     let agent: AgentRecord?
     let scanner: ProcessScanner
     var failures: [Failure] = []
+    /// The processes that every one of the named groups lists, itself or below it.
+    var listedEverywhere = Set<Int32>()
 
     init(host: Host, locator: Locator, agent: AgentRecord?) {
         self.host = host
@@ -81,14 +83,17 @@ struct SessionLook: ~Copyable {
     /// groups hold threads of processes that their domain lists.
     private mutating func processes(below groups: [Cgroup]) throws(Failure) -> Set<Int32> {
         var found = Set<Int32>()
-        for top in groups {
+        for (number, top) in groups.enumerated() {
+            var listed = Set<Int32>()
             for group in [top] + (try top.descendants()) {
                 do throws(Failure) {
-                    found.formUnion(try group.processes())
+                    listed.formUnion(try group.processes())
                 } catch {
                     guard error.code == .notFound || error.errno == EOPNOTSUPP else { throw error }
                 }
             }
+            listedEverywhere = number == 0 ? listed : listedEverywhere.intersection(listed)
+            found.formUnion(listed)
         }
         // Processes of a pid namespace that Quell does not see are listed as 0.
         if found.remove(0) != nil {

@@ -54,7 +54,7 @@ extension SessionLook {
         let members = kin.compactMap { pid, lineage in family.relatives[pid].map { SessionMember($0, lineage) } }
         let guests = inside.subtracting(kin.keys).compactMap { family.relatives[$0] }.map { SessionMember($0, .none) }
         var cgroups = named.map { SessionCgroup(pin: $0.pin, isOwn: guests.isEmpty) }
-        for group in otherStandings(of: kin, named: named) {
+        for group in otherStandings(of: kin, in: family, named: named) {
             cgroups.append(SessionCgroup(pin: group.pin, isOwn: holdsOnly(kin, group)))
         }
         // A cgroup that was named is the session even with a guest in it, or moving one in would unpin it; guests are
@@ -77,11 +77,22 @@ extension SessionLook {
         )
     }
 
-    /// Where members stand beside what was named. With one hierarchy only, the named cgroup says it all.
-    private mutating func otherStandings(of kin: [Int32: Lineage], named: [Cgroup]) -> [Cgroup] {
+    /// Where members stand beside what was named. Those that the named groups of every hierarchy list stand nowhere
+    /// else, which saves a read for each of them; but a v1 group lists a process, too, of which only one thread stands
+    /// there (RT5), so those with more threads are looked at.
+    private mutating func otherStandings(
+        of kin: [Int32: Lineage],
+        in family: Family,
+        named: [Cgroup]
+    ) -> [Cgroup] {
         let open = [host.unified, host.freezer].compactMap { $0?.name }
         if open.count == 1, !named.isEmpty { return [] }
-        return standings(of: kin).filter { group in
+        var elsewhere = kin
+        if named.count == open.count, Set(named.map(\.hierarchy.name)).count == open.count {
+            for pid in listedEverywhere where family.relatives[pid]?.threads == 1 { elsewhere[pid] = nil }
+        }
+        guard !elsewhere.isEmpty else { return [] }
+        return standings(of: elsewhere).filter { group in
             !named.contains { group.hierarchy.name == $0.hierarchy.name && group.path.isAtOrBelow($0.path) }
         }
     }

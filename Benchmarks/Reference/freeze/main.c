@@ -3,9 +3,9 @@
 //     reference-freeze JOURNAL UNIFIED-CGROUP [FREEZER-CGROUP]
 //
 // Cgroup paths are relative to the root of their hierarchy. It makes its own mounts of proc, cgroup2 and the v1 freezer,
-// commits an intent record, freezes, waits for the kernel's word, commits the outcome, and then scans /proc twice as a
-// proof must: the cgroups of every process; state of every thread of the members; parent, session, uid and three
-// namespaces of every outsider. It prints CLOCK_MONOTONIC stamps as JSON.
+// commits an intent record, freezes, waits for the kernel's word, commits the outcome, and then scans /proc until two
+// scans agree, as a proof must: stat and cgroup of every process, and its pid namespace once. That is what Quell reads,
+// no more. It prints CLOCK_MONOTONIC stamps as JSON.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -88,65 +88,91 @@ static void await(int folder, const char *name, const char *wanted) {
 static ssize_t slurp(int folder, const char *name, char *text, size_t size) {
     int file = openat(folder, name, O_RDONLY | O_CLOEXEC);
     if (file < 0) return -1;
-    ssize_t total = 0, count;
-    while ((count = read(file, text + total, size - 1 - (size_t)total)) > 0) total += count;
+    // These files are given whole in one call.
+    ssize_t count = read(file, text, size - 1);
     close(file);
     if (count < 0) return -1;
-    text[total] = '\0';
-    return total;
+    text[count] = '\0';
+    return count;
 }
 
-static unsigned long scan_threads(int process) {
-    char name[64], text[4096];
-    int tasks = openat(process, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (tasks < 0) return 0;
-    DIR *listing = fdopendir(tasks);
-    unsigned long threads = 0;
-    for (struct dirent *entry; (entry = readdir(listing)) != NULL;) {
-        if (*entry->d_name == '.') continue;
-        snprintf(name, sizeof name, "%.20s/stat", entry->d_name);
-        if (slurp(tasks, name, text, sizeof text) > 0) threads++;
-        snprintf(name, sizeof name, "%.20s/cgroup", entry->d_name);
-        if (slurp(tasks, name, text, sizeof text) < 0) continue;
-    }
-    closedir(listing);
-    return threads;
-}
-
-struct scan {
-    unsigned long members, threads, outsiders, sum;
+// One process as a scan saw it.
+struct seen {
+    int pid, inside;
+    char state;
+    unsigned long long began, space;
 };
 
-static struct scan scan(int proc, const char *group) {
-    struct scan result = {0};
-    static const char *const namespaces[] = {"ns/pid", "ns/mnt", "ns/net"};
-    char text[8192], line[512];
+struct scan {
+    size_t count, members, room;
+    struct seen *list;
+};
+
+#define KERNEL_THREAD 0x00200000ul
+
+// Fields 3 (state), 9 (flags) and 22 (start time) of /proc/PID/stat; the name in field 2 may hold anything.
+static int parse(const char *text, struct seen *process, unsigned long *flags) {
+    const char *end = strrchr(text, ')');
+    return end != NULL && sscanf(end + 2, "%c %*d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+        &process->state, flags, &process->began) == 3;
+}
+
+// Both scans list by ascending pid, so the earlier one is walked along.
+static const struct seen *find(const struct scan *earlier, size_t *from, const struct seen *process) {
+    if (earlier == NULL) return NULL;
+    while (*from < earlier->count && earlier->list[*from].pid < process->pid) ++*from;
+    if (*from == earlier->count || earlier->list[*from].pid != process->pid) return NULL;
+    return earlier->list[*from].began == process->began ? &earlier->list[*from] : NULL;
+}
+
+// Every process: stat and, but for the kernel's own threads, cgroup; its pid namespace when it is seen the first time.
+static void scan(int proc, const char *group, struct scan *result, const struct scan *earlier) {
+    char text[8192], name[64], line[512];
     snprintf(line, sizeof line, "0::%s\n", group);
+    size_t from = 0;
+    result->count = result->members = 0;
     DIR *listing = fdopendir(openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (listing == NULL) die("list /proc");
     for (struct dirent *entry; (entry = readdir(listing)) != NULL;) {
         if (*entry->d_name < '1' || *entry->d_name > '9') continue;
-        int process = openat(proc, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (process < 0) continue;
-        if (slurp(process, "cgroup", text, sizeof text) > 0) {
-            if (strstr(text, line) != NULL) {
-                result.members++;
-                result.threads += scan_threads(process);
-                result.sum += strtoul(entry->d_name, NULL, 10);
-            } else {
-                result.outsiders++;
-                if (slurp(process, "stat", text, sizeof text) < 0) text[0] = '\0';
-                struct stat owner;
-                fstat(process, &owner);
-                for (size_t index = 0; index < 3; index++) {
-                    if (readlinkat(process, namespaces[index], text, sizeof text) < 0) break;
-                }
-            }
+        struct seen process = {.pid = atoi(entry->d_name)};
+        unsigned long flags;
+        snprintf(name, sizeof name, "%d/stat", process.pid);
+        if (slurp(proc, name, text, sizeof text) < 0 || !parse(text, &process, &flags)) continue;
+        if (flags & KERNEL_THREAD || process.state == 'Z') continue;
+        snprintf(name, sizeof name, "%d/cgroup", process.pid);
+        if (slurp(proc, name, text, sizeof text) < 0) continue;
+        process.inside = strstr(text, line) != NULL;
+        const struct seen *known = find(earlier, &from, &process);
+        if (known != NULL) {
+            process.space = known->space;
+        } else {
+            snprintf(name, sizeof name, "%d/ns/pid", process.pid);
+            ssize_t length = readlinkat(proc, name, text, sizeof text - 1);
+            text[length < 0 ? 0 : length] = '\0';
+            sscanf(text, "pid:[%llu]", &process.space);
         }
-        close(process);
+        if (result->count == result->room) {
+            result->room = result->room * 2 + 512;
+            result->list = realloc(result->list, result->room * sizeof process);
+            if (result->list == NULL) die("scan");
+        }
+        result->list[result->count++] = process;
+        result->members += process.inside != 0;
     }
     closedir(listing);
-    return result;
+}
+
+// Whether both scans saw the same members, by pid and start time.
+static int agree(const struct scan *one, const struct scan *other) {
+    if (one->members != other->members) return 0;
+    size_t from = 0;
+    for (size_t index = 0; index < one->count; index++) {
+        if (!one->list[index].inside) continue;
+        const struct seen *same = find(other, &from, &one->list[index]);
+        if (same == NULL || !same->inside) return 0;
+    }
+    return 1;
 }
 
 int main(int count, char **arguments) {
@@ -174,16 +200,18 @@ int main(int count, char **arguments) {
     uint64_t frozen = monotonic();
     commit(journal, "outcome", arguments[2]);
 
-    struct scan first = scan(proc, arguments[2]), second;
+    struct scan first = {0}, second = {0};
+    scan(proc, arguments[2], &first, NULL);
     for (;;) {
-        second = scan(proc, arguments[2]);
-        if (first.members == second.members && first.threads == second.threads && first.sum == second.sum) break;
+        scan(proc, arguments[2], &second, &first);
+        if (agree(&first, &second)) break;
+        struct scan swapped = first;
         first = second;
+        second = swapped;
     }
     await(unified, "cgroup.events", "frozen 1");
     uint64_t proof = monotonic();
-    printf("{\"begin\":%llu,\"frozen\":%llu,\"proof\":%llu,\"members\":%lu,\"threads\":%lu,\"outsiders\":%lu}\n",
-        (unsigned long long)begin, (unsigned long long)frozen, (unsigned long long)proof, second.members, second.threads,
-        second.outsiders);
+    printf("{\"begin\":%llu,\"frozen\":%llu,\"proof\":%llu,\"members\":%zu,\"seen\":%zu}\n", (unsigned long long)begin,
+        (unsigned long long)frozen, (unsigned long long)proof, second.members, second.count);
     return 0;
 }

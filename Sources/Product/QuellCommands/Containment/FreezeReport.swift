@@ -76,6 +76,7 @@ struct FreezeReport {
         object["command"] = "freeze"
         object["word"] = .string(result.word.rawValue)
         object["case"] = home.map { .string($0.id.text) } ?? .null
+        object["record"] = if case .emergencyRecord = keeping { "emergency" } else { "journal" }
         object["processes"] = .integer(Int64(result.processes))
         object["threads"] = .integer(Int64(result.threads))
         object["pins"] = try JSONEncoding.value(of: session.pin)

@@ -50,7 +50,9 @@ public final class Case: Sendable {
         let known = try subjects()
         var drafts: [EntryDraft] = []
         for pin in pins where !known.contains(pin) { drafts.append(try Case.subjectDraft(pin, by: actor)) }
-        if !drafts.isEmpty { try journal.append(drafts) }
+        guard !drafts.isEmpty else { return }
+        SubjectMarks(in: folder).add(known + pins)
+        try journal.append(drafts)
     }
 
     static func subjectDraft(_ pin: SessionPin, by actor: Responder) throws(Failure) -> EntryDraft {

@@ -42,6 +42,7 @@ extension CaseStore {
     }
 
     private func holds(_ pins: [SessionPin], in id: CaseID) -> Case? {
+        guard SubjectMarks(in: cases.appending(id.text)).mayHold(pins) else { return nil }
         do {
             let candidate = try open(id)
             let subjects = try candidate.subjects()

@@ -103,12 +103,20 @@ public struct CaseStore: Sendable {
                 hint: "quell case list"
             )
         }
-        let opened = try make(id, folder)
+        let database = try JournalDatabase(at: folder.appending("case.sqlite"), busyTimeout: busyTimeout)
+        try database.syncCommits()
+        let opened = make(id, folder, database)
         if let spools { try Spool.merge(spools.appending("\(id).spool"), into: opened) }
         return opened
     }
 
-    /// Opens a new case about `pins`; the first entries are on disk when it returns.
+    /// The same store, signing with `key`.
+    public func signing(with key: SigningKey?) -> CaseStore {
+        CaseStore(root, host, key, spools, busyTimeout, announce, fault)
+    }
+
+    /// Opens a new case about `pins`; the first entries are on disk when it returns, or, when `isSynced` is false, when
+    /// the first append after it returns: that saves a freeze one wait for the disk.
     ///
     /// - Throws: `refused` when others can open the store, EEXIST in the rare case that `id` is taken, or why the store
     ///   cannot be written.
@@ -116,12 +124,15 @@ public struct CaseStore: Sendable {
         _ id: CaseID? = nil,
         about pins: [SessionPin] = [],
         reason: String = "",
-        by actor: Responder
+        by actor: Responder,
+        isSynced: Bool = true
     ) throws(Failure) -> Case {
         try StoreFolder.check(root, hint: "quell init")
         try StoreFolder.make(cases)
         let (id, folder) = try makeFolder(id)
-        let made = try make(id, folder)
+        let database = try JournalDatabase(at: folder.appending("case.sqlite"), busyTimeout: busyTimeout)
+        if isSynced { try database.syncCommits() }
+        let made = make(id, folder, database)
         var drafts = [
             EntryDraft(
                 note: "case-opened",
@@ -133,7 +144,9 @@ public struct CaseStore: Sendable {
             )
         ]
         for pin in pins { drafts.append(try Case.subjectDraft(pin, by: actor)) }
+        SubjectMarks(in: folder).add(pins)
         try made.journal.append(drafts)
+        if !isSynced { try database.syncCommits() }
         try StoreFolder.sync(folder)
         try StoreFolder.sync(cases)
         return made
@@ -149,9 +162,9 @@ public struct CaseStore: Sendable {
         throw Failure(.system, "make the case", on: "\(cases)", because: "no free name was found")
     }
 
-    private func make(_ id: CaseID, _ folder: BytePath) throws(Failure) -> Case {
+    private func make(_ id: CaseID, _ folder: BytePath, _ database: JournalDatabase) -> Case {
         let journal = Journal(
-            try JournalDatabase(at: folder.appending("case.sqlite"), busyTimeout: busyTimeout),
+            database,
             of: id,
             key: key,
             notes: CheckpointFile(path: folder.appending("checkpoints.jsonl")),

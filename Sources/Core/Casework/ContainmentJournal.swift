@@ -4,6 +4,10 @@ import Glibc
 /// The journal for containment alone: the journal of a case as long as it answers within the patience, else an emergency
 /// record in /run/quell and on standard error (RT12). Appending never fails and never waits longer.
 ///
+/// What comes before an effect is waited for. Outcomes alone are not, once the store has answered: they go to disk beside
+/// the next effect, before its intent or in one commit with it, and a crash in between leaves an intent without outcome,
+/// which is probed.
+///
 /// The store is opened and written on a thread of its own, so an fsync of 30 s holds that thread and not the freeze. Once
 /// one append went to the emergency record, all later ones of this object do, so that the record is in one piece; it is
 /// brought into the case by ``settle(within:)`` or when the case is opened next, and marked late.
@@ -24,7 +28,10 @@ public final class ContainmentJournal: JournalWriter {
     private struct State {
         var opened: Result<Case, Failure>?
         var waiting: [Batch] = []
-        var results: [Int: Result<Void, Failure>] = [:]
+        /// The number of the last batch that is on disk.
+        var written = 0
+        /// Why a batch could not be written; nothing is written after it.
+        var failure: Failure?
         var isWriting = false
         var isEnded = false
 
@@ -38,6 +45,8 @@ public final class ContainmentJournal: JournalWriter {
         var spool: Spool?
         var drafts: [EntryDraft] = []
         var appends = 0
+        /// Entries that nobody has seen on disk yet, in order.
+        var unseen: [EntryDraft] = []
     }
 
     private let state = Monitor(State())
@@ -85,44 +94,64 @@ public final class ContainmentJournal: JournalWriter {
         if emergency.with({ $0.reason }) != nil { return spool(drafts, because: nil) }
         let number = emergency.with { emergency in
             emergency.appends += 1
+            emergency.unseen += drafts
             return emergency.appends
         }
-        state.with { $0.waiting.append(Batch(number: number, drafts: drafts)) }
+        let hasAnswered = state.with { state in
+            state.waiting.append(Batch(number: number, drafts: drafts))
+            return state.written > 0 && state.failure == nil
+        }
+        if hasAnswered, drafts.allSatisfy({ $0.kind == .outcome }) { return }
         let result = state.wait(until: Deadline(after: patience)) { state -> Result<Void, Failure>? in
-            if let result = state.results.removeValue(forKey: number) { return result }
+            if let failure = state.failure { return .failure(failure) }
             if case .failure(let failure) = state.opened { return .failure(failure) }
-            return nil
+            return state.written >= number ? .success(()) : nil
         }
         switch result {
-        case .success: return
-        case .failure(let failure): spool(drafts, because: failure.description)
-        case nil:
-            state.with { $0.waiting.removeAll { $0.number == number } }
-            spool(drafts, because: "the store did not answer in \(Int(patience.inMilliseconds)) ms")
+        case .success: emergency.with { $0.unseen = [] }
+        case .failure(let failure): spoolUnseen(because: failure.description)
+        case nil: spoolUnseen(because: "the store did not answer in \(Int(patience.inMilliseconds)) ms")
         }
+    }
+
+    /// Keeps everything that nobody has seen on disk in the emergency record. What the store writes after all is not
+    /// entered twice when the record is brought in.
+    private func spoolUnseen(because reason: String) {
+        state.with { $0.waiting = [] }
+        let unseen = emergency.with { emergency in
+            defer { emergency.unseen = [] }
+            return emergency.unseen
+        }
+        spool(unseen, because: reason)
     }
 
     private func spool(_ drafts: [EntryDraft], because reason: String?) {
         emergency.with { emergency in
-            if emergency.reason == nil { start(&emergency, because: reason ?? "unknown") }
+            let isFirst = emergency.reason == nil
+            if isFirst { tell(&emergency, because: reason ?? "unknown") }
             emergency.drafts += drafts
             for draft in drafts { sink(CanonicalJSON.text(of: .object(draft.object))) }
             do {
-                try emergency.spool?.append(drafts)
+                if isFirst {
+                    emergency.spool = try Spool(
+                        in: spools,
+                        for: id,
+                        about: pins,
+                        because: reason ?? "unknown",
+                        beginningWith: drafts
+                    )
+                } else {
+                    try emergency.spool?.append(drafts)
+                }
             } catch {
                 sink("warning: \(error)")
             }
         }
     }
 
-    private func start(_ emergency: inout Emergency, because reason: String) {
+    private func tell(_ emergency: inout Emergency, because reason: String) {
         emergency.reason = reason
         sink("warning: the journal does not answer, recording to \(spools)/\(id).spool: \(Escaped.terminal(reason))")
-        do {
-            emergency.spool = try Spool(in: spools, for: id, about: pins, because: reason)
-        } catch {
-            sink("warning: \(error)")
-        }
     }
 
     /// After containment, when there is time: waits for the store to answer, and brings the emergency record into the
@@ -133,6 +162,10 @@ public final class ContainmentJournal: JournalWriter {
             if case .failure = state.opened { return .some(nil) }
             guard !state.isWriting, state.waiting.isEmpty, state.opened != nil else { return nil }
             return .some(state.home)
+        }
+        let failure = state.with { $0.failure }
+        if home == nil || failure != nil, emergency.with({ !$0.unseen.isEmpty }) {
+            spoolUnseen(because: failure?.description ?? "the store did not answer")
         }
         guard let home, let home else { return nil }
         return emergency.with { emergency in
@@ -151,28 +184,39 @@ public final class ContainmentJournal: JournalWriter {
         }
     }
 
-    /// The writer's thread: opens, then writes one batch after the other until the journal's owner is gone.
+    /// The writer's thread: opens, then writes what waits, all of it in one commit, until the journal's owner is gone.
     private static func write(_ state: Monitor<State>, _ open: () throws(Failure) -> Case) {
+        raisePriority()
         let opened: Result<Case, Failure>
         do { opened = .success(try open()) } catch { opened = .failure(error) }
         state.with { $0.opened = opened }
         guard case .success(let home) = opened else { return }
-        while let batch = next(state) {
-            let result: Result<Void, Failure>
-            do { result = .success(try home.journal.append(batch.drafts)) } catch { result = .failure(error) }
+        while let batches = next(state), let last = batches.last {
+            var failure: Failure?
+            do { try home.journal.append(batches.flatMap(\.drafts)) } catch { failure = error }
             state.with { state in
-                state.results[batch.number] = result
                 state.isWriting = false
+                state.failure = failure
+                if failure == nil { state.written = last.number } else { state.waiting = [] }
             }
+            if failure != nil { return }
         }
     }
 
-    /// The next batch; `nil` when there will be none.
-    private static func next(_ state: Monitor<State>) -> Batch? {
-        let next = state.wait(until: nil) { state -> Batch?? in
+    /// A freeze waits for this thread, so it is scheduled as the freeze is; the priority of the process does not reach
+    /// it, because it is reset in new threads. On Linux setpriority(2) with 0 means the calling thread. Without the right
+    /// to it the thread goes on as it is.
+    private static func raisePriority() {
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -20)
+    }
+
+    /// Everything that waits; `nil` when there will be nothing.
+    private static func next(_ state: Monitor<State>) -> [Batch]? {
+        let next = state.wait(until: nil) { state -> [Batch]?? in
             if !state.waiting.isEmpty {
                 state.isWriting = true
-                return .some(state.waiting.removeFirst())
+                defer { state.waiting = [] }
+                return .some(state.waiting)
             }
             return state.isEnded ? .some(nil) : nil
         }

@@ -11,8 +11,14 @@ final class Spool: Sendable {
 
     private static let reserveSize = 256 << 10
 
-    /// Makes the file; others can neither open it nor its folder.
-    init(in folder: BytePath, for id: CaseID, about pins: [SessionPin], because reason: String) throws(Failure) {
+    /// Makes the file with the first drafts, in one write; others can neither open it nor its folder.
+    init(
+        in folder: BytePath,
+        for id: CaseID,
+        about pins: [SessionPin],
+        because reason: String,
+        beginningWith drafts: [EntryDraft]
+    ) throws(Failure) {
         try StoreFolder.makeAll(folder)
         try StoreFolder.check(folder, hint: "remove the folder and try again")
         path = folder.appending("\(id).spool")
@@ -25,7 +31,7 @@ final class Spool: Sendable {
         let head: JSONValue = [
             "case": .string(id.text), "pins": try JSONEncoding.value(of: pins), "reason": .string(reason),
         ]
-        try write(CanonicalJSON.bytes(of: head) + [UInt8(ascii: "\n")])
+        try write(CanonicalJSON.bytes(of: head) + [UInt8(ascii: "\n")] + Spool.lines(of: drafts))
     }
 
     deinit {
@@ -35,9 +41,13 @@ final class Spool: Sendable {
 
     /// Appends the drafts; durable as far as the file system is when it returns.
     func append(_ drafts: [EntryDraft]) throws(Failure) {
+        try write(Spool.lines(of: drafts))
+    }
+
+    private static func lines(of drafts: [EntryDraft]) -> [UInt8] {
         var lines: [UInt8] = []
         for draft in drafts { lines += CanonicalJSON.bytes(of: .object(draft.object)) + [UInt8(ascii: "\n")] }
-        try write(lines)
+        return lines
     }
 
     private func makeReserve() {

@@ -39,6 +39,45 @@ struct CaseStoreTests {
         }
     }
 
+    @Test("a case is joined by every pin it ever got, with its marks of them, without and when they are torn")
+    func marks() throws {
+        try Scene.play { scene in
+            let store = try scene.store()
+            let home = try store.create(about: [Scene.pin], by: Scene.person)
+            let later = SessionPin(bootID: "boot-1", cgroups: [], leader: ProcessPin(pid: 41, startTicks: 100))
+            let never = SessionPin(bootID: "boot-1", cgroups: [], leader: ProcessPin(pid: 41, startTicks: 101))
+            try home.add([later], by: Scene.person)
+            let file = home.folder.appending("subjects")
+            func expectRight() throws {
+                #expect(try store.join([Scene.pin])?.id == home.id)
+                #expect(try store.join([later])?.id == home.id)
+                #expect(try store.join([never]) == nil)
+            }
+            try expectRight()
+            #expect(mode(file) == 0o600)
+            #expect(file.withCString { truncate($0, 20) } == 0)
+            try expectRight()
+            #expect(file.withCString { unlink($0) } == 0)
+            try expectRight()
+            // Marks that are made anew hold the earlier pins too.
+            try home.add([SessionPin(bootID: "boot-1", cgroups: [], leader: nil)], by: Scene.person)
+            #expect(mode(file) == 0o600)
+            try expectRight()
+        }
+    }
+
+    @Test("a case whose marks are of other sessions is not opened to look for this one")
+    func marksExclude() throws {
+        try Scene.play { scene in
+            let store = try scene.store()
+            let home = try store.create(about: [Scene.pin], by: Scene.person)
+            let file = home.folder.appending("subjects").withCString { open($0, O_WRONLY | O_TRUNC) }
+            #expect(write(file, "boot-1 v2 8\n", 12) == 12)
+            close(file)
+            #expect(try store.join([Scene.pin]) == nil)
+        }
+    }
+
     @Test("RT41 a store that others can open is refused, with the chmod to run", arguments: [0o755, 0o710, 0o701])
     func openStore(permissions: Int) throws {
         try Scene.play { scene in

@@ -60,6 +60,73 @@ struct ContainmentJournalTests {
         }
     }
 
+    @Test("an outcome is not waited for once the store has answered, and is on disk before the next effect's intent")
+    func outcomesLater() throws {
+        try Scene.play { scene in
+            let gate = Monitor(false)
+            let store = try scene.store()
+            let home = try store.create(CaseID("case-1"), about: [Scene.pin], by: Scene.person)
+            let slow = store.with(
+                JournalFault(beforeCommit: { number in
+                    guard number == 1 else { return }
+                    _ = gate.wait(until: Deadline(after: .seconds(30))) { $0 ? true : nil }
+                })
+            )
+            let journal = ContainmentJournal(
+                about: [Scene.pin],
+                spools: scene.spools,
+                patience: .seconds(10),
+                sink: { Issue.record("spooled: \($0)") },
+                open: { () throws(Failure) in try slow.open(home.id) }
+            )
+            journal.append([scene.draft(.intent, 1)])
+            // The writer hangs in the commit of this outcome; a waiting append would, too, until the patience ends.
+            let start = Deadline.monotonicNow()
+            journal.append([scene.draft(.outcome, 1)])
+            #expect(Deadline.monotonicNow() - start < 5_000_000_000)
+            gate.with { $0 = true }
+            journal.append([scene.draft(.intent, 2)])
+            let settled = try #require(journal.settle(within: .seconds(20)))
+            let kinds = try settled.journal.entries().map(\.kind).filter { $0 != .checkpoint }
+            #expect(kinds.suffix(3) == [.intent, .outcome, .intent])
+        }
+    }
+
+    @Test("RT12 an outcome that was not waited for and not written goes to the emergency record before what follows it")
+    func outcomeLost() throws {
+        try Scene.play { scene in
+            let gate = Monitor(false)
+            let store = try scene.store()
+            let home = try store.create(CaseID("case-1"), about: [Scene.pin], by: Scene.person)
+            let slow = store.with(
+                JournalFault(beforeCommit: { number in
+                    guard number == 1 else { return }
+                    _ = gate.wait(until: Deadline(after: .seconds(30))) { $0 ? true : nil }
+                })
+            )
+            let said = Said()
+            let journal = ContainmentJournal(
+                home.id,
+                about: [Scene.pin],
+                spools: scene.spools,
+                patience: .milliseconds(200),
+                sink: { said.add($0) },
+                open: { () throws(Failure) in try slow.open(home.id) }
+            )
+            journal.append([scene.draft(.intent, 1)])
+            journal.append([scene.draft(.outcome, 1)])
+            #expect(said.lines.isEmpty)
+            journal.append([scene.draft(.intent, 2)])
+            let words = ["warning", "outcome", "intent"]
+            #expect(said.lines.map { line in words.first { line.contains($0) } } == words)
+            gate.with { $0 = true }
+            let settled = try #require(journal.settle(within: .seconds(20)))
+            let meant = try settled.journal.entries().map(\.meant).filter { $0.kind == .intent || $0.kind == .outcome }
+            #expect(meant.map(\.kind) == [.intent, .outcome, .intent])
+            #expect(try settled.journal.verify().isSound)
+        }
+    }
+
     @Test("RT12 without any store the freeze goes on, and the record becomes a case later, marked late")
     func noStore() throws {
         try Scene.play { scene in

@@ -36,7 +36,7 @@ struct Freeze: QuellCommand {
     var include: [Int32] = []
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
-        let bench = try Workbench(environment, store: common.store, telling: telling)
+        let bench = try Workbench(withoutKey: environment, store: common.store)
         var outcomes: [Outcome] = []
         for locator in locators {
             do throws(Failure) {
@@ -64,7 +64,8 @@ struct Freeze: QuellCommand {
             spools: Workbench.spools(of: bench.store.root),
             sink: { line in environment.errors.line(line) }
         ) { [reason = effect.reason] () throws(Failure) in
-            try bench.home(named, about: [session.pin], reason: reason, by: actor)
+            try bench.withKey(telling)
+                .home(named, about: [session.pin], reason: reason, by: actor, isSynced: false)
         }
         let reference = SessionReference(locator: session.locator, pin: session.pin, agent: session.agent?.name)
         let agents = session.agent.map { Inventory(agents: [$0]) } ?? .empty

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 import Base
+import Kernel
 
 /// Where a command line enters. `main` is synchronous, and the verbs that stop an agent go straight to their own parser:
 /// building the parser of the whole command tree costs more than a millisecond, and they must act within milliseconds of
@@ -23,6 +24,8 @@ public enum Door {
         }
         ignoreHangUp()
         if let verb = arguments.first, let command = direct[verb] {
+            // An agent may have the processors busy: what stops it is scheduled before everything else from here on.
+            HardenedSelf.raisePriority()
             run(command, Array(arguments.dropFirst()))
         }
         run(Quell.self, arguments)

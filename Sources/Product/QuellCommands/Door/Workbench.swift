@@ -10,7 +10,7 @@ import Sessions
 /// What a command that looks at sessions needs, opened once: the machine, the inventory, the store.
 struct Workbench {
     let environment: Environment
-    let store: CaseStore
+    private(set) var store: CaseStore
     let host: Host
 
     /// Hardens the process and opens the machine. A store or key that cannot be used is told when a case is needed,
@@ -18,19 +18,33 @@ struct Workbench {
     ///
     /// - Throws: when there is no procfs.
     init(_ environment: Environment, store chosen: String?, telling: Teller) throws(Failure) {
+        self = try Workbench(withoutKey: environment, store: chosen).withKey(telling)
+    }
+
+    /// The same without the store's key, which takes a millisecond to read that a freeze has better use for.
+    init(withoutKey environment: Environment, store chosen: String?) throws(Failure) {
         self.environment = environment
         host = try Host()
         _ = HardenedSelf.harden(on: host)
         let root = environment.storeDirectory(chosen)
-        var key: SigningKey?
-        do throws(Failure) { key = try CaseStore.loadKey(in: root) } catch { telling.warnAbout(error) }
         store = CaseStore(
             at: root,
             host: HostIdentity(machine: try HostIdentity.read().machine, bootID: host.bootID),
-            key: key,
+            key: nil,
             spools: Workbench.spools(of: root),
             announce: Workbench.announce
         )
+    }
+
+    /// With the key of the store, when it has one that can be used.
+    func withKey(_ telling: Teller) -> Workbench {
+        var bench = self
+        do throws(Failure) {
+            bench.store = store.signing(with: try CaseStore.loadKey(in: store.root))
+        } catch {
+            telling.warnAbout(error)
+        }
+        return bench
     }
 
     /// Repeats a signed checkpoint in the host's journal, where the owner of the store cannot change it (RT15).
@@ -81,14 +95,16 @@ struct Workbench {
         SessionReference(session, declaredIn: try inventory())
     }
 
-    /// The case to act in: the named one, else the open one that holds the same pins, else a new one.
+    /// The case to act in: the named one, else the open one that holds the same pins, else a new one, whose first entries
+    /// are on disk at once or, when `isSynced` is false, with the next.
     ///
     /// - Throws: why the store cannot be used; `refused` when the named case is closed.
     func home(
         _ named: String?,
         about pins: [SessionPin],
         reason: String?,
-        by actor: Responder
+        by actor: Responder,
+        isSynced: Bool = true
     ) throws(Failure) -> Case {
         if let id = try environment.namedCase(named) {
             let found = try store.open(id)
@@ -105,7 +121,7 @@ struct Workbench {
             return found
         }
         if let joined = try store.join(pins) { return joined }
-        return try store.create(about: pins, reason: reason ?? "", by: actor)
+        return try store.create(about: pins, reason: reason ?? "", by: actor, isSynced: isSynced)
     }
 
     /// Where the actions of a case work.

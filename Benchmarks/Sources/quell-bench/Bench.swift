@@ -10,7 +10,7 @@ struct Times {
 
 /// Runs Quell and the C reference alternately and compares medians. Called by scripts/benchmark, which knows the paths.
 ///
-///     quell-bench QUELL REFERENCES WORK [--smoke]
+///     quell-bench QUELL REFERENCES WORK [--smoke] [--freeze]
 @main
 struct Bench {
     let quell: String
@@ -22,7 +22,7 @@ struct Bench {
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         guard arguments.count >= 3 else {
-            complain("usage: quell-bench QUELL REFERENCES WORK [--smoke]")
+            complain("usage: quell-bench QUELL REFERENCES WORK [--smoke] [--freeze]")
             exit(64)
         }
         var bench = Bench(
@@ -35,7 +35,7 @@ struct Bench {
             try bench.version()
             try bench.freeze("freeze of 100", rounds: bench.isSmoke ? 3 : 31)
             try bench.freezeUnderLoad()
-            try bench.capture()
+            if !arguments.contains("--freeze") { try bench.capture() }
         } catch {
             print(bench.table.text)
             complain("error: \(error)")

@@ -109,6 +109,12 @@ public enum ContainmentEffect: Hashable, Sendable, Codable {
 }
 
 extension Cgroup {
+    /// Whether nobody stands in it and no group is below it.
+    public func isUnused() throws(Failure) -> Bool {
+        guard try memberPids().isEmpty else { return false }
+        return try descendants().isEmpty
+    }
+
     /// Moves a pinned process into this group: held by pidfd before, its start time checked, so that a reused pid is
     /// never moved. The kernel takes a number, so between check and move the holder keeps the pid from being reused only
     /// as long as the process is not reaped; the start time is therefore checked once more after.

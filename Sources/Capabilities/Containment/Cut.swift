@@ -14,6 +14,32 @@ public enum Cut {
         }
     }
 
+    /// Attaches the program unless a drop of ours is there already, from an earlier freeze or from one that was killed:
+    /// a group never gets a second one.
+    static func attachOnce(_ program: DropProgram, to group: Cgroup, _ apply: Apply) throws(Failure) -> Drop {
+        let pin = group.pin
+        guard let standing = try program.standing(on: group) else {
+            try apply([.attachDrop(group: pin, program: program.id)]) { () throws(Failure) in
+                try attach(program, to: group)
+            }
+            return Drop(group: pin, program: program.id)
+        }
+        if !standing.isWhole {
+            try apply([.attachDrop(group: pin, program: standing.id)]) { () throws(Failure) in
+                try complete(standing, on: group)
+            }
+        }
+        return Drop(group: pin, program: standing.id)
+    }
+
+    /// Attaches a drop of ours in the directions that a crash left open.
+    static func complete(_ standing: StandingDrop, on group: Cgroup) throws(Failure) {
+        let program = try DropProgram(id: standing.id)
+        for direction in PacketDirection.allCases where !standing.directions.contains(direction) {
+            try program.attach(to: group, direction)
+        }
+    }
+
     /// Detaches exactly that program; a direction that is not attached is no error.
     static func detach(_ program: UInt32, from group: Cgroup) throws(Failure) {
         for direction in PacketDirection.allCases
@@ -122,14 +148,7 @@ public struct CutResult: Hashable, Sendable, Codable {
             return
         }
         do throws(Failure) {
-            if let twin = try program.twin(attachedTo: group) {
-                drops.append(Drop(group: pin, program: twin))
-                return
-            }
-            try apply([.attachDrop(group: pin, program: program.id)]) { () throws(Failure) in
-                try Cut.attach(program, to: group)
-            }
-            drops.append(Drop(group: pin, program: program.id))
+            drops.append(try Cut.attachOnce(program, to: group, apply))
         } catch {
             failures.append(error)
         }

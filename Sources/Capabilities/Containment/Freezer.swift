@@ -15,16 +15,19 @@ public struct Freezer {
 
     /// Freezes. What was done before a failure stays done and is in `apply`'s record.
     ///
+    /// `earlier` is what an earlier freeze left: it is taken up, so that nothing is done twice.
+    ///
     /// Throws ``Base/Failure/Code/refused`` for what DESIGN section 5 refuses, ``Base/Failure/Code/changed`` for a reused
     /// pid or a remade group, ``Base/Failure/Code/notFound`` when nothing of the session is there any more. Threads that do
     /// not freeze, strays that run and supervisors are no errors: they are in the result.
     public func freeze(
         _ subject: Subject,
         _ policy: FreezePolicy = FreezePolicy(),
+        after earlier: EarlierFreeze = EarlierFreeze(),
         apply: Apply
     ) throws(Failure) -> FreezeResult {
         try withoutActuallyEscaping(apply) { apply throws(Failure) in
-            var run = try FreezeRun(subject, policy, host, apply)
+            var run = try FreezeRun(subject, policy, earlier, host, apply)
             do throws(Failure) {
                 try run.begin()
             } catch {
@@ -54,6 +57,7 @@ struct HeldGroup {
 struct FreezeRun: ~Copyable {
     let subject: Subject
     let policy: FreezePolicy
+    let earlier: EarlierFreeze
     let host: Host
     let apply: Apply
     let scans: ScanMaker
@@ -72,7 +76,13 @@ struct FreezeRun: ~Copyable {
     var strays: [ProcessPin: Set<Mark>] = [:]
     var guests: [ProcessPin: Guest] = [:]
 
-    init(_ subject: Subject, _ policy: FreezePolicy, _ host: Host, _ apply: @escaping Apply) throws(Failure) {
+    init(
+        _ subject: Subject,
+        _ policy: FreezePolicy,
+        _ earlier: EarlierFreeze,
+        _ host: Host,
+        _ apply: @escaping Apply
+    ) throws(Failure) {
         guard subject.pin.bootID == host.bootID else {
             throw Failure(
                 .changed,
@@ -83,6 +93,7 @@ struct FreezeRun: ~Copyable {
         }
         self.subject = subject
         self.policy = policy
+        self.earlier = earlier
         self.host = host
         self.apply = apply
         scans = ScanMaker(host)
@@ -104,6 +115,7 @@ struct FreezeRun: ~Copyable {
         } else {
             try freezeGroups()
             if policy.cut { try cutGroups() }
+            if try takeUp(earlier.quarantine) != nil { try makeQuarantine() }
         }
     }
 
@@ -187,7 +199,10 @@ struct FreezeRun: ~Copyable {
     }
 
     private mutating func freezeGroups() throws(Failure) {
-        for index in held.indices { held[index].requestedBefore = try held[index].control.isRequested() }
+        for index in held.indices {
+            if earlier.frozen.contains(held[index].cgroup.pin) { continue }
+            held[index].requestedBefore = try held[index].control.isRequested()
+        }
         let effects = held.map {
             ContainmentEffect.freeze(group: $0.cgroup.pin, requestedBefore: $0.requestedBefore)
         }

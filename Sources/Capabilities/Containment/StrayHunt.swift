@@ -6,6 +6,7 @@ extension FreezeRun {
     mutating func hunt() throws(Failure) {
         let deadline = Deadline(after: .milliseconds(policy.huntMilliseconds))
         var before: [ProcessPin]?
+        try takeUpStrays()
         repeat {
             let family = try look()
             let spared = try spare(family.guests)
@@ -27,9 +28,27 @@ extension FreezeRun {
         try awaitQuarantine()
     }
 
-    private mutating func look() throws(Failure) -> Family {
+    /// Who was held before is found again, with the marks that it has now; whatever else, it stays held.
+    private mutating func takeUpStrays() throws(Failure) {
+        for pin in earlier.spared where guests[pin] == nil {
+            guard let name = scans.stat(of: pin)?.name else { continue }
+            guests[pin] = Guest(process: pin, name: name, reason: "it was moved aside before", isSpared: true)
+        }
+        guard let target = quarantine?.cgroup.pin, !earlier.held.isEmpty else { return }
+        let family = try look(besides: target)
+        for stray in family.strays where earlier.held.contains(stray.process.pin) {
+            strays[stray.process.pin] = stray.marks
+        }
+        for pin in earlier.held where lastScan.find(pin) != nil {
+            if strays[pin] == nil { strays[pin] = [.lineage] }
+            knowledge.settled.insert(pin)
+        }
+    }
+
+    /// `left` is a group whose members are looked at as if they stood outside.
+    private mutating func look(besides left: CgroupPin? = nil) throws(Failure) -> Family {
         var paths = ScanPaths()
-        paths.held = (held + [quarantine].compactMap { $0 }).map(\.cgroup.pin)
+        paths.held = (held + [quarantine].compactMap { $0 }).map(\.cgroup.pin).filter { $0 != left }
         paths.session = sessionLines
         lastScan = try scans.scan(paths, after: result.scans == 0 ? nil : lastScan)
         result.scans += 1
@@ -76,6 +95,7 @@ extension FreezeRun {
             strays[process.pin, default: []].formUnion(marks)
             guard let origin = origin(of: process.pin, in: target.hierarchy) else { continue }
             knowledge.settled.insert(process.pin)
+            if origin == target.pin { continue }
             moves.append((process.pin, .move(process: process.pin, from: origin, to: target.pin)))
         }
         guard !moves.isEmpty else { return }
@@ -107,7 +127,8 @@ extension FreezeRun {
 
     /// Makes Quell's own group: random name, at the root, owned by root; frozen while it is empty, cut while it is empty.
     mutating func makeQuarantine() throws(Failure) {
-        let group = try makeGroup()
+        let group: Cgroup
+        if let standing = try takeUp(earlier.quarantine) { group = standing } else { group = try makeGroup() }
         result.quarantine = group.pin
         let made = try HeldGroup(group)
         try perform([.freeze(group: group.pin, requestedBefore: false)]) { () throws(Failure) in
@@ -120,12 +141,21 @@ extension FreezeRun {
             result.cut?.notReached.append("\(group.path): a v1 group cannot be cut")
             return
         }
-        let program = try DropProgram()
-        try perform([.attachDrop(group: group.pin, program: program.id)]) { () throws(Failure) in
-            try Cut.attach(program, to: group)
-        }
+        let drop = try Cut.attachOnce(try DropProgram(), to: group, apply)
+        result.effects.append(.attachDrop(group: drop.group, program: drop.program))
         result.cut = result.cut ?? CutResult()
-        result.cut?.drops.append(Drop(group: group.pin, program: program.id))
+        result.cut?.drops.append(drop)
+    }
+
+    /// A group of Quell's that an earlier freeze made, opened by its inode (RT34); `nil` when it is gone.
+    func takeUp(_ pin: CgroupPin?) throws(Failure) -> Cgroup? {
+        guard let pin else { return nil }
+        do throws(Failure) {
+            return try Cgroup(pin, on: host)
+        } catch {
+            guard error.code == .notFound || error.code == .changed else { throw error }
+            return nil
+        }
     }
 
     private mutating func makeGroup() throws(Failure) -> Cgroup {
@@ -154,6 +184,7 @@ extension FreezeRun {
     ) throws(Failure) -> Int {
         let fresh = found.filter { guests[$0.process.pin] == nil }
         guard !fresh.isEmpty else { return 0 }
+        if aside == nil { aside = try takeUp(earlier.aside) }
         if aside == nil { aside = try makeGroup() }
         guard let target = aside else { return 0 }
         result.aside = target.pin

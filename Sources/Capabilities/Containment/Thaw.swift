@@ -49,11 +49,13 @@ public struct Thaw {
     private let apply: (ContainmentEffect, () throws(Failure) -> Void) throws(Failure) -> Void
     private var result = ThawResult()
 
-    /// Takes back the effects of a freeze. `members` are the processes that were held then, for telling who joined; with
+    /// Takes back the effects of a freeze. `ownGroups` are groups that Quell made and that no effect of these names by inode
+    /// any more, because an earlier thaw took the rest back; `members` are the processes that were held then, for telling who joined; with
     /// `release` the drops go too, else they stay (RT2).
     public static func thaw(
         _ effects: [ContainmentEffect],
         members: [ProcessPin],
+        ownGroups: [CgroupPin] = [],
         release: Bool = false,
         on host: Host,
         apply: Apply
@@ -65,7 +67,7 @@ public struct Thaw {
             try thaw.thawGroups(effects)
             try thaw.continueStopped(effects)
             try thaw.handleDrops(effects, release, apply)
-            thaw.removeOwnGroups(effects)
+            thaw.removeOwnGroups(effects, ownGroups)
             return thaw.result
         }
     }
@@ -169,10 +171,10 @@ public struct Thaw {
     }
 
     /// Removes the groups that Quell made: by inode from the effects, never by name (RT34), and only when they are empty.
-    private mutating func removeOwnGroups(_ effects: [ContainmentEffect]) {
+    private mutating func removeOwnGroups(_ effects: [ContainmentEffect], _ others: [CgroupPin]) {
         var names: Set<BytePath> = []
         for case .makeGroup(_, let name) in effects { names.insert(BytePath("/" + name)) }
-        var own: [CgroupPin] = []
+        var own = others
         for effect in effects {
             switch effect {
             case .freeze(let pin, _), .move(_, _, let pin):

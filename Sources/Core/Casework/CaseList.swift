@@ -7,6 +7,8 @@ extension CaseStore {
         public let id: CaseID
         /// The open case, or why it cannot be read: an unreadable one is listed, not left out.
         public let result: Result<Case, Failure>
+        /// Whether its opening never reached the disk: then nothing was done in it, and it is no case yet.
+        public let isUnborn: Bool
         /// Whether it is marked as closed.
         public let isClosed: Bool
     }
@@ -21,8 +23,14 @@ extension CaseStore {
         for name in try StoreFolder.names(in: cases) {
             guard let id = name.text.flatMap({ CaseID($0) }) else { continue }
             let result: Result<Case, Failure>
-            do { result = .success(try open(id)) } catch { result = .failure(error) }
-            listed.append(Listed(id: id, result: result, isClosed: isMarkedClosed(id)))
+            var isUnborn = false
+            do {
+                result = .success(try open(id))
+            } catch {
+                result = .failure(error)
+                isUnborn = error.code == .notFound
+            }
+            listed.append(Listed(id: id, result: result, isUnborn: isUnborn, isClosed: isMarkedClosed(id)))
         }
         return listed
     }
@@ -69,8 +77,11 @@ extension CaseStore {
     }
 
     private func openOrCreate(_ id: CaseID, _ contents: Spool.Contents) throws(Failure) -> Case {
-        if StoreFolder.exists(cases.appending(id.text).appending("case.sqlite")) { return try open(id) }
-        return try create(id, about: contents.pins, reason: "emergency record", by: .quell)
+        let folder = cases.appending(id.text)
+        if try born(id, folder) != nil { return try open(id) }
+        // The folder of an unborn case keeps its name: who made it may still be writing.
+        let free = StoreFolder.exists(folder) ? nil : id
+        return try create(free, about: contents.pins, reason: "emergency record", by: .quell)
     }
 
     private func isMarkedClosed(_ id: CaseID) -> Bool {

@@ -94,20 +94,28 @@ public struct CaseStore: Sendable {
     public func open(_ id: CaseID) throws(Failure) -> Case {
         try StoreFolder.check(root, hint: "quell init")
         let folder = cases.appending(id.text)
-        guard StoreFolder.exists(folder.appending("case.sqlite")) else {
+        guard let opened = try born(id, folder) else {
             throw Failure(
                 .notFound,
                 "open the case",
                 on: id.text,
-                because: "no case has that name",
+                because: StoreFolder.exists(folder)
+                    ? "its opening never reached the disk, so nothing was done in it" : "no case has that name",
                 hint: "quell case list"
             )
         }
-        let database = try JournalDatabase(at: folder.appending("case.sqlite"), busyTimeout: busyTimeout)
-        try database.syncCommits()
-        let opened = make(id, folder, database)
         if let spools { try Spool.merge(spools.appending("\(id).spool"), into: opened) }
         return opened
+    }
+
+    /// The case, or `nil` when there is none of that name, or none yet: an opening that never reached the disk, because the
+    /// process was killed or is only just writing it. Nothing acts in a case before its opening is durable.
+    func born(_ id: CaseID, _ folder: BytePath) throws(Failure) -> Case? {
+        guard StoreFolder.exists(folder.appending("case.sqlite")) else { return nil }
+        let database = try JournalDatabase(at: folder.appending("case.sqlite"), busyTimeout: busyTimeout)
+        try database.syncCommits()
+        let found = make(id, folder, database)
+        return try found.journal.hasEntries() ? found : nil
     }
 
     /// The same store, signing with `key`.

@@ -68,6 +68,14 @@ public final class Journal: JournalWriter {
         return entries
     }
 
+    /// Whether there is any entry: a case whose opening never reached the disk has none.
+    func hasEntries() throws(Failure) -> Bool {
+        try database.read("read the journal") { database in
+            guard try database.layout() > 0 else { return false }
+            return try Int.fetchOne(database, sql: "SELECT 1 FROM entry LIMIT 1") != nil
+        }
+    }
+
     /// The notes about `topic`, in order, late ones included.
     ///
     /// - Throws: `malformed` when a line is not one that Quell writes.

@@ -36,6 +36,22 @@ public final class DropProgram: Sendable {
         guard isKnown else { throw Failure(errno: reason, "load the drop program", on: BytePath("bpf")) }
     }
 
+    /// Opens a program that is loaded already.
+    ///
+    /// - Throws: ``Base/Failure/Code/notFound`` when no program has that id any more.
+    public init(id: UInt32) throws(Failure) {
+        let loaded = quell_bpf_program_by_id(id)
+        let problem = errno
+        var found: UInt32 = 0
+        var tag: UInt64 = 0
+        let isKnown = loaded >= 0 && quell_bpf_program_info(loaded, &found, &tag) == 0
+        let reason = loaded < 0 ? problem : errno
+        descriptor = Descriptor(adopting: loaded)
+        self.id = found
+        self.tag = tag
+        guard isKnown else { throw Failure(errno: reason, "find the drop program", on: BytePath("\(id)")) }
+    }
+
     /// Attaches it beside whatever is attached already (BPF_F_ALLOW_MULTI). EPERM means that somebody attached an
     /// exclusive program above.
     public func attach(to cgroup: Cgroup, _ direction: PacketDirection) throws(Failure) {
@@ -54,20 +70,20 @@ public final class DropProgram: Sendable {
         return Array(ids.prefix(Int(count)))
     }
 
-    /// The id of a program with these very instructions that is attached to the cgroup both ways, such as the one of an
-    /// earlier freeze; `nil` when there is none.
-    public func twin(attachedTo cgroup: Cgroup) throws(Failure) -> UInt32? {
-        let outward = try DropProgram.attached(to: cgroup, .egress)
-        let inward = Set(try DropProgram.attached(to: cgroup, .ingress))
-        for candidate in outward where inward.contains(candidate) {
-            let program = quell_bpf_program_by_id(candidate)
-            guard program >= 0 else { continue }
-            let owned = Descriptor(adopting: program)
-            var found: UInt32 = 0
-            var otherTag: UInt64 = 0
-            if quell_bpf_program_info(owned.number, &found, &otherTag) == 0, otherTag == tag { return found }
+    /// A program with these very instructions that is attached to the cgroup already, such as the one of an earlier
+    /// freeze, and in which directions; `nil` when there is none. One that is attached both ways comes first.
+    public func standing(on cgroup: Cgroup) throws(Failure) -> StandingDrop? {
+        var found: [StandingDrop] = []
+        for direction in PacketDirection.allCases {
+            for id in try DropProgram.attached(to: cgroup, direction) {
+                if let index = found.firstIndex(where: { $0.id == id }) {
+                    found[index].directions.append(direction)
+                } else if let other = try? DropProgram(id: id), other.tag == tag {
+                    found.append(StandingDrop(id: id, directions: [direction]))
+                }
+            }
         }
-        return nil
+        return found.first { $0.isWhole } ?? found.first
     }
 
     /// Detaches exactly the program with that id; one that is not attached (any more) is
@@ -80,4 +96,15 @@ public final class DropProgram: Sendable {
             throw Failure(errno: errno, "detach the drop program (\(direction.rawValue))", on: cgroup.path)
         }
     }
+}
+
+/// A drop program that was found attached to a cgroup.
+public struct StandingDrop: Hashable, Sendable {
+    /// The id of the program.
+    public let id: UInt32
+    /// The directions it is attached in.
+    public internal(set) var directions: [PacketDirection]
+
+    /// Whether nothing passes in either direction.
+    public var isWhole: Bool { directions.count == PacketDirection.allCases.count }
 }

@@ -8,7 +8,7 @@ public enum ActionCatalogue {
     /// - Throws: `refused` when two share a name or one asks for too little evidence, which a test would have found.
     public static func registry(at place: Workplace) throws(Failure) -> ActionRegistry {
         var registry = ActionRegistry()
-        try registry.register(FreezeAction(on: place.host, inventory: place.inventory))
+        try registry.register(FreezeAction(on: place.host, inventory: place.inventory, home: place.home))
         try registry.register(IsolateAction(on: place.host, home: place.home))
         try registry.register(ThawAction(place))
         try registry.register(ReleaseAction(place))

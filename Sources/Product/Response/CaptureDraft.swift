@@ -22,7 +22,7 @@ struct CaptureDraft {
         self.session = session
         self.number = number
         self.name = name
-        held = try HeldSession(of: session.pin, in: place.home)
+        held = try HeldSession(of: session.pin, in: place.home, on: place.host)
         agent = try place.agent(of: session)
     }
 

@@ -37,7 +37,7 @@ public struct CaseStanding: Sendable {
         var facts: [Fact] = []
         var isFrozen = false
         for pin in try home.subjects() {
-            let held = try HeldSession(of: pin, in: home)
+            let held = try HeldSession(of: pin, in: home, on: place.host)
             let found = try CaseStanding.freezes(held, on: place.host) + CaseStanding.drops(held, on: place.host)
             isFrozen = isFrozen || !held.frozenGroups.isEmpty
             facts += found

@@ -139,6 +139,26 @@ struct CaseStoreTests {
         }
     }
 
+    @Test("a case whose opening never reached the disk is told as unborn, joined by nobody, and its name is not reused")
+    func unborn() throws {
+        try Scene.play { scene in
+            let store = try scene.store()
+            let home = try store.create(CaseID("c-born"), about: [Scene.pin], by: Scene.person)
+            for name in ["a-folder", "b-empty"] { _ = store.cases.appending(name).withCString { mkdir($0, 0o700) } }
+            let file = store.cases.appending("b-empty/case.sqlite")
+            close(file.withCString { open($0, O_WRONLY | O_CREAT, 0o600) })
+            let listed = try store.list()
+            #expect(listed.map(\.isUnborn) == [true, true, false])
+            #expect(listed.map(\.isClosed) == [false, false, false])
+            let id = try #require(CaseID("b-empty"))
+            let failure = #expect(throws: Failure.self) { try store.open(id) }
+            #expect(failure?.code == .notFound)
+            #expect(failure?.reason.contains("never reached the disk") == true)
+            #expect(try store.join([Scene.pin])?.id == home.id)
+            #expect(throws: Failure.self) { try store.create(id, by: Scene.person) }
+        }
+    }
+
     @Test(
         "RT14 a case's name has only a to z, 0 to 9 and single dashes",
         arguments: ["", "-a", "a-", "a--b", "A", "a b", "a$(id)", "a\n", "é", "a/b", "..", "a_b"]

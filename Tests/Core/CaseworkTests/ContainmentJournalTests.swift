@@ -277,6 +277,30 @@ struct ContainmentJournalTests {
         }
     }
 
+    @Test("a record whose case was never born comes into a case of its own")
+    func unborn() throws {
+        try Scene.play { scene in
+            let store = try scene.store()
+            let id = CaseID.fresh()
+            _ = store.cases.appending(id.text).withCString { mkdir($0, 0o700) }
+            do {
+                let journal = ContainmentJournal(
+                    id,
+                    about: [Scene.pin],
+                    spools: scene.spools,
+                    sink: { _ in },
+                    open: { () throws(Failure) in throw Failure(.system, "open", on: "store", because: "gone") }
+                )
+                _ = appendThree(journal, scene)
+            }
+            try store.mergeSpools(in: scene.spools)
+            let home = try #require(try store.join([Scene.pin]))
+            #expect(home.id != id)
+            #expect(try home.opening().reason == "emergency record")
+            #expect(try home.journal.entries().filter { $0.kind == .late }.count == 3)
+        }
+    }
+
     @Test("a record in a folder that others can write is not brought in")
     func foreignRecord() throws {
         try Scene.play { scene in

@@ -103,3 +103,10 @@ struct HeldSessionTests {
         #expect(failure.subject == "pid:7")
     }
 }
+
+extension HeldSession {
+    /// With a world that cannot be asked: only what the journal says counts.
+    fileprivate init(of pin: SessionPin, in home: Case) throws {
+        try self.init(of: pin, entries: try home.journal.entries()) { (_) throws(Failure) in .cannotTell }
+    }
+}

@@ -4,7 +4,14 @@ import Casework
 
 /// `quell case list`.
 struct CaseList: QuellCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "List the cases of the store.")
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List the cases of the store.",
+        discussion: """
+            A case that cannot be read is listed with the reason (exit 3). One whose opening never reached the disk, \
+            because its process was killed, is called unborn: nothing was done in it.
+            """
+    )
 
     @OptionGroup var common: CommonOptions
 
@@ -13,27 +20,38 @@ struct CaseList: QuellCommand {
         var rows: [JSONValue] = []
         var isWhole = true
         for listed in try store.list() {
-            switch listed.result {
-            case .success(let found):
-                let opening = try found.opening()
-                let captures = try found.captures().count
-                if common.json {
-                    rows.append([
-                        "case": .string(listed.id.text), "opened": .string(opening.entry.time.description),
-                        "state": .string(listed.isClosed ? "closed" : "open"), "captures": .integer(Int64(captures)),
-                        "untrustedReason": .string(opening.reason),
-                    ])
-                } else {
-                    let state = listed.isClosed ? "closed" : "open  "
-                    let reason = Escaped.terminal(opening.reason)
-                    telling.result("\(listed.id)  \(state)  \(opening.entry.time)  captures \(captures)  \(reason)")
-                }
-            case .failure(let failure):
+            do throws(Failure) {
+                rows.append(try row(of: listed, telling))
+            } catch {
                 isWhole = false
-                telling.tell(failure)
+                telling.tell(error)
+                rows.append([
+                    "case": .string(listed.id.text), "state": "unreadable", "untrustedReason": .string(error.reason),
+                ])
             }
         }
         if common.json { telling.document(["quell": 1, "cases": .array(rows)]) }
         return isWhole ? .done : .partial
+    }
+
+    /// Gives the row, and tells it unless a document is wanted.
+    private func row(of listed: CaseStore.Listed, _ telling: Teller) throws(Failure) -> JSONValue {
+        if listed.isUnborn {
+            if !common.json { telling.result("\(listed.id)  unborn  its opening never reached the disk") }
+            return ["case": .string(listed.id.text), "state": "unborn"]
+        }
+        let found = try listed.result.get()
+        let opening = try found.opening()
+        let captures = try found.captures().count
+        if !common.json {
+            let state = listed.isClosed ? "closed" : "open  "
+            let reason = Escaped.terminal(opening.reason)
+            telling.result("\(listed.id)  \(state)  \(opening.entry.time)  captures \(captures)  \(reason)")
+        }
+        return [
+            "case": .string(listed.id.text), "opened": .string(opening.entry.time.description),
+            "state": .string(listed.isClosed ? "closed" : "open"), "captures": .integer(Int64(captures)),
+            "untrustedReason": .string(opening.reason),
+        ]
     }
 }

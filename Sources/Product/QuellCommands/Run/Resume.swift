@@ -27,16 +27,19 @@ struct Resume: QuellCommand {
         if let id {
             cases = [try bench.store.open(try environment.requiredCase(id))]
         } else {
-            for listed in try bench.store.list() where !listed.isClosed {
-                switch listed.result {
-                case .success(let home): cases.append(home)
-                case .failure(let failure): telling.warnAbout(failure)
-                }
-            }
+            cases = try bench.openCases(telling)
         }
         Interruption.listen()
         var outcomes: [Outcome] = []
-        for home in cases { outcomes += try resume(home, bench, environment, telling) }
+        for home in cases {
+            do throws(Failure) {
+                outcomes += try resume(home, bench, environment, telling)
+            } catch {
+                guard id == nil else { throw error }
+                telling.tell(error)
+                outcomes.append(Outcome(error))
+            }
+        }
         if outcomes.isEmpty { telling.say("nothing to resume") }
         return outcomes.first { $0 != .done } ?? .done
     }

@@ -79,10 +79,10 @@ struct Quell: QuellCommand {
 }
 
 extension Workbench {
-    /// The open cases; one that cannot be read is told and left out.
+    /// The open cases; one that cannot be read is told and left out, one that was never born has nothing to tell.
     func openCases(_ telling: Teller) throws(Failure) -> [Case] {
         var cases: [Case] = []
-        for listed in try store.list() where !listed.isClosed {
+        for listed in try store.list() where !listed.isClosed && !listed.isUnborn {
             switch listed.result {
             case .success(let home): cases.append(home)
             case .failure(let failure): telling.warnAbout(failure)

@@ -26,10 +26,16 @@ struct Status: QuellCommand {
         var documents: [JSONValue] = []
         var stands = true
         for home in cases {
-            let place = try bench.workplace(home, by: environment.responder(nil))
-            let standing = try CaseStanding(of: place)
-            stands = stands && standing.stands
-            if common.json { documents.append(try document(home, standing)) } else { tell(home, standing, telling) }
+            do throws(Failure) {
+                let place = try bench.workplace(home, by: environment.responder(nil))
+                let standing = try CaseStanding(of: place)
+                stands = stands && standing.stands
+                if common.json { documents.append(try document(home, standing)) } else { tell(home, standing, telling) }
+            } catch {
+                guard id == nil else { throw error }
+                telling.tell(error)
+                stands = false
+            }
         }
         if common.json {
             telling.document(["quell": 1, "command": "status", "stands": .bool(stands), "cases": .array(documents)])

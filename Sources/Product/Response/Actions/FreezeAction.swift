@@ -1,4 +1,5 @@
 public import Base
+public import Casework
 public import Containment
 public import Engine
 public import Kernel
@@ -68,11 +69,13 @@ public struct FreezeAction: Action {
 
     private let host: Host
     private let inventory: Inventory
+    private let home: Case?
 
-    /// Works on this machine.
-    public init(on host: Host, inventory: Inventory) {
+    /// Works on this machine. Without a case nothing is known of earlier freezes but what the kernel says.
+    public init(on host: Host, inventory: Inventory, home: Case? = nil) {
         self.host = host
         self.inventory = inventory
+        self.home = home
     }
 
     /// Takes the pins as they are: the freeze itself opens them by inode, so nothing is read twice before it (RT7).
@@ -107,28 +110,37 @@ public struct FreezeAction: Action {
         return Plan(target: seen.target, effects: groups.map { .freeze(group: $0, requestedBefore: false) })
     }
 
-    /// Freezes. After a crash it starts over: what is frozen already stays so, what is cut already is not cut twice.
+    /// Freezes. After a crash, or asked again, it takes up what stands: what is frozen stays so, what is cut is not cut
+    /// twice, who is held is not moved again, and there is one quarantine.
     public func perform(
         _ plan: Plan<Target, Effect>,
         permit: borrowing Permit,
         log: EffectLog<Effect>,
         in scope: Scope
     ) throws(Failure) -> Output {
-        let result = try Freezer(host).freeze(plan.target.subject, plan.target.policy) { effects, act throws(Failure) in
+        var held: HeldSession?
+        if let home { held = try HeldSession(of: plan.target.subject.pin, in: home, on: host) }
+        let result = try Freezer(host).freeze(
+            plan.target.subject,
+            plan.target.policy,
+            after: held?.earlierFreeze ?? EarlierFreeze()
+        ) { effects, act throws(Failure) in
             var fresh: [Effect] = []
-            for effect in effects where try !isOurs(effect, log) { fresh.append(effect) }
+            for effect in effects where try !log.isDone(effect) { fresh.append(effect) }
             // Freezing what is frozen changes nothing, so it needs no record; the kernel's word is still waited for.
             if fresh.isEmpty { try act() } else { try log.apply(fresh, act) }
         }
+        if let held { try removeStillborn(held, log) }
         return Output(result: result, word: result.word.rawValue, processes: result.processes)
     }
 
-    /// Whether an earlier attempt or an earlier freeze of the case did it: then somebody had indeed asked for the freeze
-    /// before, and it was us.
-    private func isOurs(_ effect: Effect, _ log: EffectLog<Effect>) throws(Failure) -> Bool {
-        if try log.isDone(effect) { return true }
-        guard case .freeze(let group, requestedBefore: true) = effect else { return false }
-        return try log.isDone(.freeze(group: group, requestedBefore: false))
+    /// A group that was made right before a crash, and of which nothing but its name is on record, is never used: this
+    /// freeze has its own. The intent gives it its inode before it goes (RT34).
+    private func removeStillborn(_ held: HeldSession, _ log: EffectLog<Effect>) throws(Failure) {
+        for group in try held.made.found(on: host) {
+            let removal = Effect.removeGroup(group: group)
+            try log.apply(removal) { () throws(Failure) in try removal.perform(on: host) }
+        }
     }
 
     /// Asks the kernel.

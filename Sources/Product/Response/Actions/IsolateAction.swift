@@ -56,7 +56,7 @@ public struct IsolateAction: Action {
     /// Finds the session's groups.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
         let pin = input.session.pin
-        let made = try home.map { home throws(Failure) in try HeldSession(of: pin, in: home).ownGroups } ?? []
+        let made = try home.map { home throws(Failure) in try HeldSession(of: pin, in: home, on: host).ownGroups } ?? []
         let all = (pin.cgroups + made).filter { $0.hierarchy == "v2" }
         guard !all.isEmpty else {
             throw Failure(

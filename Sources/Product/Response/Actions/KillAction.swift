@@ -1,6 +1,7 @@
 public import Base
 public import Containment
 public import Engine
+import Kernel
 import Sessions
 
 /// Ends a frozen session for good, after a capture that counts or a waiver (promise 2).
@@ -57,8 +58,9 @@ public struct KillAction: Action {
 
     /// Finds the freeze that holds the session.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
-        let held = try HeldSession(of: input.session.pin, in: place.home)
-        guard let frozen = held.lastFreeze, !held.frozenGroups.isEmpty else {
+        let held = try HeldSession(of: input.session.pin, in: place.home, on: place.host)
+        guard let frozen = held.lastFreeze, !held.frozenGroups.isEmpty || held.unfinished.contains(Self.descriptor.name)
+        else {
             throw held.notHeld("kill the session", input.session)
         }
         let agent = try place.agent(of: input.session)
@@ -69,7 +71,7 @@ public struct KillAction: Action {
                 frozen: frozen,
                 subject: Subject(pin: input.session.pin, dedicatedUser: agent?.uid),
                 policy: policy,
-                ownGroups: held.ownGroups
+                ownGroups: try held.ownGroups + held.made.found(on: place.host)
             ),
             pins: [input.session.pin],
             decisions: held.frozenGroups.map { "kill everything in \($0.hierarchy) \($0.path)" }
@@ -94,8 +96,9 @@ public struct KillAction: Action {
             act throws(Failure) in
             try log.apply(effects, act)
         }
-        for group in target.ownGroups where result.emptied.contains(group) {
+        for group in target.ownGroups {
             do throws(Failure) {
+                guard try Cgroup(group, on: place.host).isUnused() else { continue }
                 let removal = Effect.removeGroup(group: group)
                 try log.apply(removal) { () throws(Failure) in try removal.perform(on: place.host) }
             } catch {

@@ -44,8 +44,10 @@ public struct ReleaseAction: Action {
 
     /// Reads from the journal which drops stand.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
-        let held = try HeldSession(of: input.session.pin, in: place.home)
-        guard !held.drops.isEmpty else { throw held.notHeld("release the session", input.session) }
+        let held = try HeldSession(of: input.session.pin, in: place.home, on: place.host)
+        guard !held.drops.isEmpty || held.unfinished.contains(Self.descriptor.name) else {
+            throw held.notHeld("release the session", input.session)
+        }
         return Observation(
             target: Target(drops: held.drops),
             pins: [input.session.pin],

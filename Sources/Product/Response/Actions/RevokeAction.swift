@@ -111,7 +111,7 @@ public struct RevokeAction: Action {
     ) throws(Failure) -> Output {
         var receipts: [Receipt] = []
         var failures: [Failure] = []
-        let held = try HeldSession(of: plan.target.session.pin, in: place.home)
+        let held = try HeldSession(of: plan.target.session.pin, in: place.home, on: place.host)
         for credential in plan.target.credentials {
             try scope.check("revoke", on: "\(credential.handle)")
             do throws(Failure) {

@@ -21,6 +21,7 @@ public struct ThawAction: Action {
     /// What was pinned: what is to be taken back.
     public struct Target: Sendable, Codable {
         let effects: [ContainmentEffect]
+        let ownGroups: [CgroupPin]
         let members: [ProcessPin]
         let release: Bool
     }
@@ -55,10 +56,17 @@ public struct ThawAction: Action {
 
     /// Reads from the journal what Quell did and has not taken back.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
-        let held = try HeldSession(of: input.session.pin, in: place.home)
-        guard !held.effects.isEmpty else { throw held.notHeld("thaw the session", input.session) }
+        let held = try HeldSession(of: input.session.pin, in: place.home, on: place.host)
+        guard !held.effects.isEmpty || held.unfinished.contains(Self.descriptor.name) else {
+            throw held.notHeld("thaw the session", input.session)
+        }
         return Observation(
-            target: Target(effects: held.effects, members: held.members, release: input.release ?? false),
+            target: Target(
+                effects: held.effects,
+                ownGroups: try held.ownGroups + held.made.found(on: place.host),
+                members: held.members,
+                release: input.release ?? false
+            ),
             pins: [input.session.pin],
             decisions: held.frozenGroups.map { "thaw \($0.hierarchy) \($0.path)" }
                 + [input.release == true ? "give the network back" : "keep the cut"]
@@ -85,6 +93,7 @@ public struct ThawAction: Action {
         let result = try Thaw.thaw(
             target.effects,
             members: target.members,
+            ownGroups: target.ownGroups,
             release: target.release,
             on: place.host
         ) { effects, act throws(Failure) in try log.apply(effects, act) }

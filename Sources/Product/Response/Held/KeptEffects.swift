@@ -1,0 +1,106 @@
+import Base
+import Containment
+import Engine
+
+/// The effects that stand: each one is added once, and removed by the one that takes it back.
+struct KeptEffects {
+    typealias Probe = (ContainmentEffect) throws(Failure) -> ContainmentEffectState
+
+    private struct Kept {
+        let effect: ContainmentEffect
+        var isOpen: Bool
+    }
+
+    private var kept: [Kept] = []
+
+    /// Takes the next effect of the journal; `state` is its outcome, `nil` without one. An effect without outcome that
+    /// would take another one back does so only if the world says that it happened.
+    mutating func take(_ effect: ContainmentEffect, _ state: EffectState?, _ probe: Probe) throws(Failure) {
+        let isReversal = effect.isReversal || kept.contains { $0.effect.isTakenBack(by: effect) }
+        switch state {
+        case .done: isReversal ? takeBack(effect) : add(effect, isOpen: false)
+        case .partly: if effect.countsInPart { add(effect, isOpen: false) }
+        case .notDone, .cannotTell: return
+        case nil:
+            if !isReversal {
+                add(effect, isOpen: true)
+            } else if try probe(effect) == .done {
+                takeBack(effect)
+            }
+        }
+    }
+
+    /// What stands, the effects without outcome only as far as the world says so.
+    func settled(_ probe: Probe) throws(Failure) -> [ContainmentEffect] {
+        var effects: [ContainmentEffect] = []
+        for one in kept {
+            if one.isOpen {
+                let state = try probe(one.effect)
+                guard state == .done || state == .partly && one.effect.countsInPart else { continue }
+            }
+            effects.append(one.effect)
+        }
+        return effects
+    }
+
+    /// A group that is frozen twice is frozen once; the first time says whether somebody else had asked before.
+    private mutating func add(_ effect: ContainmentEffect, isOpen: Bool) {
+        if let index = kept.firstIndex(where: { $0.effect.isSame(as: effect) }) {
+            if !isOpen { kept[index].isOpen = false }
+        } else {
+            kept.append(Kept(effect: effect, isOpen: isOpen))
+        }
+    }
+
+    /// What was done to a group goes with the group.
+    private mutating func takeBack(_ effect: ContainmentEffect) {
+        if case .removeGroup(let group) = effect {
+            kept.removeAll { $0.effect.isAbout(group) }
+        } else if let index = kept.lastIndex(where: { $0.effect.isTakenBack(by: effect) }) {
+            kept.remove(at: index)
+        }
+    }
+}
+
+extension ContainmentEffect {
+    /// Whether `other` undoes this one. A freeze is undone by the thaw of its group, whoever asked before.
+    fileprivate func isTakenBack(by other: ContainmentEffect) -> Bool {
+        switch (self, other) {
+        case (.freeze(let mine, _), .thaw(let theirs)): mine == theirs
+        default: inverse == other
+        }
+    }
+
+    /// Whether it only ever takes others back.
+    fileprivate var isReversal: Bool {
+        switch self {
+        case .thaw, .detachDrop, .removeGroup: true
+        default: false
+        }
+    }
+
+    /// Whether half of it is something that has to be taken back, too.
+    fileprivate var countsInPart: Bool {
+        switch self {
+        case .freeze, .attachDrop: true
+        default: false
+        }
+    }
+
+    fileprivate func isSame(as other: ContainmentEffect) -> Bool {
+        switch (self, other) {
+        case (.freeze(let mine, _), .freeze(let theirs, _)): mine == theirs
+        default: self == other
+        }
+    }
+
+    /// Whether it was done to this group itself.
+    fileprivate func isAbout(_ group: CgroupPin) -> Bool {
+        switch self {
+        case .freeze(let mine, _), .attachDrop(let mine, _), .killGroup(let mine): mine == group
+        case .makeGroup(let hierarchy, let name):
+            hierarchy == group.hierarchy && BytePath("/" + name) == group.path
+        default: false
+        }
+    }
+}

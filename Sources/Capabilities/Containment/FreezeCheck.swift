@@ -22,10 +22,9 @@ public struct FreezeCheck: Hashable, Sendable, Codable {
         for frozen in result.groups {
             do throws(Failure) {
                 let group = try Cgroup(frozen.group, on: host)
-                if try !FreezeCheck.isHeld(group, covered: result.coveredGroups, on: host) {
-                    thawed.append(frozen.group)
-                }
-                for below in [group] + (try group.descendants()) { inside.formUnion(try below.memberPids()) }
+                let proof = try ThreadProof(covered: result.coveredGroups, on: host)
+                if try !proof.isFrozen(group) { thawed.append(frozen.group) }
+                inside.formUnion(try group.treeMembers().flatMap(\.pids))
             } catch {
                 guard error.code == .notFound || error.code == .changed else { throw error }
                 thawed.append(frozen.group)
@@ -47,11 +46,5 @@ public struct FreezeCheck: Hashable, Sendable, Codable {
             usedCPU = (try? Cgroup(first, on: host).cpuMicroseconds()).flatMap { $0 }.map { $0 != before }
         }
         stands = thawed.isEmpty && movedOut.isEmpty
-    }
-
-    private static func isHeld(_ group: Cgroup, covered: [CgroupPin], on host: Host) throws(Failure) -> Bool {
-        if try FreezerControl(group).current() == .frozen { return true }
-        for pin in covered where try FreezerControl(Cgroup(pin, on: host)).current() == .frozen { return true }
-        return false
     }
 }

@@ -75,6 +75,15 @@ public struct FrozenGroup: Hashable, Sendable, Codable {
     public var processes: Int
     /// Threads in it and below.
     public var threads: Int
+
+    /// Takes all parts.
+    public init(group: CgroupPin, isFrozen: Bool, requestedBefore: Bool, processes: Int, threads: Int) {
+        self.group = group
+        self.isFrozen = isFrozen
+        self.requestedBefore = requestedBefore
+        self.processes = processes
+        self.threads = threads
+    }
 }
 
 /// Moments of a freeze.

@@ -20,6 +20,7 @@ extension FreezeRun {
             result.cut?.notReached.append(moved)
         }
         result.word = word()
+        if result.times.frozen == nil { result.times.proven = nil }
         return result
     }
 
@@ -33,11 +34,13 @@ extension FreezeRun {
                 threads: 0
             )
             do throws(Failure) {
-                tally.isFrozen = try group.control.current() == .frozen || group.isFrozen && !covered.isEmpty
-                for below in [group.cgroup] + (try group.cgroup.descendants()) {
+                let proof = try ThreadProof(covered: result.coveredGroups, on: host)
+                tally.isFrozen = try proof.isFrozen(group.cgroup)
+                try group.cgroup.forEachInTree { below throws(Failure) in
                     if try below.type() != .threaded { tally.processes += try below.memberPids().count }
                     tally.threads += try below.threadCount()
                 }
+                if !tally.isFrozen { result.stuck += try proof.stuck(in: group.cgroup) }
             } catch {
                 tally.isFrozen = false
                 result.failures.append(error)
@@ -46,40 +49,11 @@ extension FreezeRun {
             if tally.isFrozen {
                 result.processes += tally.processes
                 result.threads += tally.threads
-            } else {
-                result.stuck += stuckThreads(of: group.cgroup)
             }
         }
+        if result.groups.contains(where: { !$0.isFrozen }) { result.times.frozen = nil }
         if result.processes == 0, result.stuck.isEmpty { result.notes.append("there is no process in it") }
     }
-
-    /// Threads that neither sleep in the freezer nor have ended.
-    private func stuckThreads(of group: Cgroup) -> [StuckThread] {
-        guard let groups = try? [group] + group.descendants() else { return [] }
-        var found: [StuckThread] = []
-        for pid in Set(groups.flatMap { (try? $0.memberPids()) ?? [] }).sorted() {
-            guard let process = try? ProcessDirectory(pid, on: host), let threads = try? process.threadIDs() else {
-                continue
-            }
-            for thread in threads {
-                guard let stat = try? process.threadStat(thread), !stat.numbers.isZombie else { continue }
-                let wait = process.threadWait(thread)
-                if FreezeRun.frozenChannels.contains(wait.channel) { continue }
-                found.append(
-                    StuckThread(
-                        pid: pid,
-                        thread: thread,
-                        state: String(decoding: [stat.numbers.state], as: UTF8.self),
-                        waitChannel: wait.channel,
-                        systemCall: wait.systemCall
-                    )
-                )
-            }
-        }
-        return found
-    }
-
-    private static let frozenChannels: Set<String> = ["get_signal", "do_freezer_trap", "__refrigerator"]
 
     private mutating func tellStrays() {
         let isOwnGroupless = held.isEmpty
@@ -147,7 +121,8 @@ extension FreezeRun {
         if result.groups.isEmpty { return .failed }
         let isRunning = result.strays.contains { !$0.isHeld && lastScan.find($0.process) != nil }
         if isRunning || !result.scansAgreed { return .partial }
-        if frozen.count < result.groups.count { return .unconfirmed }
+        if frozen.count < result.groups.count || !result.stuck.isEmpty { return .unconfirmed }
+        if result.processes == 0 { return .partial }
         return result.supervisors.isEmpty ? .confirmed : .partial
     }
 }

@@ -114,7 +114,7 @@ struct FreezeRun: ~Copyable {
             try makeQuarantine()
         } else {
             try freezeGroups()
-            if policy.cut { try cutGroups() }
+            if policy.cut { cutGroups() }
             if try takeUp(earlier.quarantine) != nil { try makeQuarantine() }
         }
     }
@@ -211,29 +211,41 @@ struct FreezeRun: ~Copyable {
             for control in controls { try control.freeze() }
         }
         result.times.requested = Instant.now()
-        var isPausedBelow = false
-        for group in covered where try group.control.current() == .frozen { isPausedBelow = true }
-        let patience = isPausedBelow ? 50 : policy.patienceMilliseconds
-        let deadline = Deadline(after: .milliseconds(patience))
+        let deadline = Deadline(after: .milliseconds(policy.patienceMilliseconds))
         var all = true
         for index in held.indices {
-            held[index].isFrozen = try held[index].control.wait(for: .frozen, until: deadline)
+            held[index].isFrozen = try awaitFrozen(held[index], until: deadline)
             all = all && held[index].isFrozen
-        }
-        if isPausedBelow, !all {
-            result.notes.append("a v1 freezer held it before; the v2 request stands and takes over when that one thaws")
-            for index in held.indices { held[index].isFrozen = true }
-            all = true
         }
         if all { result.times.frozen = Instant.now() }
         result.cpuMicroseconds = try? held.first?.cgroup.cpuMicroseconds()
     }
 
-    private mutating func cutGroups() throws(Failure) {
-        let cut = try Cut.drop(held.map(\.cgroup.pin), on: host, apply: apply)
-        result.effects += cut.drops.map { .attachDrop(group: $0.group, program: $0.program) }
-        result.cut = cut
-        result.times.cut = Instant.now()
+    /// Waits for the kernel's word. Where a v1 freezer held some before, that word never comes, and each thread is looked
+    /// at instead.
+    private mutating func awaitFrozen(_ group: HeldGroup, until deadline: Deadline) throws(Failure) -> Bool {
+        let pins = result.coveredGroups
+        guard !pins.isEmpty else { return try group.control.wait(for: .frozen, until: deadline) }
+        repeat {
+            if try group.control.wait(for: .frozen, until: Deadline(after: .milliseconds(50))) { return true }
+            guard try ThreadProof(covered: pins, on: host).holds(group.cgroup) else { continue }
+            result.notes.append("a v1 freezer held it before; the v2 request stands and takes over when that one thaws")
+            return true
+        } while !deadline.hasPassed
+        return false
+    }
+
+    /// A freeze stands without its drop: what cannot be cut is told and stops nothing.
+    private mutating func cutGroups() {
+        do throws(Failure) {
+            let cut = try Cut.drop(held.map(\.cgroup.pin), on: host, apply: apply)
+            result.effects += cut.drops.map { .attachDrop(group: $0.group, program: $0.program) }
+            result.cut = cut
+            if !cut.drops.isEmpty { result.times.cut = Instant.now() }
+        } catch {
+            result.cut = CutResult()
+            result.cut?.failures.append(error)
+        }
     }
 
     mutating func perform(

@@ -129,10 +129,8 @@ public struct Killer {
         var found: [ProcessPin] = []
         for group in groups {
             do throws(Failure) {
-                for below in [group.cgroup] + (try group.cgroup.descendants()) {
-                    for pid in try below.memberPids() {
-                        if let stat = scanner.namedStat(of: pid), !stat.numbers.isZombie { found.append(stat.pin) }
-                    }
+                for pid in try group.cgroup.treeMembers().flatMap(\.pids) {
+                    if let stat = scanner.namedStat(of: pid), !stat.numbers.isZombie { found.append(stat.pin) }
                 }
             } catch {
                 guard error.code == .notFound else { throw error }
@@ -177,10 +175,10 @@ public struct Killer {
             else { continue }
             let root = try Cgroup(BytePath("/"), in: group.cgroup.hierarchy)
             let from = try Cgroup(line.path, in: group.cgroup.hierarchy).pin
+            let move = ContainmentEffect.move(process: process.pin, from: from, to: root.pin)
             let host = self.host
-            try perform(.move(process: process.pin, from: from, to: root.pin), &result, apply) { () throws(Failure) in
-                try root.adopt(process.pin, on: host)
-            }
+            // A guest that ends before it is moved needs no sparing, and must not spare the session either.
+            try perform(move, &result, apply) { () throws(Failure) in try move.perform(on: host) }
             let name = scanner.namedStat(of: process.pid)?.name ?? BytePath("")
             result.spared.append(Guest(process: process.pin, name: name, reason: reason, isSpared: true))
         }

@@ -57,12 +57,12 @@ struct Refusals {
     ) throws(Failure) {
         let home = leader.flatMap { scanner.cgroups(of: $0.pid) }?
             .first { $0.hierarchy == group.hierarchy.name }?.path
-        for below in [group] + (try group.descendants()) where leader == nil || below.path != home {
-            for pid in try below.memberPids() {
+        for below in try group.treeMembers() where leader == nil || below.path != home {
+            for pid in below.pids {
                 guard let stat = scanner.namedStat(of: pid), isGuarded(stat, host) else { continue }
                 throw Failure(
                     .refused,
-                    "freeze \(group.path)",
+                    "freeze the group",
                     on: String(decoding: below.path.bytes, as: UTF8.self),
                     because: "it holds \(stat.name) (process \(pid)), which this machine needs",
                     hint: "quell freeze --broad REASON"
@@ -103,6 +103,13 @@ struct Refusals {
 }
 
 extension Cgroup {
+    /// The pids of this group and of every group below it, by the path of the group.
+    func treeMembers() throws(Failure) -> [(path: BytePath, pids: [Int32])] {
+        var found: [(path: BytePath, pids: [Int32])] = []
+        try forEachInTree { group throws(Failure) in found.append((group.path, try group.memberPids())) }
+        return found
+    }
+
     /// The pids of the group, also of a threaded one, where only its threads can be listed.
     func memberPids() throws(Failure) -> [Int32] {
         do throws(Failure) {

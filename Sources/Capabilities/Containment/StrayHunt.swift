@@ -74,13 +74,9 @@ extension FreezeRun {
     /// (RT5).
     private mutating func readVersionOneMembers() throws(Failure) {
         for group in covered + held where !group.cgroup.hierarchy.isUnified {
-            for below in [group.cgroup] + (try group.cgroup.descendants()) {
-                for pid in try below.memberPids() {
-                    guard let process = lastScan.find(pid), !process.isInside, !responder.contains(pid) else {
-                        continue
-                    }
-                    knowledge.settled.insert(process.pin)
-                }
+            for pid in try group.cgroup.treeMembers().flatMap(\.pids) {
+                guard let process = lastScan.find(pid), !process.isInside, !responder.contains(pid) else { continue }
+                knowledge.settled.insert(process.pin)
             }
         }
     }
@@ -88,8 +84,7 @@ extension FreezeRun {
     private mutating func hold(
         _ loose: [(process: ScannedProcess, marks: Set<Mark>)]
     ) throws(Failure) {
-        if quarantine == nil { try makeQuarantine() }
-        guard let target = quarantine?.cgroup else { return }
+        guard let target = quarantineOrReason(for: loose) else { return }
         var moves: [(ProcessPin, ContainmentEffect)] = []
         for (process, marks) in loose {
             strays[process.pin, default: []].formUnion(marks)
@@ -111,6 +106,20 @@ extension FreezeRun {
             }
         }
         for (pin, reason) in refused { unheld[pin] = reason }
+    }
+
+    /// The quarantine; when there can be none, the strays are told as not held, and the freeze of the rest stands.
+    private mutating func quarantineOrReason(for loose: [(process: ScannedProcess, marks: Set<Mark>)]) -> Cgroup? {
+        if let quarantine { return quarantine.cgroup }
+        do throws(Failure) {
+            try makeQuarantine()
+        } catch {
+            for (process, marks) in loose {
+                strays[process.pin, default: []].formUnion(marks)
+                unheld[process.pin] = error.reason
+            }
+        }
+        return quarantine?.cgroup
     }
 
     /// Where a process stands in a hierarchy, as a pin; `nil` when it is gone. A group that cannot be opened (it was
@@ -141,10 +150,14 @@ extension FreezeRun {
             result.cut?.notReached.append("\(group.path): a v1 group cannot be cut")
             return
         }
-        let drop = try Cut.attachOnce(try DropProgram(), to: group, apply)
-        result.effects.append(.attachDrop(group: drop.group, program: drop.program))
         result.cut = result.cut ?? CutResult()
-        result.cut?.drops.append(drop)
+        do throws(Failure) {
+            let drop = try Cut.attachOnce(try DropProgram(), to: group, apply)
+            result.effects.append(.attachDrop(group: drop.group, program: drop.program))
+            result.cut?.drops.append(drop)
+        } catch {
+            result.cut?.failures.append(error)
+        }
     }
 
     /// A group of Quell's that an earlier freeze made, opened by its inode (RT34); `nil` when it is gone.
@@ -209,34 +222,16 @@ extension FreezeRun {
         return fresh.count
     }
 
-    /// Where v1 groups hold, a thread may stand in another group of the freezer and run (RT5): it is moved back.
+    /// Where v1 groups hold, a thread may stand in another group of the freezer and run (RT5): it is moved back, until
+    /// there is none, because a thread that runs can make others beside it.
     private mutating func holdThreadsElsewhere() throws(Failure) {
         guard let home = held.first, !home.cgroup.hierarchy.isUnified else { return }
-        let name = home.cgroup.hierarchy.name
-        for member in lastFamily?.members ?? [] where member.threads > 1 {
-            guard let process = try? ProcessDirectory(member.pin, on: host), let threads = try? process.threadIDs()
-            else {
-                continue
-            }
-            for thread in threads {
-                guard let path = try? process.threadCgroups(thread).first(where: { $0.hierarchy == name })?.path,
-                    !held.contains(where: { path.isAtOrBelow($0.cgroup.path) }),
-                    let from = try? Cgroup(path, in: home.cgroup.hierarchy)
-                else { continue }
-                let effect = ContainmentEffect.moveThread(
-                    process: member.pin,
-                    thread: thread,
-                    from: from.pin,
-                    to: home.cgroup.pin
-                )
-                do throws(Failure) {
-                    try perform([effect]) { () throws(Failure) in try home.cgroup.adoptThread(thread) }
-                    result.notes.append("thread \(thread) of process \(member.pid) stood in \(path) and was moved back")
-                } catch {
-                    result.failures.append(error)
-                }
-            }
+        let deadline = Deadline(after: .milliseconds(policy.huntMilliseconds))
+        var elsewhere = threadsElsewhere(in: home.cgroup.hierarchy)
+        while !elsewhere.isEmpty, !deadline.hasPassed, moveBack(elsewhere, to: home.cgroup) {
+            elsewhere = threadsElsewhere(in: home.cgroup.hierarchy)
         }
+        result.stuck += elsewhere.map(\.thread)
         for index in held.indices {
             held[index].isFrozen = try held[index].control.wait(
                 for: .frozen,
@@ -245,10 +240,63 @@ extension FreezeRun {
         }
     }
 
+    private struct ThreadElsewhere {
+        let process: ProcessPin
+        let path: BytePath
+        let thread: StuckThread
+    }
+
+    private mutating func threadsElsewhere(in hierarchy: CgroupHierarchy) -> [ThreadElsewhere] {
+        var groups = held.map(\.cgroup)
+        if let quarantine { groups.append(quarantine.cgroup) }
+        var found: [ThreadElsewhere] = []
+        for member in lastFamily?.members ?? [] where member.threads > 1 {
+            do throws(Failure) {
+                let process = try ProcessDirectory(member.pin, on: host)
+                for thread in try process.threadIDs() {
+                    let line = try process.threadCgroups(thread).first { $0.hierarchy == hierarchy.name }
+                    guard let line, !groups.contains(where: { line.path.isAtOrBelow($0.path) }) else { continue }
+                    let stat = try process.threadStat(thread)
+                    if stat.numbers.isZombie { continue }
+                    let stuck = StuckThread(member.pid, thread, stat, process.threadWait(thread))
+                    found.append(ThreadElsewhere(process: member.pin, path: line.path, thread: stuck))
+                }
+            } catch {
+                if error.code != .notFound && error.code != .changed { result.failures.append(error) }
+            }
+        }
+        return found
+    }
+
+    /// Gives whether any was moved: when none can be, trying again is of no use.
+    private mutating func moveBack(_ threads: [ThreadElsewhere], to home: Cgroup) -> Bool {
+        var isAnyMoved = false
+        for elsewhere in threads {
+            let thread = elsewhere.thread.thread
+            do throws(Failure) {
+                let from = try Cgroup(elsewhere.path, in: home.hierarchy).pin
+                let effect = ContainmentEffect.moveThread(
+                    process: elsewhere.process,
+                    thread: thread,
+                    from: from,
+                    to: home.pin
+                )
+                try perform([effect]) { () throws(Failure) in try home.adoptThread(thread) }
+                result.notes.append(
+                    "thread \(thread) of process \(elsewhere.process.pid) stood in \(elsewhere.path) and was moved back"
+                )
+                isAnyMoved = true
+            } catch {
+                result.failures.append(error)
+            }
+        }
+        return isAnyMoved
+    }
+
     private mutating func awaitQuarantine() throws(Failure) {
         guard let made = quarantine else { return }
         let deadline = Deadline(after: .milliseconds(policy.patienceMilliseconds))
         quarantine?.isFrozen = try made.control.wait(for: .frozen, until: deadline)
-        if result.times.frozen == nil { result.times.frozen = Instant.now() }
+        if held.isEmpty, quarantine?.isFrozen == true { result.times.frozen = Instant.now() }
     }
 }

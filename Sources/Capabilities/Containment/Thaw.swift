@@ -17,6 +17,8 @@ public struct ThawResult: Hashable, Sendable, Codable {
     public var joined: [ProcessPin] = []
     /// Drops that still stand.
     public var keptDrops: [Drop] = []
+    /// Drops that were to stay and do not stand any more, though their group does: somebody else took them away.
+    public var lostDrops: [Drop] = []
     /// Processes that were put back into groups without a drop while the cut is kept: their new sockets are not cut.
     public var uncut: [ProcessPin] = []
     /// What the release did, when it was asked for.
@@ -29,8 +31,10 @@ public struct ThawResult: Hashable, Sendable, Codable {
     /// Starts with nothing done.
     public init() {}
 
-    /// Whether everything runs again where it belongs.
-    public var isComplete: Bool { stillFrozen.isEmpty && couldNotReturn.isEmpty && failures.isEmpty }
+    /// Whether everything runs again where it belongs, and has its network if that was asked for.
+    public var isComplete: Bool {
+        stillFrozen.isEmpty && couldNotReturn.isEmpty && failures.isEmpty && (released?.failures ?? []).isEmpty
+    }
 }
 
 /// A process that could not be put back.
@@ -85,8 +89,8 @@ public struct Thaw {
         let scanner = ProcessScanner(host)
         let known = Set(members)
         for case .freeze(let pin, _) in effects {
-            guard let group = try? Cgroup(pin, on: host), let below = try? group.descendants() else { continue }
-            for pid in ([group] + below).flatMap({ (try? $0.memberPids()) ?? [] }).sorted() {
+            guard let members = try? Cgroup(pin, on: host).treeMembers() else { continue }
+            for pid in members.flatMap(\.pids).sorted() {
                 guard let stat = scanner.namedStat(of: pid), !known.contains(stat.pin) else { continue }
                 result.joined.append(stat.pin)
             }
@@ -103,7 +107,8 @@ public struct Thaw {
             case .moveThread(let moved, _, let from, _): (process, origin) = (moved, from)
             default: continue
             }
-            guard process.pid != ProcessScanner.ownPid, let inverse = effect.inverse,
+            // Quell never goes back into a session's group, and the machine's first process was never of one.
+            guard process.pid != ProcessScanner.ownPid, process.pid > 1, let inverse = effect.inverse,
                 (try? effect.probe(on: host)) == .done
             else { continue }
             do throws(Failure) {
@@ -161,7 +166,11 @@ public struct Thaw {
         }
         for drop in drops {
             let effect = ContainmentEffect.attachDrop(group: drop.group, program: drop.program)
-            if try effect.probe(on: host) == .done { result.keptDrops.append(drop) }
+            switch try effect.probe(on: host) {
+            case .done: result.keptDrops.append(drop)
+            case .notDone, .partly: result.lostDrops.append(drop)
+            case .cannotTell: continue
+            }
         }
         let cut = Set(result.keptDrops.map(\.group))
         for case .move(let process, let from, let to) in effects

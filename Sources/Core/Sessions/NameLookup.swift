@@ -42,8 +42,8 @@ struct NameLookup {
     private func cgroups(named name: BytePath) throws(Failure) -> [BytePath] {
         var paths = Set<BytePath>()
         for hierarchy in [host.unified, host.freezer].compactMap({ $0 }) {
-            for group in try Cgroup(BytePath("/"), in: hierarchy).descendants() where group.path.lastComponent == name {
-                paths.insert(group.path)
+            try Cgroup(BytePath("/"), in: hierarchy).forEachInTree { group throws(Failure) in
+                if group.path.lastComponent == name { paths.insert(group.path) }
             }
         }
         return paths.sorted()

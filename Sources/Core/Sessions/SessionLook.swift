@@ -85,7 +85,7 @@ struct SessionLook: ~Copyable {
         var found = Set<Int32>()
         for (number, top) in groups.enumerated() {
             var listed = Set<Int32>()
-            for group in [top] + (try top.descendants()) {
+            try top.forEachInTree { group throws(Failure) in
                 do throws(Failure) {
                     listed.formUnion(try group.processes())
                 } catch {

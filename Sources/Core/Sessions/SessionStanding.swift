@@ -100,10 +100,11 @@ extension SessionLook {
     private mutating func holdsOnly(_ kin: [Int32: Lineage], _ group: Cgroup) -> Bool {
         guard !group.isRoot else { return false }
         do throws(Failure) {
-            for holder in [group] + (try group.descendants()) {
-                guard try processes(of: holder).allSatisfy({ kin[$0] != nil }) else { return false }
+            var holdsOthers = false
+            try group.forEachInTree { holder throws(Failure) in
+                if try processes(of: holder).contains(where: { kin[$0] == nil }) { holdsOthers = true }
             }
-            return true
+            return !holdsOthers
         } catch {
             keep(error)
             return false

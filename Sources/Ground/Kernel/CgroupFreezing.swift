@@ -56,12 +56,15 @@ public final class FreezerControl: Sendable {
         return bytes.starts(with: "FREEZING".utf8) ? .freezing : .thawed
     }
 
-    /// Whether there is a process in the group or below it: `populated` of cgroup.events; on v1 the lists are read.
+    /// Whether there is a process in the group or below it: `populated` of cgroup.events; on v1 the lists are read, and a
+    /// group that vanishes meanwhile holds nobody.
     public func isPopulated() throws(Failure) -> Bool {
         if cgroup.hierarchy.isUnified { return FlatKeyed(try read(state))["populated"] == 1 }
-        if try !cgroup.threads().isEmpty { return true }
-        for group in try cgroup.descendants() where try !group.threads().isEmpty { return true }
-        return false
+        var isPopulated = false
+        try cgroup.forEachInTree { group throws(Failure) in
+            if !isPopulated { isPopulated = try !group.threads().isEmpty }
+        }
+        return isPopulated
     }
 
     /// Waits until the state is `wanted`: re-reads for 20 ms, then polls for a notice, because the kernel gives at most

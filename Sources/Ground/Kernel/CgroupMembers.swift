@@ -48,23 +48,29 @@ extension Cgroup {
         try contents(hierarchy.isUnified ? "cgroup.threads" : "tasks").count { $0 == UInt8(ascii: "\n") }
     }
 
-    /// All groups below this one, parents before children. A group that vanishes meanwhile is left out.
-    public func descendants() throws(Failure) -> [Cgroup] {
-        var found: [Cgroup] = []
-        var waiting: [Cgroup] = [self]
-        while let group = waiting.popLast() {
-            for name in try group.childNames() {
-                do throws(Failure) {
-                    let child = try Cgroup(group.path.appending(name), in: hierarchy)
-                    found.append(child)
-                    waiting.append(child)
-                } catch {
-                    guard error.code == .notFound else { throw error }
-                }
-            }
+    /// Calls `body` with this group and with every group below it, parents before children. A group that vanishes
+    /// meanwhile is left out. Only the one that `body` has is open: a session that makes groups by the thousand does not
+    /// use up Quell's descriptors.
+    public func forEachInTree(_ body: (Cgroup) throws(Failure) -> Void) throws(Failure) {
+        try body(self)
+        var waiting = try childPaths()
+        while let path = waiting.popLast() {
+            guard let group = try opened(path) else { continue }
+            try body(group)
+            waiting += try group.childPaths()
         }
-        return found
     }
+
+    private func opened(_ path: BytePath) throws(Failure) -> Cgroup? {
+        do throws(Failure) {
+            return try Cgroup(path, in: hierarchy)
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return nil
+        }
+    }
+
+    private func childPaths() throws(Failure) -> [BytePath] { try childNames().map { path.appending($0) } }
 
     private func childNames() throws(Failure) -> [BytePath] {
         do throws(Failure) {
@@ -78,7 +84,6 @@ extension Cgroup {
         }
     }
 
-    /// The inode of the directory that a process or thread would name by this path is the same as this one's.
     private func numbers(_ name: String) throws(Failure) -> [Int32] {
         try contents(name).split(separator: UInt8(ascii: "\n")).compactMap { Decimal.int32($0) }
     }

@@ -21,7 +21,7 @@ public struct Recovery: Sendable {
     /// - Throws: `notVerified` when the journal does not hold, `refused` on another machine or after a reboot (RT20), or
     ///   why the journal cannot be written.
     public func resume(_ run: String? = nil) throws(Failure) -> [RunResult] {
-        try requireSameHost()
+        try context.requireSameHost("resume the case")
         var results: [RunResult] = []
         for history in try histories() where !history.isEnded && (run == nil || history.run == run) {
             if let undone = history.undoes {
@@ -35,19 +35,6 @@ public struct Recovery: Sendable {
 
     private func histories() throws(Failure) -> [RunHistory] {
         try RunHistory.all(in: try context.home.journal.verify().verified(of: context.home.id))
-    }
-
-    private func requireSameHost() throws(Failure) {
-        let opened = try context.home.opening().host
-        guard opened == context.home.host else {
-            throw Failure(
-                .refused,
-                "resume the case",
-                on: context.home.id.text,
-                because: opened.machine == context.home.host.machine
-                    ? "the machine was restarted since it was opened" : "it was opened on another machine"
-            )
-        }
     }
 
     private func resume(_ history: RunHistory, _ graph: StepGraph) throws(Failure) -> RunResult {

@@ -52,6 +52,22 @@ public struct RunContext: Sendable {
     }
 }
 
+extension RunContext {
+    /// Old intents and effects name processes and cgroups by numbers that hold for one life of one machine (RT20).
+    func requireSameHost(_ attempt: String) throws(Failure) {
+        let opened = try home.opening().host
+        guard opened == home.host else {
+            throw Failure(
+                .refused,
+                attempt,
+                on: home.id.text,
+                because: opened.machine == home.host.machine
+                    ? "the machine was restarted since it was opened" : "it was opened on another machine"
+            )
+        }
+    }
+}
+
 /// How many approvals an action needs before it may run. Freeze never needs any.
 public struct Policy: Sendable {
     /// The number of people.

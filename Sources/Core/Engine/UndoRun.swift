@@ -17,6 +17,7 @@ public struct UndoRun: Sendable {
     public func undo(_ run: String) throws(Failure) -> RunResult { try undo(run, as: nil) }
 
     func undo(_ run: String, as resumed: String?) throws(Failure) -> RunResult {
+        try context.requireSameHost("undo the run")
         let journal = try context.home.journal.verify().verified(of: context.home.id)
         let histories = try RunHistory.all(in: journal)
         guard let history = histories.first(where: { $0.run == run }) else {

@@ -79,13 +79,16 @@ struct UndoTests {
     }
 
     @Test(
-        "RT20 a case of another machine or an earlier boot is not resumed",
+        "RT20 a case of another machine or an earlier boot is neither resumed nor undone",
         arguments: [HostIdentity(machine: "m2", bootID: "boot-1"), HostIdentity(machine: "m1", bootID: "boot-2")]
     )
     func foreignCase(host: HostIdentity) throws {
         try Scene.play { scene in
-            let recovery = try Recovery(scene.context(scene.home(host: host)))
-            #expect(#expect(throws: Failure.self) { try recovery.resume() }?.code == .refused)
+            let run = try Runner(scene.context(scene.home())).run(Self.graph).run
+            let context = try scene.context(scene.home(host: host))
+            #expect(#expect(throws: Failure.self) { try Recovery(context).resume() }?.code == .refused)
+            #expect(#expect(throws: Failure.self) { try UndoRun(context).undo(run) }?.code == .refused)
+            #expect(scene.world.lines == ["a", "b", "c"])
         }
     }
 }

@@ -9,7 +9,10 @@ struct UndoCommand: QuellCommand {
     static let configuration = CommandConfiguration(
         commandName: "undo",
         abstract: "Take back what a run did, newest effect first.",
-        discussion: "What cannot be taken back is named. Nothing ever does this by itself."
+        discussion: """
+            What cannot be taken back is named. Nothing ever does this by itself. Taking back a freeze needs what a thaw \
+            needs: a capture of the present freeze, or --waive with a reason.
+            """
     )
 
     @OptionGroup var common: CommonOptions
@@ -17,6 +20,11 @@ struct UndoCommand: QuellCommand {
     @Argument(help: ArgumentHelp("The run, as `quell case journal` names it.", valueName: "run")) var run: String
     @Option(name: .long, help: ArgumentHelp("Why; required, because a contained agent runs again.", valueName: "text"))
     var reason: String
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Go on without a capture that counts; recorded as a waiver.", valueName: "reason")
+    )
+    var waive: String?
     @Option(name: .customLong("as"), help: ArgumentHelp("Who takes it back.", valueName: "name")) var actor: String?
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
@@ -29,7 +37,7 @@ struct UndoCommand: QuellCommand {
             registry,
             by: responder,
             reason: reason,
-            waiver: reason,
+            waiver: waive,
             reverify: bench.reverifier(of: home)
         )
         let teller = RunTeller(telling)

@@ -146,7 +146,9 @@ let package = Package(
         tests(
             "Response",
             on: .product,
-            uses: ["Response", "Engine", "Casework", "Containment", "Sessions", "Kernel", "Playbooks", "Base"]
+            uses: [
+                "Response", "Engine", "Casework", "Containment", "Sessions", "Kernel", "Playbooks", "Sealing", "Base",
+            ]
         ),
         tests("QuellCommands", on: .product, uses: ["QuellCommands", "Casework", "Base", argumentParser]),
         .target(name: "Programs", path: "Tests/Programs", swiftSettings: strict),

@@ -37,6 +37,10 @@ public struct CaseStanding: Sendable {
         var facts: [Fact] = []
         var isFrozen = false
         for pin in try home.subjects() {
+            guard pin.bootID == place.host.bootID else {
+                facts.append(Fact(holds: false, text: "the machine was restarted: nothing of before stands"))
+                continue
+            }
             let held = try HeldSession(of: pin, in: home, on: place.host)
             let found = try CaseStanding.freezes(held, on: place.host) + CaseStanding.drops(held, on: place.host)
             isFrozen = isFrozen || !held.frozenGroups.isEmpty
@@ -44,7 +48,7 @@ public struct CaseStanding: Sendable {
         }
         facts += try CaseStanding.credentials(at: place)
         self.facts = facts
-        next = try CaseStanding.next(home, facts, unfinishedRuns, isFrozen: isFrozen)
+        next = try CaseStanding.next(at: place, facts, unfinishedRuns, isFrozen: isFrozen)
     }
 
     private static func freezes(_ held: HeldSession, on host: Host) throws(Failure) -> [Fact] {
@@ -113,18 +117,34 @@ public struct CaseStanding: Sendable {
     }
 
     private static func next(
-        _ home: Case,
+        at place: Workplace,
         _ facts: [Fact],
         _ unfinished: [String],
         isFrozen: Bool
     ) throws(Failure) -> String {
+        let home = place.home
         if !unfinished.isEmpty { return "quell resume \(home.id)" }
-        let leader = try home.subjects().last?.leader.map { "pid:\($0.pid)" } ?? "LOCATOR"
+        guard let leader = try livingLeader(at: place) else { return "quell case show \(home.id)" }
         if facts.contains(where: { !$0.holds }) { return "quell freeze \(leader) --case \(home.id)" }
         let captures = try home.captures()
         if isFrozen, !captures.contains(where: { $0.profile >= .standard }) {
             return "quell capture \(leader) --case \(home.id)"
         }
         return captures.isEmpty ? "quell case show \(home.id)" : "quell timeline \(home.id)"
+    }
+
+    /// The leader of the newest subject as a locator; `nil` when that very process has ended, because its pid may be
+    /// anybody's by now (RT35).
+    private static func livingLeader(at place: Workplace) throws(Failure) -> String? {
+        guard let pin = try place.home.subjects().last, pin.bootID == place.host.bootID, let leader = pin.leader else {
+            return nil
+        }
+        do throws(Failure) {
+            _ = try ProcessDirectory(leader, on: place.host)
+            return "pid:\(leader.pid)"
+        } catch {
+            guard error.code == .notFound || error.code == .changed else { throw error }
+            return nil
+        }
     }
 }

@@ -14,7 +14,18 @@ public enum FreezeWords {
         }
         lines += result.supervisors.map { "supervisor \($0.name): \($0.detail)" }
         if result.bySignals { lines.append("held by SIGSTOP only: whoever may send SIGCONT lets it run again") }
+        if result.processes == 0 { lines.append("nothing was there to be frozen") }
         if !result.scansAgreed { lines.append("no two scans agreed: processes may have been missed") }
         return lines + result.failures.map(\.description)
+    }
+
+    /// A line for each drop that was wanted and is not there.
+    static func uncut(_ result: FreezeResult) -> [String] {
+        guard let cut = result.cut else { return [] }
+        var lines = cut.failures.map { "the network is not dropped: \($0)" }
+        if cut.drops.isEmpty, lines.isEmpty {
+            lines = cut.notReached.isEmpty ? ["the network is not dropped"] : cut.notReached
+        }
+        return lines
     }
 }

@@ -2,6 +2,7 @@ import Base
 import Casework
 import Containment
 import Engine
+import Sealing
 import Sessions
 import Testing
 
@@ -95,6 +96,70 @@ struct HeldSessionTests {
         #expect(try HeldSession(of: pin, in: home).lastFreeze?.word == .confirmed)
     }
 
+    @Test("with a group of Quell's that is removed goes everything that was done to it")
+    func removed() throws {
+        pretend([
+            .freeze(group: group, requestedBefore: false),
+            .makeGroup(hierarchy: "v2", name: "quell-0123456789abcdef"),
+            .freeze(group: quarantine, requestedBefore: false), .attachDrop(group: quarantine, program: 5),
+            .move(process: stray, from: group, to: quarantine), .removeGroup(group: quarantine),
+        ])
+        #expect(try HeldSession(of: pin, in: home).effects == [.freeze(group: group, requestedBefore: false)])
+    }
+
+    @Test("what was done in part is held, because that part has to be taken back")
+    func partly() throws {
+        func draft(_ kind: Entry.Kind, _ body: JSONValue) -> EntryDraft {
+            EntryDraft(kind, body, by: responder, run: "run-1", step: "freeze")
+        }
+        let effect = ContainmentEffect.freeze(group: group, requestedBefore: false)
+        try home.journal.append([
+            draft(.note, ["topic": "step-started", "pins": try JSONEncoding.value(of: [pin])]),
+            draft(.intent, ["effect": 0, "what": try JSONEncoding.value(of: effect)]),
+            draft(.outcome, ["effect": 0, "state": "partly"]),
+        ])
+        #expect(try HeldSession(of: pin, in: home).frozenGroups == [group])
+    }
+
+    @Test("RT11 the group of the guests is Quell's own and holds nobody of the session")
+    func guests() throws {
+        let aside = CgroupPin(hierarchy: "v2", path: BytePath("/quell-1111111111111111"), inode: 44)
+        pretend([
+            .makeGroup(hierarchy: "v2", name: "quell-0123456789abcdef"),
+            .freeze(group: quarantine, requestedBefore: false),
+            .move(process: stray, from: group, to: quarantine),
+            .makeGroup(hierarchy: "v2", name: "quell-1111111111111111"),
+            .move(process: ProcessPin(pid: 11, startTicks: 110), from: group, to: aside),
+        ])
+        let held = try HeldSession(of: pin, in: home)
+        #expect(held.ownGroups == [quarantine, aside])
+        #expect(held.quarantines == [quarantine])
+        #expect(held.moved == [stray])
+    }
+
+    @Test("a kill reaches the groups of every freeze that still holds, not only of the last one")
+    func everything() throws {
+        pretend([.freeze(group: quarantine, requestedBefore: false)])
+        pretend([.freeze(group: group, requestedBefore: false)])
+        let everything = try #require(try HeldSession(of: pin, in: home).everything)
+        #expect(everything.groups.map(\.group) == [quarantine, group])
+    }
+
+    @Test("RT20 a journal that does not hold is read for telling and never acted upon")
+    func notVerified() throws {
+        pretend([.freeze(group: group, requestedBefore: false)])
+        let stranger = try CaseStore(
+            at: temporary.root,
+            host: try HostIdentity.read(),
+            key: try SigningKey.generate(),
+            spools: nil
+        ).open(home.id)
+        #expect(try HeldSession(of: pin, in: stranger).frozenGroups == [group])
+        let failure = #expect(throws: Failure.self) { _ = try HeldSession(actingOn: pin, in: stranger, probe: unknown) }
+        #expect(failure?.code == .notVerified)
+        #expect(try HeldSession(actingOn: pin, in: home, probe: unknown).frozenGroups == [group])
+    }
+
     @Test("a session that nothing was done to has a refusal that says so")
     func nothing() throws {
         let held = try HeldSession(of: pin, in: home)
@@ -108,5 +173,14 @@ extension HeldSession {
     /// With a world that cannot be asked: only what the journal says counts.
     fileprivate init(of pin: SessionPin, in home: Case) throws {
         try self.init(of: pin, entries: try home.journal.entries()) { (_) throws(Failure) in .cannotTell }
+    }
+}
+
+/// The groups and processes of these tests are nobody's, so the world tells nothing of them.
+private func unknown(_ effect: ContainmentEffect) throws(Failure) -> ContainmentEffectState { .cannotTell }
+
+extension HeldSession {
+    fileprivate init(of pin: SessionPin, in home: Case) throws(Failure) {
+        try self.init(of: pin, entries: try home.journal.entries(), probe: unknown)
     }
 }

@@ -79,7 +79,7 @@ struct FreezeReport {
         object["record"] = if case .emergencyRecord = keeping { "emergency" } else { "journal" }
         object["processes"] = .integer(Int64(result.processes))
         object["threads"] = .integer(Int64(result.threads))
-        object["pins"] = try JSONEncoding.value(of: session.pin)
+        object["untrustedPins"] = try JSONEncoding.value(of: session.pin)
         object["startedAt"] = .integer(Int64(clamping: started))
         object["frozenAt"] = Monotonic.nanoseconds(of: result.times.frozen)
         object["provenAt"] = Monotonic.nanoseconds(of: result.times.proven)

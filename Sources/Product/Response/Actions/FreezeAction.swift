@@ -151,11 +151,13 @@ public struct FreezeAction: Action {
     /// The inverse, where there is one.
     public func undo(_ effect: Effect) -> Undo<Effect>? { ContainmentUndo.of(effect, on: host) }
 
-    /// Confirmed holds; everything else says what is missing. The kernel is asked again whether each group is frozen.
+    /// Confirmed holds when the network is dropped as well, or was not to be; everything else says what is missing.
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
         let result = output.result
         switch result.word {
-        case .confirmed: return .holds
+        case .confirmed:
+            let reasons = FreezeWords.uncut(result)
+            return reasons.isEmpty ? .holds : .partly(reasons)
         case .failed: return .fails(["nothing is held"] + result.failures.map(\.description))
         case .unconfirmed, .partial: return .partly(FreezeWords.shortfalls(of: result))
         }

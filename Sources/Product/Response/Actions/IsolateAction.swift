@@ -20,6 +20,8 @@ public struct IsolateAction: Action {
     /// What was pinned: the groups to cut.
     public struct Target: Sendable, Codable {
         let groups: [CgroupPin]
+        /// Processes that Quell moved into them.
+        let moved: [ProcessPin]
     }
 
     /// The primitive acts of containment.
@@ -56,8 +58,8 @@ public struct IsolateAction: Action {
     /// Finds the session's groups.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
         let pin = input.session.pin
-        let made = try home.map { home throws(Failure) in try HeldSession(of: pin, in: home, on: host).ownGroups } ?? []
-        let all = (pin.cgroups + made).filter { $0.hierarchy == "v2" }
+        let held = heldSession(of: pin)
+        let all = (pin.cgroups + (held?.quarantines ?? [])).filter { $0.hierarchy == "v2" }
         guard !all.isEmpty else {
             throw Failure(
                 .refused,
@@ -68,10 +70,17 @@ public struct IsolateAction: Action {
             )
         }
         return Observation(
-            target: Target(groups: all),
+            target: Target(groups: all, moved: held?.moved ?? []),
             pins: [pin],
-            decisions: pin.cgroups.filter { $0.hierarchy == "v2" }.map { "drop the network of \($0.path)" }
+            decisions: all.map { "drop the network of \($0.path)" }
         )
+    }
+
+    /// What the case says that we hold. A journal that does not hold never forbids a cut (RT12): then only the session's
+    /// own groups are known.
+    private func heldSession(of pin: SessionPin) -> HeldSession? {
+        guard let home else { return nil }
+        do throws(Failure) { return try HeldSession(actingOn: pin, in: home, on: host) } catch { return nil }
     }
 
     /// The ids of programs are not known beforehand.
@@ -86,9 +95,10 @@ public struct IsolateAction: Action {
         log: EffectLog<Effect>,
         in scope: Scope
     ) throws(Failure) -> Output {
-        let cut = try Cut.drop(plan.target.groups, on: host) { effects, act throws(Failure) in
+        var cut = try Cut.drop(plan.target.groups, on: host) { effects, act throws(Failure) in
             try log.apply(effects, act)
         }
+        cut.notReached += OlderSockets(host).told(of: plan.target.moved, beside: cut.drops)
         return Output(cut: cut, isComplete: cut.isComplete)
     }
 

@@ -58,8 +58,8 @@ public struct KillAction: Action {
 
     /// Finds the freeze that holds the session.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
-        let held = try HeldSession(of: input.session.pin, in: place.home, on: place.host)
-        guard let frozen = held.lastFreeze, !held.frozenGroups.isEmpty || held.unfinished.contains(Self.descriptor.name)
+        let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: place.host)
+        guard let frozen = held.everything, !held.frozenGroups.isEmpty || held.unfinished.contains(Self.descriptor.name)
         else {
             throw held.notHeld("kill the session", input.session)
         }

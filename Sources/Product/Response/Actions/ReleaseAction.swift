@@ -44,7 +44,7 @@ public struct ReleaseAction: Action {
 
     /// Reads from the journal which drops stand.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
-        let held = try HeldSession(of: input.session.pin, in: place.home, on: place.host)
+        let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: place.host)
         guard !held.drops.isEmpty || held.unfinished.contains(Self.descriptor.name) else {
             throw held.notHeld("release the session", input.session)
         }

@@ -56,7 +56,7 @@ public struct ThawAction: Action {
 
     /// Reads from the journal what Quell did and has not taken back.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
-        let held = try HeldSession(of: input.session.pin, in: place.home, on: place.host)
+        let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: place.host)
         guard !held.effects.isEmpty || held.unfinished.contains(Self.descriptor.name) else {
             throw held.notHeld("thaw the session", input.session)
         }
@@ -111,7 +111,9 @@ public struct ThawAction: Action {
         var reasons = result.stillFrozen.map { "\($0.path) is still frozen" }
         reasons += result.leftFrozen.map { "\($0.path) stays frozen: it was frozen before Quell came" }
         reasons += result.couldNotReturn.map { "process \($0.process.pid) is not back in \($0.origin): \($0.reason)" }
-        reasons += result.failures.map(\.description)
+        reasons += result.lostDrops.map { "the drop of \($0.group.path) was taken away by somebody else" }
+        reasons += result.uncut.map { "process \($0.pid) is back in a group without a drop" }
+        reasons += ((result.released?.failures ?? []) + result.failures).map(\.description)
         return reasons.isEmpty ? .holds : .partly(reasons)
     }
 }

@@ -27,6 +27,8 @@ struct HeldRecord {
     private(set) var intents: [Intent] = []
     /// What the last freeze said.
     private(set) var lastFreeze: FreezeResult?
+    /// The processes that any freeze held, each once.
+    private(set) var members: [ProcessPin] = []
     /// The actions of the steps that were begun and have not come to their end.
     private(set) var unfinished: [StepKey: String] = [:]
     private var steps: Set<StepKey> = []
@@ -65,7 +67,9 @@ struct HeldRecord {
             guard steps.contains(key), body["action"]?.string == FreezeAction.descriptor.name,
                 let output = body["output"]
             else { return }
-            lastFreeze = try JSONDecoding.decode(FreezeAction.Output.self, from: output).result
+            let result = try JSONDecoding.decode(FreezeAction.Output.self, from: output).result
+            members += result.members.filter { !members.contains($0) }
+            lastFreeze = result
         default: return
         }
     }

@@ -2,6 +2,7 @@ public import Base
 public import Casework
 public import Containment
 import Engine
+import Glibc
 public import Kernel
 import Sessions
 
@@ -17,14 +18,31 @@ public struct HeldSession: Sendable {
     let unfinished: Set<String>
     /// The groups that Quell made for the session.
     let made: MadeGroups
+    /// The processes that a freeze held; none when nothing is held any more.
+    public let members: [ProcessPin]
 
-    /// Reads the journal of `home`.
+    /// Reads the journal of `home` as it is: for telling and for collecting, which a damaged journal must not stop.
     ///
     /// - Throws: `malformed` when an entry is not of Quell's form.
     public init(of pin: SessionPin, in home: Case, on host: Host) throws(Failure) {
         try self.init(of: pin, entries: try home.journal.entries()) { effect throws(Failure) in
             try effect.probe(on: host)
         }
+    }
+
+    /// Reads the journal of `home` and acts upon it: only when chain and checkpoints hold (RT20).
+    ///
+    /// - Throws: `notVerified` when they do not.
+    public init(actingOn pin: SessionPin, in home: Case, on host: Host) throws(Failure) {
+        try self.init(actingOn: pin, in: home) { effect throws(Failure) in try effect.probe(on: host) }
+    }
+
+    init(
+        actingOn pin: SessionPin,
+        in home: Case,
+        probe: (ContainmentEffect) throws(Failure) -> ContainmentEffectState
+    ) throws(Failure) {
+        try self.init(of: pin, entries: try home.journal.verify().verified(of: home.id).entries, probe: probe)
     }
 
     init(
@@ -39,6 +57,7 @@ public struct HeldSession: Sendable {
         lastFreeze = record.lastFreeze
         unfinished = Set(record.unfinished.values)
         made = MadeGroups(record.intents.map(\.effect), standing: effects)
+        members = effects.contains(where: \.holds) ? record.members : []
     }
 
     /// The network drops that stand.
@@ -61,9 +80,6 @@ public struct HeldSession: Sendable {
     /// The groups that Quell made for the session, by inode as the intents know it (RT34).
     var ownGroups: [CgroupPin] { made.quarantines + made.asides }
 
-    /// The processes that the last freeze held.
-    public var members: [ProcessPin] { lastFreeze?.members ?? [] }
-
     /// What a freeze that is repeated takes up.
     var earlierFreeze: EarlierFreeze {
         var earlier = EarlierFreeze(quarantine: made.quarantines.last, aside: made.asides.last)
@@ -78,6 +94,31 @@ public struct HeldSession: Sendable {
         return earlier
     }
 
+    /// Those of them that hold processes of the session, and not the guests that were moved aside (RT11).
+    var quarantines: [CgroupPin] { ownGroups.filter(frozenGroups.contains) }
+
+    /// The processes that Quell moved into its quarantines, each once.
+    var moved: [ProcessPin] {
+        var found: [ProcessPin] = []
+        for case .move(let process, _, let to) in effects where quarantines.contains(to) && !found.contains(process) {
+            found.append(process)
+        }
+        return found
+    }
+
+    /// What the last freeze said, with the groups and members of the freezes before it that still hold: a kill has to
+    /// reach them all.
+    var everything: FreezeResult? {
+        guard var result = lastFreeze else { return nil }
+        for group in frozenGroups where !result.groups.contains(where: { $0.group == group }) {
+            result.groups.append(
+                FrozenGroup(group: group, isFrozen: true, requestedBefore: false, processes: 0, threads: 0)
+            )
+        }
+        result.members += members.filter { !result.members.contains($0) }
+        return result
+    }
+
     /// Why nothing can be taken back or killed: Quell holds nothing of the session in this case.
     func notHeld(_ attempt: String, _ session: SessionReference) -> Failure {
         Failure(
@@ -87,5 +128,16 @@ public struct HeldSession: Sendable {
             because: "no freeze of it is on record in this case",
             hint: "quell status"
         )
+    }
+}
+
+extension ContainmentEffect {
+    /// Whether it keeps processes from running.
+    fileprivate var holds: Bool {
+        switch self {
+        case .freeze: true
+        case .signal(_, let number): number == SIGSTOP
+        default: false
+        }
     }
 }

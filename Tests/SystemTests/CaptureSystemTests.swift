@@ -31,7 +31,7 @@ extension SystemTests {
             #expect(said.contains("cannot write the evidence bundle"), "\(said)")
             #expect(said.contains("no space left on device"), "\(said)")
             #expect(said.contains("free space on the disk of the store"), "\(said)")
-            #expect(scene.sandbox.unified.map { Files.text($0.path + "/cgroup.events") }??.contains("frozen 1") == true)
+            #expect(try scene.isFrozen())
         }
 
         @Test("Ctrl-C seals what is there as partial, and the session stays frozen", .sandbox)
@@ -71,7 +71,7 @@ extension SystemTests {
             #expect(result.text.contains("workspace-2 \(scene.folder)/later is skipped: cancelled"), "\(said)")
             let check = try scene.sh("quell bundle verify store/cases/*/bundles/*-1")
             #expect(check.status == 0, "\(check.text) \(check.errorText)")
-            #expect(scene.sandbox.unified.map { Files.text($0.path + "/cgroup.events") }??.contains("frozen 1") == true)
+            #expect(try scene.isFrozen())
         }
     }
 }
@@ -101,6 +101,11 @@ private struct CaptureScene {
     }
 
     func clean() { _ = Files.removeTree(folder) }
+
+    func isFrozen() throws -> Bool {
+        let group = try #require(sandbox.unified)
+        return try #require(Files.text(group.path + "/cgroup.events")).contains("frozen 1")
+    }
 
     func quell(_ arguments: [String]) -> Program {
         Program("\(binary)/quell", arguments, environment: environment, directory: folder)

@@ -7,9 +7,13 @@ public struct BytePath: Hashable, Sendable {
     public let bytes: [UInt8]
 
     /// Takes bytes up to the first NUL, as the kernel would.
+    ///
+    /// Every name of a tree comes this way several times: inlinable, so that callers get code for their kind of sequence.
+    @inlinable
     public init(_ bytes: some Sequence<UInt8>) {
-        // Other modules call this unspecialised: byte by byte through witnesses it was an eighth of a freeze.
-        let copied = bytes.withContiguousStorageIfAvailable { buffer in Array(buffer.prefix { $0 != 0 }) }
+        let copied = bytes.withContiguousStorageIfAvailable { all in
+            Array(all[..<(all.firstIndex(of: 0) ?? all.endIndex)])
+        }
         self.bytes = copied ?? Array(bytes.prefix { $0 != 0 })
     }
 
@@ -59,13 +63,18 @@ public struct BytePath: Hashable, Sendable {
     public var text: String? { String(validating: bytes, as: UTF8.self) }
 
     /// Calls `body` with the bytes and a terminating NUL behind them.
+    @inlinable
     public func withCString<Result, Problem: Error>(
         _ body: (UnsafePointer<CChar>) throws(Problem) -> Result
     ) throws(Problem) -> Result {
-        let terminated = bytes.map { CChar(bitPattern: $0) } + [0]
+        var terminated: [UInt8] = []
+        terminated.reserveCapacity(bytes.count + 1)
+        terminated += bytes
+        terminated.append(0)
         return try terminated.withUnsafeBufferPointer { buffer throws(Problem) -> Result in
             guard let start = buffer.baseAddress else { preconditionFailure("a terminated buffer is never empty") }
-            return try body(start)
+            // char may be signed, its bytes are the same.
+            return try body(UnsafeRawPointer(start).assumingMemoryBound(to: CChar.self))
         }
     }
 }

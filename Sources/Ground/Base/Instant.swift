@@ -50,14 +50,27 @@ extension Instant: CustomStringConvertible {
         let day = seconds.flooredDivision(by: 86_400)
         let second = seconds - day * 86_400
         let (year, month, dayOfMonth) = CivilDate.fromDays(day)
-        let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))"
-        let time = "\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
-        return "\(date)T\(time).\(padded(nanoseconds.flooredRemainder(by: 1_000_000_000), 9))Z"
+        // Three times stand in each line about a file: digits are written in place, from the back.
+        var text = Array("0000-00-00T00:00:00.000000000Z".utf8)
+        put(year, endingAt: 4, in: &text)
+        put(month, endingAt: 7, in: &text)
+        put(dayOfMonth, endingAt: 10, in: &text)
+        put(second / 3600, endingAt: 13, in: &text)
+        put(second / 60 % 60, endingAt: 16, in: &text)
+        put(second % 60, endingAt: 19, in: &text)
+        put(nanoseconds.flooredRemainder(by: 1_000_000_000), endingAt: 29, in: &text)
+        return String(decoding: text, as: UTF8.self)
     }
 
-    private func padded(_ value: Int64, _ width: Int) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    /// Years are 1677 to 2262, so every number has the digits that the form has for it.
+    private func put(_ value: Int64, endingAt end: Int, in text: inout [UInt8]) {
+        var rest = value
+        var index = end
+        while rest > 0 {
+            index -= 1
+            text[index] = UInt8(ascii: "0") + UInt8(rest % 10)
+            rest /= 10
+        }
     }
 }
 

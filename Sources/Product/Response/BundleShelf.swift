@@ -39,7 +39,10 @@ struct BundleShelf {
         return try names().filter { number(of: $0) != nil && !recorded.contains($0) }
     }
 
-    /// Takes the next number for this process, by a file that nobody else can make.
+    /// What a reservation keeps free on the disk: a capture that fills it must leave room for the journal to say so.
+    private static let journalRoom: off_t = 1 << 20
+
+    /// Takes the next number for this process, by a file that nobody else can make, and keeps room for the journal in it.
     func reserve() throws(Failure) -> Int {
         try home.makeBundlesFolder()
         var number = (try names().compactMap { self.number(of: $0.split(separator: ".").first ?? "") }.max() ?? 0) + 1
@@ -47,15 +50,23 @@ struct BundleShelf {
             let mark = path(name(number) + ".reserved")
             let file = mark.withCString { open($0, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600) }
             if file >= 0 {
-                close(file)
-                return number
+                defer { close(file) }
+                let problem = posix_fallocate(file, 0, BundleShelf.journalRoom)
+                if problem == 0 { return number }
+                release(number)
+                throw Failure(
+                    errno: problem,
+                    "keep room for the journal beside the bundle",
+                    on: mark,
+                    hint: problem == ENOSPC ? "free space on the store's disk; the session was not touched" : nil
+                )
             }
             guard errno == EEXIST else { throw Failure(errno: errno, "reserve a bundle's name", on: mark) }
             number += 1
         }
     }
 
-    /// Gives up the mark; the bundle's own folder keeps the number taken.
+    /// Gives up the mark and the room; the bundle's own folder keeps the number taken.
     func release(_ number: Int) {
         _ = path(name(number) + ".reserved").withCString { unlink($0) }
     }
@@ -63,6 +74,12 @@ struct BundleShelf {
     /// Verifies a bundle from disk; our own key is the trusted one.
     func verified(_ name: String, key: SigningKey?) throws(Failure) -> VerifiedBundle {
         try BundleJudge.verify(path(name), trusting: key.map { [$0.verifyingKey] } ?? [])
+    }
+
+    /// Compares a bundle on disk with what was sealed a moment ago, without looking into its archives.
+    func readBack(_ name: String, sealedAs root: Digest, key: SigningKey?) throws(Failure) {
+        let policy = BundleJudge.policy(trusting: key.map { [$0.verifyingKey] } ?? [])
+        try UnverifiedBundle(at: path(name)).readBack(sealedAs: root, policy)
     }
 
     private func number(of name: some StringProtocol) -> Int? {

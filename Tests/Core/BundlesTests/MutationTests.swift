@@ -72,6 +72,26 @@ struct MutationTests {
         #expect(try UnverifiedBundle(at: bench("forged.tar")).finding(policy) == finding)
     }
 
+    @Test("reading back right after the seal finds one flipped bit in every file, and another bundle of the same key")
+    func readBack() throws {
+        let sealed = try Samples.write(to: bench("sealed"), key: key)
+        try UnverifiedBundle(at: bench("sealed")).readBack(sealedAs: sealed.root, policy)
+        for (name, content) in forger.sortedMembers where !content.isEmpty {
+            var bytes = content
+            bytes[content.count / 2] ^= 1
+            try Disk.write(bytes, to: bench("b").appending(name))
+            let failure = try #require(throws: Failure.self) {
+                try UnverifiedBundle(at: bench("b")).readBack(sealedAs: sealed.root, policy)
+            }
+            #expect(failure.code == .notVerified, "\(name)")
+            try Disk.write(content, to: bench("b").appending(name))
+        }
+        try Samples.write(to: bench("other"), key: key, statement: Samples.statement(purpose: .exercise))
+        #expect(throws: Failure.self) {
+            try UnverifiedBundle(at: bench("other")).readBack(sealedAs: sealed.root, policy)
+        }
+    }
+
     @Test("RT18 one flipped bit is found in every member and named")
     func flippedBits() throws {
         for (name, content) in forger.sortedMembers where !content.isEmpty {

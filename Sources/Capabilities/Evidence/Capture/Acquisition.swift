@@ -54,7 +54,7 @@ public struct Acquisition {
             because: "\(failure); \(meter.bytes) bytes of content had been read; what is there is not sealed",
             errno: failure.errno,
             hint: failure.errno == ENOSPC || failure.errno == EDQUOT
-                ? "free space or capture to another disk with --to DIR; the session was not touched" : failure.hint
+                ? "free space on the disk of the store and capture again; the session was not touched" : failure.hint
         )
     }
 

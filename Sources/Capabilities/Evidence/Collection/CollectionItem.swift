@@ -106,19 +106,20 @@ public struct CollectionItem: Sendable {
 }
 
 extension CollectionItem {
-    /// The line, without absent members.
+    /// The line, without absent members. Ours and those of the facts stand in canonical order each, so that writing the
+    /// line of each object of a tree has little to sort.
     var json: JSONValue {
         var line = JSONObject()
+        line["digestScope"] = digestScope.map(JSONValue.string)
+        line["errno"] = errno.map { .integer(Int64($0)) }
         line["item"] = .string(item.rawValue)
+        line["member"] = member.map(JSONValue.string)
         line["outcome"] = .string(outcome.rawValue)
-        line["root"] = root.map(JSONValue.string)
         line["path"] = path?.json
         line["reason"] = reason.map(JSONValue.string)
-        line["errno"] = errno.map { .integer(Int64($0)) }
-        line["target"] = target?.json
+        line["root"] = root.map(JSONValue.string)
         line["sha256"] = digest.map { .string($0.hex) }
-        line["digestScope"] = digestScope.map(JSONValue.string)
-        line["member"] = member.map(JSONValue.string)
+        line["target"] = target?.json
         if let facts { facts.describe(in: &line) }
         return .object(line)
     }
@@ -135,17 +136,17 @@ extension BytePath {
 extension FileFacts {
     /// Adds the members that tell of a file.
     func describe(in line: inout JSONObject) {
-        line["type"] = .string(kind == .file ? "file" : kind.rawValue)
-        line["mode"] = .string(octalMode)
-        line["uid"] = .integer(Int64(uid))
-        line["gid"] = .integer(Int64(gid))
-        line["links"] = .integer(Int64(links))
-        line["inode"] = .string(String(identity.inode))
-        line["device"] = .string("\(identity.device.major):\(identity.device.minor)")
-        line["size"] = .integer(Int64(clamping: size))
         line["born"] = born.map { .string($0.description) }
-        line["modified"] = .string(modified.description)
         line["changed"] = .string(changed.description)
+        line["device"] = .string("\(identity.device.major):\(identity.device.minor)")
+        line["gid"] = .integer(Int64(gid))
+        line["inode"] = .string(String(identity.inode))
+        line["links"] = .integer(Int64(links))
+        line["mode"] = .string(octalMode)
+        line["modified"] = .string(modified.description)
+        line["size"] = .integer(Int64(clamping: size))
         if kind == .block || kind == .char { line["special"] = .string("\(special.major):\(special.minor)") }
+        line["type"] = .string(kind == .file ? "file" : kind.rawValue)
+        line["uid"] = .integer(Int64(uid))
     }
 }

@@ -140,3 +140,11 @@ public struct Shortfall: Hashable, Sendable {
 }
 
 extension Shortfall: Codable {}
+
+extension Shortfall: CustomStringConvertible {
+    /// `workspace d1/a.txt is partial: torn`, safe for a terminal.
+    public var description: String {
+        let place = [root ?? item, path.map { "\($0)" }].compactMap { $0 }.filter { !$0.isEmpty }
+        return "\(place.joined(separator: " ")) is \(outcome): \(Escaped.terminal(reason))"
+    }
+}

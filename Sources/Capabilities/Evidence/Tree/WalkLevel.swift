@@ -94,7 +94,13 @@ struct WalkPath {
     var whole: BytePath { BytePath(bytes) }
 
     func joined(with name: BytePath) -> BytePath {
-        bytes.isEmpty ? name : BytePath(bytes + [UInt8(ascii: "/")] + name.bytes)
+        if bytes.isEmpty { return name }
+        var joined: [UInt8] = []
+        joined.reserveCapacity(bytes.count + 1 + name.bytes.count)
+        joined += bytes
+        joined.append(UInt8(ascii: "/"))
+        joined += name.bytes
+        return BytePath(joined)
     }
 
     mutating func append(_ name: BytePath) {

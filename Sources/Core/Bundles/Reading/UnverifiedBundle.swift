@@ -46,6 +46,31 @@ public struct UnverifiedBundle: Sendable {
         }
     }
 
+    /// Reads a bundle back right after it was sealed and compares every byte with what its writer hashed: names, seal and
+    /// signature, BagIt files, the digest of each file. Archives, collection and journal are not looked into, because
+    /// their bytes are those that were written. Whoever reads the bundle later, or lets it count, uses ``verify(_:)``:
+    /// nothing here makes a ``VerifiedBundle``.
+    ///
+    /// - Parameters:
+    ///   - root: The root digest that sealing gave.
+    ///   - policy: The keys that are trusted; the judge of the journal is not asked.
+    /// - Throws: `notVerified` with the first thing that is wrong; `system` with errno when it cannot be read.
+    public func readBack(sealedAs root: Digest, _ policy: VerificationPolicy) throws(Failure) {
+        try failing { () throws(Problem) in
+            let seal = try Verifier(store: store(), packedAs: packedName(), policy: policy).readOutside().statement
+            guard seal.root == root else {
+                throw .finding(
+                    VerificationFinding(
+                        .seal,
+                        in: BundleFiles.seal,
+                        expected: "the bundle \(root) that was sealed",
+                        found: "\(seal.root)"
+                    )
+                )
+            }
+        }
+    }
+
     private func packedName() throws(Problem) -> String? {
         guard case .packed(let file, let size) = form else { return nil }
         return try Packing(file, size: size).bundle

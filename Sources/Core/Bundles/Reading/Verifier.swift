@@ -10,6 +10,34 @@ struct Verifier {
     let policy: VerificationPolicy
 
     func run() throws(Problem) -> VerifiedBundle {
+        let outside = try readOutside()
+        let statement = outside.statement.statement
+        let roots = try ArchivedRoot.all(in: outside.payload)
+        for root in roots {
+            var check = ArchiveCheck(root, in: store)
+            try check.run()
+        }
+        try CollectionCheck(store: store).run(against: statement.counts)
+        try requireJournal(statement.checkpoint)
+        return VerifiedBundle(
+            statement: statement,
+            root: outside.statement.root,
+            signer: outside.signer,
+            payload: outside.payload,
+            store: store,
+            archives: roots
+        )
+    }
+
+    /// What is known when every byte is the one that was sealed and nothing was looked into yet.
+    struct Outside {
+        let statement: InTotoStatement
+        let signer: VerifiedBundle.Signer
+        let payload: [PayloadRecord]
+    }
+
+    /// Checks names, seal, bag and the digest of every file.
+    func readOutside() throws(Problem) -> Outside {
         let sealName = try requireMembers()
         let tagManifest = try bytes(of: BundleFiles.tagManifest)
         let seal = try SealCheck(policy: policy).read(try bytes(of: sealName), named: sealName)
@@ -33,21 +61,7 @@ struct Verifier {
             )
         }
         for record in payload { try PayloadCheck.read(record, in: store) { _ in } }
-        let roots = try ArchivedRoot.all(in: payload)
-        for root in roots {
-            var check = ArchiveCheck(root, in: store)
-            try check.run()
-        }
-        try CollectionCheck(store: store).run(against: seal.statement.statement.counts)
-        try requireJournal(seal.statement.statement.checkpoint)
-        return VerifiedBundle(
-            statement: seal.statement.statement,
-            root: seal.statement.root,
-            signer: seal.signer,
-            payload: payload,
-            store: store,
-            archives: roots
-        )
+        return Outside(statement: seal.statement, signer: seal.signer, payload: payload)
     }
 
     /// Every name is a tag file's or a payload name; every tag file and exactly one kind of seal is there.

@@ -182,7 +182,7 @@ public final class ArchiveWriter {
             return
         }
         let components = entry.path.bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        let odd = components.contains { $0.isEmpty || $0.elementsEqual([0x2E]) || $0.elementsEqual([0x2E, 0x2E]) }
+        let odd = components.contains { $0.count <= 2 && $0.allSatisfy { $0 == UInt8(ascii: ".") } }
         if odd {
             throw Failure(.malformed, "archive an entry", on: subject(entry), because: "not a path below the root")
         }

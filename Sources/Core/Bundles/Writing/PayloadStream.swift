@@ -53,7 +53,9 @@ public final class PayloadStream {
     ///
     /// - Throws: as ``append(_:)-(UnsafeRawBufferPointer)``.
     public func appendLine(_ value: JSONValue) throws(Failure) {
-        try append(CanonicalJSON.bytes(of: value) + [UInt8(ascii: "\n")])
+        var line = CanonicalJSON.bytes(of: value)
+        line.append(UInt8(ascii: "\n"))
+        try append(line)
     }
 
     /// Ends the file and enters it in the bundle's manifest. Without it the bundle cannot be sealed.

@@ -33,8 +33,7 @@ public enum CanonicalJSON {
             output.append(UInt8(ascii: "]"))
         case .object(let object):
             output.append(UInt8(ascii: "{"))
-            let sorted = object.members.sorted { $0.key.utf16.lexicographicallyPrecedes($1.key.utf16) }
-            for (index, member) in sorted.enumerated() {
+            for (index, member) in sorted(object.members).enumerated() {
                 if index > 0 { output.append(UInt8(ascii: ",")) }
                 write(member.key, to: &output)
                 output.append(UInt8(ascii: ":"))
@@ -44,9 +43,46 @@ public enum CanonicalJSON {
         }
     }
 
+    /// Members that are written often come in their order already; looking is cheaper than sorting.
+    private static func sorted(_ members: [JSONObject.Member]) -> [JSONObject.Member] {
+        let isSorted = members.indices.dropFirst().allSatisfy { !precedes(members[$0].key, members[$0 - 1].key) }
+        return isSorted ? members : members.sorted { precedes($0.key, $1.key) }
+    }
+
+    /// The order of UTF-16 code units, which for ASCII is that of the bytes.
+    private static func precedes(_ left: String, _ right: String) -> Bool {
+        var one = left.utf8.makeIterator()
+        var other = right.utf8.makeIterator()
+        while true {
+            guard let second = other.next() else { return false }
+            guard let first = one.next() else { return true }
+            if first < 0x80, second < 0x80 {
+                if first == second { continue }
+                return first < second
+            }
+            return left.utf16.lexicographicallyPrecedes(right.utf16)
+        }
+    }
+
     private static func write(_ text: String, to output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
+        var text = text
+        text.withUTF8 { bytes in
+            if bytes.contains(where: needsEscape) {
+                escape(bytes, to: &output)
+            } else {
+                output.append(contentsOf: bytes)
+            }
+        }
+        output.append(UInt8(ascii: "\""))
+    }
+
+    private static func needsEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    private static func escape(_ bytes: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) {
+        for byte in bytes {
             switch byte {
             case UInt8(ascii: "\""): output += "\\\"".utf8
             case UInt8(ascii: "\\"): output += "\\\\".utf8
@@ -59,7 +95,6 @@ public enum CanonicalJSON {
             default: output.append(byte)
             }
         }
-        output.append(UInt8(ascii: "\""))
     }
 
     /// ECMAScript's Number::toString: plain digits from 1e-6 up to 1e21, else an exponent with a sign.

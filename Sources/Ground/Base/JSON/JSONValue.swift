@@ -105,9 +105,9 @@ public struct JSONObject: Hashable, Sendable {
 
     /// The value of the first member called `key`; setting replaces it or adds one, `nil` removes it.
     public subscript(key: String) -> JSONValue? {
-        get { members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value }
+        get { index(of: key).map { members[$0].value } }
         set {
-            let index = members.firstIndex { $0.key.utf8.elementsEqual(key.utf8) }
+            let index = index(of: key)
             switch (index, newValue) {
             case (let index?, let value?): members[index].value = value
             case (let index?, nil): members.remove(at: index)
@@ -115,6 +115,12 @@ public struct JSONObject: Hashable, Sendable {
             case (nil, nil): break
             }
         }
+    }
+
+    /// Nearly all keys differ in length, which is known without looking at the bytes.
+    private func index(of key: String) -> Int? {
+        let count = key.utf8.count
+        return members.firstIndex { $0.key.utf8.count == count && $0.key.utf8.elementsEqual(key.utf8) }
     }
 
     /// Adds a member without looking for one of that name, for readers of foreign text.

@@ -28,6 +28,7 @@ extension FileStamp: CustomStringConvertible {
         let cycle: Int64 = 12_622_780_800
         let (shifted, overflow) = seconds.addingReportingOverflow(cycle / 2)
         let cycles = shifted / cycle - (shifted % cycle < 0 ? 1 : 0)
+        if cycles == 0, !overflow { return instant.description }
         let near = Instant(seconds: seconds &- cycles &* cycle, nanoseconds: Int64(nanoseconds)).description
         guard !overflow, let year = Int64(near.prefix(4)), (0...9999).contains(year + cycles * 400) else {
             let fraction = String(nanoseconds)

@@ -64,7 +64,7 @@ public struct FileNames: Sendable {
     }
 
     private func isSelfOrParent(_ name: UnsafeRawBufferPointer) -> Bool {
-        name.elementsEqual([46]) || name.elementsEqual([46, 46])
+        (1...2).contains(name.count) && name.allSatisfy { $0 == UInt8(ascii: ".") }
     }
 
     private func comes(_ name: UnsafeRawBufferPointer, after last: BytePath?) -> Bool {

@@ -113,7 +113,8 @@ public struct CaptureAction: Action {
             return try output(of: try shelf.verified(name, key: place.key), plan.target)
         }
         let number = try shelf.reserve()
-        defer { shelf.release(number) }
+        var isReserved = true
+        defer { if isReserved { shelf.release(number) } }
         let name = shelf.name(number)
         let request = try CaptureDraft(place, plan.target.session, number: number, name: name)
             .request(plan.target.profile, budget: plan.target.budget)
@@ -123,6 +124,11 @@ public struct CaptureAction: Action {
         )
         var sealed: Evidence.SealedCapture?
         try log.apply(.seal(bundle: name)) { () throws(Failure) in
+            // The outcome is written next, perhaps to a disk that this capture filled.
+            defer {
+                shelf.release(number)
+                isReserved = false
+            }
             sealed = try Acquisition(request, on: place.host, control: control)
                 .capture(to: shelf.path(name), sealedWith: place.key)
         }
@@ -167,9 +173,10 @@ public struct CaptureAction: Action {
         }
     }
 
-    /// Reads the bundle back from disk.
+    /// Reads the bundle back from disk: every file is the one that was sealed. The gate looks into it before it counts.
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
-        _ = try BundleShelf(place.home).verified(output.sealed.bundle, key: place.key)
+        let sealed = output.sealed
+        try BundleShelf(place.home).readBack(sealed.bundle, sealedAs: sealed.root, key: place.key)
         let reasons = output.shortfalls + output.breaks
         return output.sealed.isComplete && reasons.isEmpty ? .holds : .partly(reasons)
     }

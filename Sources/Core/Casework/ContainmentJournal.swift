@@ -2,7 +2,8 @@ public import Base
 import Glibc
 
 /// The journal for containment alone: the journal of a case as long as it answers within the patience, else an emergency
-/// record in /run/quell and on standard error (RT12). Appending never fails and never waits longer.
+/// record in /run/quell, and on standard error what /run/quell cannot take (RT12, decision 0007). Appending never fails and
+/// never waits longer.
 ///
 /// What comes before an effect is waited for. Outcomes alone are not, once the store has answered: they go to disk beside
 /// the next effect, before its intent or in one commit with it, and a crash in between leaves an intent without outcome,
@@ -58,8 +59,8 @@ public final class ContainmentJournal: JournalWriter {
     private let sink: @Sendable (String) -> Void
 
     /// Starts to open the case by `open` at once, on the writer's thread. `id` names the emergency record, and the case
-    /// that is made of it when no open one holds `pins`. `sink` gets one line for each entry that went to the emergency
-    /// record, for standard error.
+    /// that is made of it when no open one holds `pins`. `sink` gets lines for standard error: one warning that names
+    /// the record's file and the reason, and each entry that the file cannot take.
     public init(
         _ id: CaseID = .fresh(),
         about pins: [SessionPin],
@@ -82,6 +83,9 @@ public final class ContainmentJournal: JournalWriter {
     }
 
     deinit { state.with { $0.isEnded = true } }
+
+    /// The file of the emergency record.
+    private var record: BytePath { spools.appending("\(id).spool") }
 
     /// Where the entries went so far.
     public var keeping: Keeping {
@@ -127,31 +131,33 @@ public final class ContainmentJournal: JournalWriter {
 
     private func spool(_ drafts: [EntryDraft], because reason: String?) {
         emergency.with { emergency in
-            let isFirst = emergency.reason == nil
-            if isFirst { tell(&emergency, because: reason ?? "unknown") }
+            guard emergency.reason != nil else { return start(&emergency, drafts, because: reason ?? "unknown") }
             emergency.drafts += drafts
-            for draft in drafts { sink(CanonicalJSON.text(of: .object(draft.object))) }
+            guard let spool = emergency.spool else { return tell(drafts) }
             do {
-                if isFirst {
-                    emergency.spool = try Spool(
-                        in: spools,
-                        for: id,
-                        about: pins,
-                        because: reason ?? "unknown",
-                        beginningWith: drafts
-                    )
-                } else {
-                    try emergency.spool?.append(drafts)
-                }
+                try spool.append(drafts)
             } catch {
                 sink("warning: \(error)")
+                tell(drafts)
             }
         }
     }
 
-    private func tell(_ emergency: inout Emergency, because reason: String) {
+    private func start(_ emergency: inout Emergency, _ drafts: [EntryDraft], because reason: String) {
         emergency.reason = reason
-        sink("warning: the journal does not answer, recording to \(spools)/\(id).spool: \(Escaped.terminal(reason))")
+        emergency.drafts = drafts
+        do {
+            emergency.spool = try Spool(in: spools, for: id, about: pins, because: reason, beginningWith: drafts)
+            sink("warning: the journal is kept in \(record) until the store answers: \(reason)")
+        } catch {
+            sink("warning: the journal is kept nowhere but here: \(reason); \(error)")
+            tell(drafts)
+        }
+    }
+
+    /// The last place: standard error, whole entries.
+    private func tell(_ drafts: [EntryDraft]) {
+        for draft in drafts { sink(CanonicalJSON.text(of: .object(draft.object))) }
     }
 
     /// After containment, when there is time: waits for the store to answer, and brings the emergency record into the
@@ -179,7 +185,7 @@ public final class ContainmentJournal: JournalWriter {
             }
             emergency.spool = nil
             emergency.drafts = []
-            _ = spools.appending("\(id).spool").withCString { unlink($0) }
+            _ = record.withCString { unlink($0) }
             return home
         }
     }

@@ -26,7 +26,8 @@ struct CaseList: QuellCommand {
                 } else {
                     let state = listed.isClosed ? "closed" : "open  "
                     let reason = Escaped.terminal(opening.reason)
-                    telling.result("\(listed.id)  \(state)  \(opening.entry.time)  captures \(captures)  \(reason)")
+                    let words = ["\(listed.id)", state, "\(opening.entry.time)", "captures \(captures)", reason]
+                    telling.result(words.filter { !$0.isEmpty }.joined(separator: "  "))
                 }
             case .failure(let failure):
                 isWhole = false

@@ -18,7 +18,7 @@ struct ScenarioTests {
         // As root the store must not lie below a folder that everybody may write.
         let template = geteuid() == 0 ? "/var/lib/quell-scenario-XXXXXX" : "/tmp/quell-scenario-XXXXXX"
         let work = try #require(Files.makeTemporaryFolder(template))
-        let places = Places(work: work, stage: ScenarioTests.folder.replacing("/Scenarios", with: "/stage"))
+        let places = Places(work: work, stage: "\(ScenarioTests.folder)/stage")
         defer {
             clean(places)
             Files.removeTree(work)

@@ -88,7 +88,7 @@ struct CaptureDraft {
 
     /// Why there is no workspace in the capture; `nil` when there is one, or the profile takes none.
     func missingWorkspace(_ profile: CaptureProfile) throws(Failure) -> String? {
-        guard profile >= .standard, agent?.workspace.isEmpty ?? true else { return nil }
+        guard profile == .standard, agent?.workspace.isEmpty ?? true else { return nil }
         do throws(Failure) {
             _ = try UndeclaredTrees(on: place.host, store: place.home.folder.parent.parent).workspace(
                 of: session.pin.leader

@@ -56,14 +56,10 @@ struct FreezeReport {
         for failure in cut.failures { telling.warnAbout(failure) }
     }
 
-    /// Which case has it.
+    /// Which case has it, and what comes next.
     func tellCase(_ home: Case?, _ keeping: ContainmentJournal.Keeping, _ telling: Teller) {
-        guard let home else {
-            return telling.say("case         none yet: the record joins one as soon as the store answers")
-        }
-        if case .emergencyRecord = keeping { telling.say("record       brought into the case, marked late") }
-        telling.say("case         \(home.id)")
-        telling.say("next         quell capture \(session.commandWord) --case \(home.id)")
+        ContainmentVerb.tell(home, keeping, telling)
+        if let home { telling.say("next         quell capture \(session.commandWord) --case \(home.id)") }
     }
 
     func document(since started: UInt64, in home: Case?) throws(Failure) -> JSONValue {

@@ -84,7 +84,7 @@ struct Freeze: QuellCommand {
         if !common.json { report.tell(telling) }
         let home = journal.settle(within: .seconds(2))
         if common.json {
-            telling.document(try report.document(since: environment.startedAt, in: home))
+            telling.document(try report.document(since: environment.startedAt, in: home, journal.keeping))
         } else {
             report.tellCase(home, journal.keeping, telling)
         }

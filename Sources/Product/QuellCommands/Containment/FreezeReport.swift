@@ -62,7 +62,11 @@ struct FreezeReport {
         if let home { telling.say("next         quell capture \(session.commandWord) --case \(home.id)") }
     }
 
-    func document(since started: UInt64, in home: Case?) throws(Failure) -> JSONValue {
+    func document(
+        since started: UInt64,
+        in home: Case?,
+        _ keeping: ContainmentJournal.Keeping
+    ) throws(Failure) -> JSONValue {
         var object = JSONObject()
         object["quell"] = 1
         object["command"] = "freeze"

@@ -14,7 +14,9 @@ import Programs
 ///
 /// `$` is a command (no shell; quotes group words), `>` a line of standard output, `!` of standard error, `?` the exit
 /// status, 0 when it is not there. `[..]` stands for any text within a line, a line that is only `...` for any number of
-/// lines, `[WORK]` for the scenario's own folder, where the input files lie, commands run and the store is `store`.
+/// lines, `[WORK]` for the scenario's own folder, where the input files lie, commands run and the store is `store`,
+/// `[GROUP]` for the cgroup that `stage start` puts a session in, `[PID]` for the pid of its leader, `[CASE]` for the
+/// first case of the store. Commands find the binary in `$QUELL` and the stage, Tests/ScenarioTests/Scenarios/stage, in `$STAGE`.
 /// Output that is not written down is a failure.
 struct Scenario: Sendable {
     struct Step: Sendable {

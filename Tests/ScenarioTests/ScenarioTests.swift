@@ -18,35 +18,43 @@ struct ScenarioTests {
         // As root the store must not lie below a folder that everybody may write.
         let template = geteuid() == 0 ? "/var/lib/quell-scenario-XXXXXX" : "/tmp/quell-scenario-XXXXXX"
         let work = try #require(Files.makeTemporaryFolder(template))
-        defer { Files.removeTree(work) }
+        let places = Places(work: work, stage: "\(ScenarioTests.folder)/stage")
+        defer {
+            clean(places)
+            Files.removeTree(work)
+        }
         for file in scenario.files { #expect(Files.write(file.text, to: "\(work)/\(file.name)") == 0) }
-        for step in scenario.steps { try run(step, of: name, in: work) }
+        for step in scenario.steps { try run(step, of: name, in: places) }
     }
 
-    private func run(_ step: Scenario.Step, of name: String, in work: String) throws {
-        let words = step.words.map { $0.replacing("[WORK]", with: work) }
+    /// Ends what the stage started; a scenario that leaves something behind is a failure.
+    private func clean(_ places: Places) {
+        guard geteuid() == 0 else { return }
+        do {
+            let stage = Program(places.stage, ["clean"], environment: places.environment, directory: places.work)
+            let result = try stage.run(within: .seconds(30))
+            #expect(result.status == 0, "the stage is not clean: \(result.errorText)")
+        } catch {
+            Issue.record("the stage cannot be cleaned: \(error)")
+        }
+    }
+
+    private func run(_ step: Scenario.Step, of name: String, in places: Places) throws {
+        let words = step.words.map(places.filling)
         let program = try #require(words.first)
         let path = program == "quell" ? Program.ownEnvironment()["QUELL_BINARY"] : Program.find(program)
-        let environment = [
-            "PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": work, "QUELL_STORE": "\(work)/store", "NO_COLOR": "1",
-            "LC_ALL": "C.UTF-8",
-        ]
         let result = try Program(
             try #require(path, "\(name):\(step.line): there is no program \(program)"),
             Array(words.dropFirst()),
-            environment: environment,
-            directory: work
+            environment: places.environment,
+            directory: places.work
         ).run(within: .seconds(60))
         let place = "\(name):\(step.line): \(step.words.joined(separator: " "))"
         #expect(result.status == step.status, "\(place): \(result.errorText)")
         let output = lines(result.text)
         let error = lines(result.errorText)
-        #expect(Expectation.matches(output, expected(step.output, work)), "\(place): standard output is \(output)")
-        #expect(Expectation.matches(error, expected(step.error, work)), "\(place): standard error is \(error)")
-    }
-
-    private func expected(_ lines: [String], _ work: String) -> [String] {
-        lines.map { $0.replacing("[WORK]", with: work) }
+        #expect(Expectation.matches(output, step.output.map(places.filling)), "\(place): standard output is \(output)")
+        #expect(Expectation.matches(error, step.error.map(places.filling)), "\(place): standard error is \(error)")
     }
 
     private func lines(_ text: String) -> [String] {

@@ -101,7 +101,7 @@ public enum ContainmentEffect: Hashable, Sendable, Codable {
         do throws(Failure) {
             try act()
         } catch {
-            guard error.errno == ESRCH || error.code == .notFound && error.attempt.hasPrefix("find process") else {
+            guard error.errno == ESRCH || error.code == .notFound && error.attempt == ProcessDirectory.finding else {
                 throw error
             }
         }

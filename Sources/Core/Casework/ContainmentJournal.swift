@@ -2,7 +2,8 @@ public import Base
 import Glibc
 
 /// The journal for containment alone: the journal of a case as long as it answers within the patience, else an emergency
-/// record in /run/quell and on standard error (RT12). Appending never fails and never waits longer.
+/// record in /run/quell, and on standard error what /run/quell cannot take (RT12, decision 0007). Appending never fails and
+/// never waits longer.
 ///
 /// What comes before an effect is waited for. Outcomes alone are not, once the store has answered: they go to disk beside
 /// the next effect, before its intent or in one commit with it, and a crash in between leaves an intent without outcome,
@@ -58,8 +59,8 @@ public final class ContainmentJournal: JournalWriter {
     private let sink: @Sendable (String) -> Void
 
     /// Starts to open the case by `open` at once, on the writer's thread. `id` names the emergency record, and the case
-    /// that is made of it when no open one holds `pins`. `sink` gets one line for each entry that went to the emergency
-    /// record, for standard error.
+    /// that is made of it when no open one holds `pins`. `sink` gets lines for standard error: one warning that names
+    /// the record's file and the reason, and each entry that the file cannot take.
     public init(
         _ id: CaseID = .fresh(),
         about pins: [SessionPin],
@@ -82,6 +83,9 @@ public final class ContainmentJournal: JournalWriter {
     }
 
     deinit { state.with { $0.isEnded = true } }
+
+    /// The file of the emergency record.
+    private var record: BytePath { spools.appending("\(id).spool") }
 
     /// Where the entries went so far.
     public var keeping: Keeping {
@@ -127,38 +131,41 @@ public final class ContainmentJournal: JournalWriter {
 
     private func spool(_ drafts: [EntryDraft], because reason: String?) {
         emergency.with { emergency in
-            let isFirst = emergency.reason == nil
-            if isFirst { tell(&emergency, because: reason ?? "unknown") }
+            guard emergency.reason != nil else { return start(&emergency, drafts, because: reason ?? "unknown") }
             emergency.drafts += drafts
-            for draft in drafts { sink(CanonicalJSON.text(of: .object(draft.object))) }
+            guard let spool = emergency.spool else { return tell(drafts) }
             do {
-                if isFirst {
-                    emergency.spool = try Spool(
-                        in: spools,
-                        for: id,
-                        about: pins,
-                        because: reason ?? "unknown",
-                        beginningWith: drafts
-                    )
-                } else {
-                    try emergency.spool?.append(drafts)
-                }
+                try spool.append(drafts)
             } catch {
                 sink("warning: \(error)")
+                tell(drafts)
             }
         }
     }
 
-    private func tell(_ emergency: inout Emergency, because reason: String) {
+    private func start(_ emergency: inout Emergency, _ drafts: [EntryDraft], because reason: String) {
         emergency.reason = reason
-        sink("warning: the journal does not answer, recording to \(spools)/\(id).spool: \(Escaped.terminal(reason))")
+        emergency.drafts = drafts
+        do {
+            emergency.spool = try Spool(in: spools, for: id, about: pins, because: reason, beginningWith: drafts)
+            sink("warning: the journal is kept in \(record) until the store answers: \(reason)")
+        } catch {
+            sink("warning: the journal is kept nowhere but here: \(reason); \(error)")
+            tell(drafts)
+        }
+    }
+
+    /// The last place: standard error, whole entries.
+    private func tell(_ drafts: [EntryDraft]) {
+        for draft in drafts { sink(CanonicalJSON.text(of: .object(draft.object))) }
     }
 
     /// After containment, when there is time: waits for the store to answer, and brings the emergency record into the
     /// case. Gives the case when the entries are in its journal; `nil` when they are not yet, which is no error: the
     /// record stays.
     public func settle(within patience: Duration) -> Case? {
-        let home = state.wait(until: Deadline(after: patience)) { state -> Case?? in
+        let deadline = Deadline(after: patience)
+        let home = state.wait(until: deadline) { state -> Case?? in
             if case .failure = state.opened { return .some(nil) }
             guard !state.isWriting, state.waiting.isEmpty, state.opened != nil else { return nil }
             return .some(state.home)
@@ -168,20 +175,53 @@ public final class ContainmentJournal: JournalWriter {
             spoolUnseen(because: failure?.description ?? "the store did not answer")
         }
         guard let home, let home else { return nil }
-        return emergency.with { emergency in
-            guard let reason = emergency.reason else { return home }
-            let contents = Spool.Contents(pins: pins, reason: reason, drafts: emergency.drafts, unreadable: 0)
-            do {
-                try Spool.append(contents, to: home)
-            } catch {
-                sink("warning: \(error)")
-                return nil
-            }
+        let waiting = emergency.with { emergency in
+            emergency.reason.map { Spool.Contents(pins: pins, reason: $0, drafts: emergency.drafts, unreadable: 0) }
+        }
+        guard let waiting else { return home }
+        guard merge(waiting, into: home, until: deadline) else { return nil }
+        emergency.with { emergency in
             emergency.spool = nil
             emergency.drafts = []
-            _ = spools.appending("\(id).spool").withCString { unlink($0) }
-            return home
         }
+        _ = record.withCString { unlink($0) }
+        return home
+    }
+
+    private enum Merge {
+        case pending
+        case done
+        case failed(Failure)
+    }
+
+    /// Brings the record into the case on a thread of its own, so that a disk that hangs holds that thread and not the
+    /// person. When the deadline passes the record stays; what the thread still writes is not entered twice.
+    private func merge(_ contents: Spool.Contents, into home: Case, until deadline: Deadline) -> Bool {
+        let merge = Monitor(Merge.pending)
+        do {
+            try OwnedThread {
+                let end: Merge
+                do {
+                    try Spool.append(contents, to: home)
+                    end = .done
+                } catch {
+                    end = .failed(error)
+                }
+                merge.with { $0 = end }
+            }.detach()
+        } catch {
+            sink("warning: \(error)")
+            return false
+        }
+        let end = merge.wait(until: deadline) { merge -> Merge? in
+            if case .pending = merge { nil } else { merge }
+        }
+        switch end {
+        case .done: return true
+        case .failed(let failure): sink("warning: \(failure)")
+        case .pending, nil: break
+        }
+        return false
     }
 
     /// The writer's thread: opens, then writes what waits, all of it in one commit, until the journal's owner is gone.

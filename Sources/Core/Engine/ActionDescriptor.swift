@@ -36,7 +36,7 @@ public enum EvidenceRule: Hashable, Sendable {
     /// Nothing: reads and contains.
     case none
     /// The intents of the action hold the state before, and the action itself refuses what it does not own (RT1); for
-    /// revoke and destroy-sockets. Never for what destroys.
+    /// revoke, release and destroy-sockets. Never for what destroys.
     case stateInIntents
     /// A capture that counts (RT16) with at least this profile, or a waiver.
     case capture(atLeast: CaptureRecord.Profile)

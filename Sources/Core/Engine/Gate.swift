@@ -69,10 +69,17 @@ struct Gate: Sendable {
         throw Failure(
             .refused,
             descriptor.name,
-            on: pins.first?.cgroups.first.map { "\($0.path)" } ?? "the session",
+            on: pins.first?.cgroups.first.map { String(decoding: $0.path.bytes, as: UTF8.self) } ?? "the session",
             because: reason,
-            hint: "quell capture --profile \(profile.rawValue), or give --waive and the reason"
+            hint: "\(capture(of: pins, profile)), or give --waive and the reason"
         )
+    }
+
+    /// The command that makes a capture that counts, of ids only (RT14).
+    private func capture(of pins: [SessionPin], _ profile: CaptureRecord.Profile) -> String {
+        let locator = pins.lazy.compactMap(\.leader).first.map { "pid:\($0.pid)" } ?? "LOCATOR"
+        let how = profile == .standard ? "" : " --profile \(profile.rawValue)"
+        return "quell capture \(locator)\(how) --case \(home.id)"
     }
 
     /// Why `record` does not count; `nil` when it does.

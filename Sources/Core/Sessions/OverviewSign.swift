@@ -113,6 +113,9 @@ enum KnownAgent {
 }
 
 extension BytePath {
+    /// Whether a path is where a known agent keeps its transcripts.
+    public var isTranscript: Bool { KnownAgent.isTranscript(self) }
+
     fileprivate func hasSuffix(_ text: String) -> Bool {
         bytes.count >= text.utf8.count && bytes.suffix(text.utf8.count).elementsEqual(text.utf8)
     }

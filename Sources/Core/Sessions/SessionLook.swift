@@ -49,7 +49,7 @@ struct SessionLook: ~Copyable {
         guard pid != 1, !named.isKernelThread else {
             throw Failure(
                 .refused,
-                "take process \(pid) for a session",
+                "take the process for a session",
                 on: String(pid),
                 because: pid == 1 ? "it is the first process of the machine" : "it is a thread of the kernel"
             )
@@ -72,7 +72,7 @@ struct SessionLook: ~Copyable {
         let isThread = scanner.stat(of: pid) != nil
         return Failure(
             .notFound,
-            "find process \(pid)",
+            ProcessDirectory.finding,
             on: String(pid),
             because: isThread ? "this is a thread, not a process" : "no process has that pid",
             hint: "quell"

@@ -10,13 +10,16 @@ public struct ProcessDirectory: ~Copyable, Sendable {
     public let pid: Int32
     let directory: Descriptor
 
+    /// What a failure to find a process calls what was tried.
+    public static let finding = "find the process"
+
     /// Opens the process. A pid that does not exist is ``Base/Failure/Code/notFound``.
     public init(_ pid: Int32, on host: Host) throws(Failure) {
         self.pid = pid
         directory = try host.proc.descriptor.open(
             BytePath(String(pid)),
             O_RDONLY | O_DIRECTORY,
-            to: "find process \(pid)"
+            to: ProcessDirectory.finding
         )
     }
 
@@ -29,7 +32,7 @@ public struct ProcessDirectory: ~Copyable, Sendable {
     private static func open(_ pin: ProcessPin, on host: Host) throws(Failure) -> Descriptor {
         let found = try ProcessDirectory(pin.pid, on: host)
         guard try found.stat().numbers.startTicks == pin.startTicks else {
-            throw Failure(.changed, "find process \(pin.pid)", on: String(pin.pid), because: "the pid was used again")
+            throw Failure(.changed, finding, on: String(pin.pid), because: "the pid was used again")
         }
         return try found.directory.duplicate()
     }

@@ -35,7 +35,7 @@ struct CaptureDraft {
             seal: try sealParts()
         )
         request.frozenCgroups = held.frozenGroups
-        request.trees = trees()
+        request.trees = try trees(of: request.subjects)
         request.logs = agent?.logs ?? []
         if let freeze = held.lastFreeze { request.containment = try JSONEncoding.value(of: freeze) }
         request.journal = { [home = place.home] () throws(Failure) in try CaptureDraft.journal(of: home) }
@@ -66,9 +66,37 @@ struct CaptureDraft {
         return subjects
     }
 
-    private func trees() -> [PlannedTree] {
-        named("workspace", agent?.workspace ?? [], .workspace)
-            + named("transcripts", agent?.transcripts ?? [], .transcripts)
+    /// What the inventory declares; where it declares nothing, what is plainly the session's own.
+    private func trees(of subjects: [CaptureSubject]) throws(Failure) -> [PlannedTree] {
+        let undeclared = UndeclaredTrees(on: place.host, store: place.home.folder.parent.parent)
+        let members = subjects.filter { $0.membership != .guest }.map(\.pin)
+        var workspace = agent?.workspace ?? []
+        if workspace.isEmpty { workspace = try undeclaredWorkspace(undeclared).map { [$0] } ?? [] }
+        var transcripts = agent?.transcripts ?? []
+        if transcripts.isEmpty { transcripts = undeclared.transcripts(of: members).folders }
+        return named("workspace", workspace, .workspace) + named("transcripts", transcripts, .transcripts)
+    }
+
+    private func undeclaredWorkspace(_ undeclared: UndeclaredTrees) throws(Failure) -> BytePath? {
+        do throws(Failure) {
+            return try undeclared.workspace(of: session.pin.leader)
+        } catch {
+            guard error.code == .notFound || error.code == .changed || error.code == .notPermitted else { throw error }
+            return nil
+        }
+    }
+
+    /// Why there is no workspace in the capture; `nil` when there is one, or the profile takes none.
+    func missingWorkspace(_ profile: CaptureProfile) throws(Failure) -> String? {
+        guard profile == .standard, agent?.workspace.isEmpty ?? true else { return nil }
+        do throws(Failure) {
+            _ = try UndeclaredTrees(on: place.host, store: place.home.folder.parent.parent).workspace(
+                of: session.pin.leader
+            )
+            return nil
+        } catch {
+            return "no workspace is declared for the session, and none was found: \(error.reason)"
+        }
     }
 
     private func named(_ name: String, _ paths: [BytePath], _ role: PlannedTree.Role) -> [PlannedTree] {

@@ -44,7 +44,7 @@ public struct CaseStanding: Sendable {
             let held = try HeldSession(of: pin, in: home, on: place.host)
             let found = try CaseStanding.freezes(held, on: place.host) + CaseStanding.drops(held, on: place.host)
             isFrozen = isFrozen || !held.frozenGroups.isEmpty
-            facts += found
+            for fact in found where !facts.contains(fact) { facts.append(fact) }
         }
         facts += try CaseStanding.credentials(at: place)
         self.facts = facts

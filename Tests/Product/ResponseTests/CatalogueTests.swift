@@ -29,12 +29,12 @@ struct CatalogueTests {
         #expect(registry.descriptors.map(\.name) == ActionCatalogue.descriptors.map(\.name).sorted())
     }
 
-    @Test("evidence before effect: kill asks for a standard capture, thaw and release for one, freeze for nothing")
+    @Test("evidence before effect: kill asks for a standard capture, thaw for one, freeze for nothing")
     func evidence() throws {
         let rules = Dictionary(uniqueKeysWithValues: ActionCatalogue.descriptors.map { ($0.name, $0.evidence) })
         #expect(rules["kill"] == .capture(atLeast: .standard))
         #expect(rules["thaw"] == .capture(atLeast: .volatile))
-        #expect(rules["release"] == .capture(atLeast: .volatile))
+        #expect(rules["release"] == .stateInIntents, "after a thaw no capture counts any more")
         #expect(rules["revoke"] == .stateInIntents)
         #expect(rules["freeze"] == EvidenceRule.none)
         #expect(rules["isolate"] == EvidenceRule.none)

@@ -46,7 +46,8 @@ struct CaseList: QuellCommand {
         if !common.json {
             let state = listed.isClosed ? "closed" : "open  "
             let reason = Escaped.terminal(opening.reason)
-            telling.result("\(listed.id)  \(state)  \(opening.entry.time)  captures \(captures)  \(reason)")
+            let words = ["\(listed.id)", state, "\(opening.entry.time)", "captures \(captures)", reason]
+            telling.result(words.filter { !$0.isEmpty }.joined(separator: "  "))
         }
         return [
             "case": .string(listed.id.text), "opened": .string(opening.entry.time.description),

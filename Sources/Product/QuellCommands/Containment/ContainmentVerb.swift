@@ -32,9 +32,15 @@ struct ContainmentVerb {
 
     /// Where the record is: the case, or the emergency record.
     func tellCase(_ home: Case?, _ telling: Teller) {
-        if let home { return telling.say("case         \(home.id)") }
-        if case .emergencyRecord(let reason) = journal.keeping {
-            telling.warn("there is no case: \(Escaped.terminal(reason)); the record is in /run/quell")
+        ContainmentVerb.tell(home, journal.keeping, telling)
+    }
+
+    /// The same for a report. Why the store did not answer was told when the record began.
+    static func tell(_ home: Case?, _ keeping: ContainmentJournal.Keeping, _ telling: Teller) {
+        guard let home else {
+            return telling.say("case         none yet: the record joins one as soon as the store answers")
         }
+        if case .emergencyRecord = keeping { telling.say("record       brought into the case, marked late") }
+        telling.say("case         \(home.id)")
     }
 }

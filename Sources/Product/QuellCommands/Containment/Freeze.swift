@@ -16,7 +16,7 @@ struct Freeze: QuellCommand {
         discussion: """
             Confirmed (exit 0) means: the kernel says frozen for every thread, and no stray by a strong mark is running. \
             Unconfirmed or partial (exit 3) lists what is left. It needs no case, no key and no writable disk; what the \
-            store cannot take is recorded in /run/quell and on standard error, and joins the case later.
+            store cannot take is recorded in /run/quell, and joins the case later.
 
             LOCATOR is \(Locator.forms).
             """,
@@ -79,14 +79,18 @@ struct Freeze: QuellCommand {
             )
         )
         guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }
+        let report = FreezeReport(session: session, result: output.result)
+        // The result first: a store that is slow now may take seconds more.
+        if !common.json { report.tell(telling) }
         let home = journal.settle(within: .seconds(2))
-        let report = FreezeReport(session: session, result: output.result, home: home, keeping: journal.keeping)
         if common.json {
-            telling.document(try report.document(since: environment.startedAt))
+            telling.document(try report.document(since: environment.startedAt, in: home, journal.keeping))
         } else {
-            report.tell(telling)
+            report.tellCase(home, journal.keeping, telling)
         }
-        return result.outcome
+        guard environment.userID != 0, output.result.word == .failed else { return result.outcome }
+        telling.errors.line("hint: \(sudoLine)")
+        return .notPermitted
     }
 }
 

@@ -9,8 +9,6 @@ import Sessions
 struct FreezeReport {
     let session: Session
     let result: FreezeResult
-    let home: Case?
-    let keeping: ContainmentJournal.Keeping
 
     func tell(_ telling: Teller) {
         let terminal = telling.terminal
@@ -23,7 +21,6 @@ struct FreezeReport {
         tellProcesses(telling)
         tellCut(telling)
         for note in result.notes { telling.say("note         \(Escaped.terminal(note))") }
-        tellCase(telling)
     }
 
     private var spans: String {
@@ -59,18 +56,17 @@ struct FreezeReport {
         for failure in cut.failures { telling.warnAbout(failure) }
     }
 
-    private func tellCase(_ telling: Teller) {
-        guard let home else {
-            if case .emergencyRecord(let reason) = keeping {
-                telling.warn("there is no case: \(Escaped.terminal(reason)); the record is in /run/quell")
-            }
-            return
-        }
-        telling.say("case         \(home.id)")
-        telling.say("next         quell capture \(session.commandWord)")
+    /// Which case has it, and what comes next.
+    func tellCase(_ home: Case?, _ keeping: ContainmentJournal.Keeping, _ telling: Teller) {
+        ContainmentVerb.tell(home, keeping, telling)
+        if let home { telling.say("next         quell capture \(session.commandWord) --case \(home.id)") }
     }
 
-    func document(since started: UInt64) throws(Failure) -> JSONValue {
+    func document(
+        since started: UInt64,
+        in home: Case?,
+        _ keeping: ContainmentJournal.Keeping
+    ) throws(Failure) -> JSONValue {
         var object = JSONObject()
         object["quell"] = 1
         object["command"] = "freeze"

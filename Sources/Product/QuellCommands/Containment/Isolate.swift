@@ -30,8 +30,8 @@ struct Isolate: QuellCommand {
             IsolateAction.Input(session: containment.reference)
         )
         guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }
-        let home = containment.journal.settle(within: .seconds(2))
         if common.json {
+            let home = containment.journal.settle(within: .seconds(2))
             telling.document([
                 "quell": 1, "command": "isolate", "state": .string(result.step.state.rawValue),
                 "case": home.map { .string($0.id.text) } ?? .null,
@@ -42,7 +42,8 @@ struct Isolate: QuellCommand {
         telling.result("isolate \(result.step.state.rawValue)")
         for drop in output.cut.drops { telling.say("network      dropped for \(drop.group.path)") }
         for reason in result.step.reasons { telling.result("not done     \(Escaped.terminal(reason))") }
-        containment.tellCase(home, telling)
+        // The result first: a store that is slow now may take seconds more.
+        containment.tellCase(containment.journal.settle(within: .seconds(2)), telling)
         return result.outcome
     }
 }

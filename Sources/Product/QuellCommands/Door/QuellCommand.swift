@@ -61,9 +61,13 @@ extension QuellCommand {
     /// A refused right is answered with the exact line that has it (DESIGN section 4, status 77).
     private func withSudoLine(_ failure: Failure, _ environment: Environment) -> Failure {
         guard failure.code == .notPermitted, failure.hint == nil, environment.userID != 0 else { return failure }
-        let words = CommandLine.arguments.dropFirst().map(ShellWord.quoted)
-        return failure.hinting((["sudo", "quell"] + words).joined(separator: " "))
+        return failure.hinting(sudoLine)
     }
+}
+
+/// The command line of this process with the rights it lacks, ready to paste.
+var sudoLine: String {
+    (["sudo", "quell"] + CommandLine.arguments.dropFirst().map(ShellWord.quoted)).joined(separator: " ")
 }
 
 /// A word of a suggested command line, quoted so that a POSIX shell takes it as one word and runs nothing (RT14). Only

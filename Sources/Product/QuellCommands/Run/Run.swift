@@ -36,6 +36,8 @@ struct Run: QuellCommand {
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let document = try PlaybookChoice().find(playbook, in: environment)
         let graph = try document.graph(given: try given(document), actions: KnownActions(ActionCatalogue.descriptors))
+        if !plan { try refuseUnasked(graph) }
+        let approved = try digest()
         let bench = try Workbench(environment, store: common.store, telling: telling)
         bench.mergeEmergencyRecords(telling)
         let actor = environment.responder(effect.actor)
@@ -47,7 +49,6 @@ struct Run: QuellCommand {
         let bound = try graph.binding(session, to: reference)
         let registry = try ActionCatalogue.registry(at: try bench.workplace(home, by: actor))
         if plan { return try tell(try Planner(registry).plan(bound), home, telling) }
-        try refuseUnasked(bound)
         var context = RunContext(
             home,
             registry,
@@ -60,7 +61,7 @@ struct Run: QuellCommand {
         context.observe = { event in teller.take(event) }
         context.cancellation = Interruption.cancellation
         Interruption.listen()
-        let result = try Runner(context).run(bound, approvedPlan: try digest())
+        let result = try Runner(context).run(bound, approvedPlan: approved)
         return try RunReport(result: result, home: home).tell(telling, json: common.json)
     }
 

@@ -39,24 +39,49 @@ struct Quell: QuellCommand {
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let bench = try Workbench(environment, store: common.store, telling: telling)
         bench.mergeEmergencyRecords(telling)
-        let overview = try Overview.look(
-            at: bench.host,
-            inventory: try bench.inventory(),
-            by: Deadline(after: .seconds(5))
-        )
-        let cases = try bench.openCases(telling)
+        // Whoever has no right sees what everybody may see, and is told what is missing (exit 3).
+        var failures: [Failure] = []
+        let inventory = try permitted(else: Inventory.empty, for: environment.userID, &failures) { () throws(Failure) in
+            try bench.inventory()
+        }
+        let overview = try Overview.look(at: bench.host, inventory: inventory, by: Deadline(after: .seconds(5)))
+        failures += overview.failures
+        let cases = try permitted(else: [], for: environment.userID, &failures) { () throws(Failure) in
+            try bench.openCases(telling)
+        }
         if common.json {
             telling.document([
                 "quell": 1, "command": "overview", "untrustedAgents": try JSONEncoding.value(of: overview.agents),
                 "openCases": .array(cases.map { .string($0.id.text) }),
             ])
-            return overview.failures.isEmpty ? .done : .partial
+            for failure in failures { telling.warnAbout(failure) }
+            return failures.isEmpty ? .done : .partial
         }
         tell(overview, environment, telling)
         for home in cases { telling.result("case     \(home.id)  next: quell status \(home.id)") }
-        for failure in overview.failures { telling.warnAbout(failure) }
-        if bench.store.key == nil { telling.say("hint: quell init makes a key, so that bundles are signed") }
-        return overview.failures.isEmpty ? .done : .partial
+        for failure in failures { telling.warnAbout(failure) }
+        if environment.userID != 0, !failures.isEmpty { telling.say("hint: sudo quell shows everything") }
+        if bench.store.key == nil, environment.userID == 0 {
+            telling.say("hint: quell init makes a key, so that bundles are signed")
+        }
+        return failures.isEmpty ? .done : .partial
+    }
+
+    private func permitted<Value>(
+        else fallback: Value,
+        for userID: UInt32,
+        _ failures: inout [Failure],
+        _ read: () throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        do throws(Failure) {
+            return try read()
+        } catch {
+            // A store of root's is refused to everybody else, which is no reason to show them nothing.
+            let isOthers = error.code == .refused && userID != 0
+            guard error.code == .notPermitted || isOthers else { throw error }
+            failures.append(error)
+            return fallback
+        }
     }
 
     private func tell(_ overview: Overview, _ environment: Environment, _ telling: Teller) {
@@ -69,7 +94,7 @@ struct Quell: QuellCommand {
                 "\(telling.terminal.strong(Escaped.terminal(agent.kind)))  pid \(agent.leader.pid)  \(user)  \(processes)  "
                     + "up \(age)  sent \(Words.bytes(agent.bytesSent))"
             )
-            telling.result("         why: \(agent.signs.map { Escaped.terminal("\($0)") }.joined(separator: ", "))")
+            telling.result("         why: \(agent.signs.map(\.description).joined(separator: ", "))")
             for peer in agent.peers.prefix(3) {
                 telling.result("         peer \(peer.endpoint)  sent \(Words.bytes(peer.bytesSent))")
             }

@@ -59,7 +59,7 @@ struct Status: QuellCommand {
         telling.result("\(telling.terminal.strong("case \(home.id)"))")
         for fact in standing.facts {
             let word = fact.holds ? telling.terminal.good("true     ") : telling.terminal.bad("NO LONGER")
-            telling.result("  \(word) \(Escaped.terminal(fact.text))")
+            telling.result("  \(word) \(fact.text)")
         }
         for run in standing.unfinishedRuns { telling.result("  run \(run) was interrupted") }
         telling.result("  next: \(standing.next)")

@@ -31,7 +31,8 @@ struct TimelineCommand: QuellCommand {
     @Option(name: .long, help: "How to print it: table, jsonl or timesketch.") var format: Format = .table
     @Option(name: .long, help: ArgumentHelp("At most so many rows (table).", valueName: "rows")) var limit: Int?
     @Option(name: .long, help: ArgumentHelp("Columns of the table.", valueName: "cells")) var width: Int?
-    @Flag(name: .long, help: "Also show state of the runtime, checkpoints and the like (table).") var all = false
+    @Flag(name: .long, help: "Also show what was before the session, runtime state and checkpoints (table).") var all =
+        false
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let (store, bundle) = try events(environment)
@@ -98,6 +99,8 @@ struct TimelineCommand: QuellCommand {
             var options = TableExport.Options()
             options.width = width ?? max(environment.terminal.columns, 100)
             options.query.limit = limit
+            // Files are older than the session: without --all the first rows are what it was told, not their births.
+            options.query.since = all ? nil : try store.storyStart()
             options.query.includesBookkeeping = all
             try TableExport.write(store, options) { (line) throws(Failure) in telling.result(line) }
         case .jsonl: try JSONLinesExport.write(store) { (line) throws(Failure) in telling.result(line) }

@@ -116,8 +116,9 @@ public struct CaptureAction: Action {
         var isReserved = true
         defer { if isReserved { shelf.release(number) } }
         let name = shelf.name(number)
-        let request = try CaptureDraft(place, plan.target.session, number: number, name: name)
-            .request(plan.target.profile, budget: plan.target.budget)
+        let draft = try CaptureDraft(place, plan.target.session, number: number, name: name)
+        let request = try draft.request(plan.target.profile, budget: plan.target.budget)
+        let missing = try draft.missingWorkspace(plan.target.profile)
         let control = CaptureControl(
             report: { scope.progress.report($0.phase, $0.bytes, $0.expectedBytes ?? 0) },
             isCancelled: { scope.cancellation.isCancelled || scope.deadline.hasPassed }
@@ -135,7 +136,7 @@ public struct CaptureAction: Action {
         guard let sealed else {
             throw Failure(.changed, "capture", on: name, because: "a bundle of that name was sealed meanwhile")
         }
-        return try Output(sealed, name, plan.target)
+        return try Output(sealed, name, plan.target, lacking: missing)
     }
 
     /// What a crash left of the account are its sums: only when they say that everything is there does the bundle count
@@ -193,7 +194,12 @@ extension CaptureProfile {
 }
 
 extension CaptureAction.Output {
-    fileprivate init(_ sealed: Evidence.SealedCapture, _ name: String, _ target: CaptureAction.Target) throws(Failure) {
+    fileprivate init(
+        _ sealed: Evidence.SealedCapture,
+        _ name: String,
+        _ target: CaptureAction.Target,
+        lacking remark: String?
+    ) throws(Failure) {
         self.init(
             sealed: CaptureRecord(
                 bundle: name,
@@ -204,7 +210,7 @@ extension CaptureAction.Output {
             ),
             bundle: sealed.path,
             counts: sealed.counts,
-            shortfalls: sealed.shortfalls.map { "\($0)" },
+            shortfalls: sealed.shortfalls.map { "\($0)" } + [remark].compactMap { $0 },
             breaks: sealed.stillness.breaks
         )
     }

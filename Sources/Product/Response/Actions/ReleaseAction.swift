@@ -34,6 +34,7 @@ public struct ReleaseAction: Action {
         nature: .alters,
         lane: .containment,
         deadline: .seconds(10),
+        evidence: .stateInIntents,
         inputs: [Field("session", .session, "whose")]
     )
 

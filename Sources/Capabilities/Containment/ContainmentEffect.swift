@@ -112,7 +112,7 @@ extension Cgroup {
     /// Whether nobody stands in it and no group is below it.
     public func isUnused() throws(Failure) -> Bool {
         guard try memberPids().isEmpty else { return false }
-        return try descendants().isEmpty
+        return try isLeaf()
     }
 
     /// Moves a pinned process into this group: held by pidfd before, its start time checked, so that a reused pid is

@@ -2,7 +2,7 @@ public import Base
 import Glibc
 
 /// The journal for containment alone: the journal of a case as long as it answers within the patience, else an emergency
-/// record in /run/quell, and on standard error what /run/quell cannot take (RT12, decision 0007). Appending never fails and
+/// record in /run/quell, and on standard error what /run/quell cannot take (RT12, decision 0008). Appending never fails and
 /// never waits longer.
 ///
 /// What comes before an effect is waited for. Outcomes alone are not, once the store has answered: they go to disk beside
@@ -201,7 +201,7 @@ public final class ContainmentJournal: JournalWriter {
         do {
             try OwnedThread {
                 let end: Merge
-                do {
+                do throws(Failure) {
                     try Spool.append(contents, to: home)
                     end = .done
                 } catch {

@@ -61,6 +61,9 @@ extension Cgroup {
         }
     }
 
+    /// Whether no group is below it.
+    public func isLeaf() throws(Failure) -> Bool { try childNames().isEmpty }
+
     private func opened(_ path: BytePath) throws(Failure) -> Cgroup? {
         do throws(Failure) {
             return try Cgroup(path, in: hierarchy)

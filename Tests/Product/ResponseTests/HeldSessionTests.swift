@@ -178,9 +178,3 @@ extension HeldSession {
 
 /// The groups and processes of these tests are nobody's, so the world tells nothing of them.
 private func unknown(_ effect: ContainmentEffect) throws(Failure) -> ContainmentEffectState { .cannotTell }
-
-extension HeldSession {
-    fileprivate init(of pin: SessionPin, in home: Case) throws(Failure) {
-        try self.init(of: pin, entries: try home.journal.entries(), probe: unknown)
-    }
-}

@@ -94,10 +94,10 @@ extension ContainmentEffect {
         }
     }
 
-    /// Whether it was done to this group itself.
+    /// Whether it was done to this group itself, or into it.
     fileprivate func isAbout(_ group: CgroupPin) -> Bool {
         switch self {
-        case .freeze(let mine, _), .attachDrop(let mine, _), .killGroup(let mine): mine == group
+        case .freeze(let mine, _), .attachDrop(let mine, _), .killGroup(let mine), .move(_, _, let mine): mine == group
         case .makeGroup(let hierarchy, let name):
             hierarchy == group.hierarchy && BytePath("/" + name) == group.path
         default: false

@@ -14,7 +14,7 @@ public enum FreezeWords {
         }
         lines += result.supervisors.map { "supervisor \($0.name): \($0.detail)" }
         if result.bySignals { lines.append("held by SIGSTOP only: whoever may send SIGCONT lets it run again") }
-        if result.processes == 0 { lines.append("nothing was there to be frozen") }
+        if result.processes == 0, result.failures.isEmpty { lines.append("nothing was there to be frozen") }
         if !result.scansAgreed { lines.append("no two scans agreed: processes may have been missed") }
         return lines + result.failures.map(\.description)
     }

@@ -48,6 +48,42 @@ extension SystemTests {
             }
         }
 
+        @Test("RT6 what is mounted over a group hides nothing from Quell", .sandbox)
+        func coveredGroup() async throws {
+            let sandbox = try Sandbox.of()
+            let name = sandbox.name
+            let path = try #require(sandbox.unified).path
+            await #expect(processExitsWith: .success) { [name, path] in
+                guard enterOwnMountNamespace() == 0, mount("none", path, "tmpfs", 0, nil) == 0 else { exit(70) }
+                guard access("\(path)/cgroup.procs", F_OK) != 0 else { exit(71) }
+                let host = try Host()
+                guard let unified = host.unified, unified.window == .own else { exit(72) }
+                let group = try Cgroup(BytePath("/\(name)"), in: unified)
+                exit(try group.processes().isEmpty ? 0 : 73)
+            }
+        }
+
+        @Test("own windows leave the options of the machine's cgroups as they are, cloned or made anew")
+        func ownWindowsChangeNoOption() async {
+            await #expect(processExitsWith: .success) {
+                guard let path = CgroupMounts.unified, enterOwnMountNamespace() == 0 else { exit(70) }
+                let before = unifiedOptions()
+                let option = before.contains("nsdelegate") ? "" : "nsdelegate"
+                guard mount("none", path, nil, UInt(MS_REMOUNT), option) == 0 else { exit(71) }
+                let changed = unifiedOptions()
+                _ = try Host()
+                let cloned = unifiedOptions()
+                // Read-only as a mount, so that no clone of it could freeze.
+                guard mount("none", path, nil, UInt(MS_REMOUNT | MS_BIND | MS_RDONLY), nil) == 0 else { exit(72) }
+                let anew = try Host().unified?.window
+                let made = unifiedOptions()
+                _ = mount("none", path, nil, UInt(MS_REMOUNT | MS_BIND), nil)
+                _ = mount("none", path, nil, UInt(MS_REMOUNT), before.joined(separator: ","))
+                guard changed != before, cloned == changed, made == changed, anew == .own else { exit(73) }
+                exit(unifiedOptions() == before ? 0 : 74)
+            }
+        }
+
         @Test("a frozen group says so and thaws; the wait has an end", .sandbox)
         func freezeAndThaw() throws {
             let (host, group) = try sandboxGroup("sleepers", "5")
@@ -187,4 +223,11 @@ func enterOwnMountNamespace() -> Int32 {
     let unshare = unsafeBitCast(symbol, to: (@convention(c) (Int32) -> Int32).self)
     guard unshare(0x0002_0000) == 0 else { return -1 }
     return mount("none", "/", nil, UInt(MS_REC) | UInt(MS_PRIVATE), nil)
+}
+
+/// The options of the unified hierarchy as this process sees it, without `rw`.
+private func unifiedOptions() -> [String] {
+    let lines = (Files.text("/proc/self/mountinfo") ?? "").split(separator: "\n")
+    let line = lines.first { $0.contains(" - cgroup2 ") }
+    return (line?.split(separator: " ").last ?? "").split(separator: ",").map(String.init).filter { $0 != "rw" }
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -48,6 +49,15 @@ int quell_fsmount(int context, unsigned attributes) {
     return (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes);
 }
 
+int quell_clone_mount(const char *path) {
+    return (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+}
+
+uint64_t quell_inode(int descriptor) {
+    struct stat facts;
+    return fstat(descriptor, &facts) == 0 ? (uint64_t)facts.st_ino : 0;
+}
+
 long quell_filesystem_type(int descriptor) {
     struct statfs facts;
     if (fstatfs(descriptor, &facts) != 0) return -1;
@@ -72,6 +82,22 @@ int quell_raise_priority(int nice) {
         .sched_nice = nice,
     };
     return (int)syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+// An agent may keep the processors busy, and what stops it must not wait behind it. From the loader to the end of parsing
+// is more than one time slice, so the verbs that contain are raised before the runtime starts, not in main (figures in
+// docs/benchmarks.md). Nothing else is done here; not being permitted changes nothing.
+__attribute__((constructor(101))) static void raise_containing_verbs(int count, char **arguments) {
+    static const char *const verbs[] = {"freeze", "isolate", "kill", "thaw", "release"};
+    if (count < 2) return;
+    const char *name = strrchr(arguments[0], '/');
+    if (strcmp(name != NULL ? name + 1 : arguments[0], "quell") != 0) return;
+    for (size_t index = 0; index < sizeof verbs / sizeof *verbs; index++) {
+        if (strcmp(arguments[1], verbs[index]) == 0) {
+            quell_raise_priority(-20);
+            return;
+        }
+    }
 }
 
 static int call_bpf(int command, union bpf_attr *attributes) {

@@ -33,8 +33,8 @@ public struct CgroupHierarchy: Sendable {
 }
 
 /// Finds the hierarchies that exist, without ever creating one: a v1 hierarchy is mounted only when /proc/self/cgroup
-/// already has a line for it, and cgroup2 is mounted with the options that it has, because a mount without them would
-/// take `nsdelegate` and its like away from the whole machine (kernel: apply_cgroup_root_flags).
+/// already has a line for it, and cgroup2 is cloned, or mounted with the options that it has, because a mount without
+/// them would take `nsdelegate` and its like away from the whole machine (kernel: apply_cgroup_root_flags).
 struct HierarchyFinder {
     private let lines: [CgroupLine]
     private let mounts: MountTable
@@ -57,6 +57,10 @@ struct HierarchyFinder {
         guard let seen else {
             notes.append("cgroup2 is not mounted here, and its options are not known")
             return nil
+        }
+        // Writable as the mount, or its clone could not freeze.
+        if seen.options.contains("rw"), let clone = WindowMaker.cloneOfUnified(at: seen.mountPoint) {
+            return CgroupHierarchy(name: "v2", root: clone, window: .own)
         }
         let options = seen.superOptions.filter { !["rw", "ro"].contains($0) }.map { MountOption.flag($0) }
         return open("v2", type: "cgroup2", options, seen.mountPoint, WindowMaker.cgroup2Magic, &notes)

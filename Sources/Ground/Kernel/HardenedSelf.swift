@@ -26,10 +26,6 @@ public enum HardenedSelf {
         return missing
     }
 
-    /// The first part of it, which needs no host: the highest priority of the ordinary scheduler, not inherited by
-    /// children. Not being permitted changes nothing; ``harden(on:)`` tells it.
-    public static func raisePriority() { _ = quell_raise_priority(-20) }
-
     /// Locks all present and future memory, mlockall(2); returns why not, or `nil`. Not for the freeze path: 15 ms for a
     /// process of 17 MB on the machine this was measured on.
     public static func lockMemory() -> String? {

@@ -18,6 +18,10 @@ int quell_fsconfig_flag(int context, const char *key);
 int quell_fsconfig_string(int context, const char *key, const char *value);
 int quell_fsconfig_create(int context);
 int quell_fsmount(int context, unsigned attributes);
+// A clone of the mount at `path`, without what is mounted below it, attached nowhere.
+int quell_clone_mount(const char *path);
+// The inode number of an open file, or 0 when fstat(2) fails.
+uint64_t quell_inode(int descriptor);
 // The f_type of statfs(2) for an open descriptor, or -1.
 long quell_filesystem_type(int descriptor);
 

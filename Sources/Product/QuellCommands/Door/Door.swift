@@ -1,12 +1,12 @@
 internal import ArgumentParser
 import Base
-import Kernel
 
 /// Where a command line enters. `main` is synchronous, and the verbs that stop an agent go straight to their own parser:
 /// building the parser of the whole command tree costs more than a millisecond, and they must act within milliseconds of
 /// Enter (DESIGN section 3). Help and errors are the same through both doors; a test holds that.
 public enum Door {
-    /// The commands that do not wait for the tree.
+    /// The commands that do not wait for the tree. A process with one of these verbs has the highest priority already when
+    /// it gets here (`raise_containing_verbs` in CLinux).
     static let direct: [String: any ParsableCommand.Type] = [
         "freeze": Freeze.self,
         "thaw": Thaw.self,
@@ -24,8 +24,6 @@ public enum Door {
         }
         ignoreHangUp()
         if let verb = arguments.first, let command = direct[verb] {
-            // An agent may have the processors busy: what stops it is scheduled before everything else from here on.
-            HardenedSelf.raisePriority()
             run(command, Array(arguments.dropFirst()))
         }
         run(Quell.self, arguments)

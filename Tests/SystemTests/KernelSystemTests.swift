@@ -52,8 +52,8 @@ extension SystemTests {
         func coveredGroup() async throws {
             let sandbox = try Sandbox.of()
             let name = sandbox.name
-            let path = try #require(sandbox.unified).path
-            await #expect(processExitsWith: .success) { [name, path] in
+            let path: String = try #require(sandbox.unified).path
+            await #expect(processExitsWith: .success) { [name = name as String, path = path as String] in
                 guard enterOwnMountNamespace() == 0, mount("none", path, "tmpfs", 0, nil) == 0 else { exit(70) }
                 guard access("\(path)/cgroup.procs", F_OK) != 0 else { exit(71) }
                 let host = try Host()

@@ -123,11 +123,51 @@ public struct CaseStore: Sendable {
         CaseStore(root, host, key, spools, busyTimeout, announce, fault)
     }
 
-    /// Opens a new case about `pins`; the first entries are on disk when it returns, or, when `isSynced` is false, when
-    /// the first append after it returns: that saves a freeze one wait for the disk.
+    /// Gets a new case ready: its folder and database are on disk when it returns, taken from the reserve when `id` is
+    /// `nil` and there is one.
     ///
     /// - Throws: `refused` when others can open the store, EEXIST in the rare case that `id` is taken, or why the store
     ///   cannot be written.
+    public func prepare(_ id: CaseID? = nil) throws(Failure) -> NascentCase {
+        try StoreFolder.check(root, hint: "quell init")
+        try StoreFolder.make(cases)
+        if id == nil, let taken = try fromReserve() { return taken }
+        let (id, folder) = try makeFolder(id)
+        let database = try JournalDatabase(at: folder.appending("case.sqlite"), busyTimeout: busyTimeout)
+        try StoreFolder.sync(folder)
+        try StoreFolder.sync(cases)
+        return NascentCase(id: id, folder: folder, database: database)
+    }
+
+    /// `nil` when there is no reserve, or one that cannot be used, which is left where it is as a case without entries.
+    private func fromReserve() throws(Failure) -> NascentCase? {
+        let id = CaseID.fresh()
+        let folder = cases.appending(id.text)
+        guard CaseReserve(in: root).take(as: folder) else { return nil }
+        try StoreFolder.sync(cases)
+        do throws(Failure) {
+            let database = try JournalDatabase(at: folder.appending("case.sqlite"), busyTimeout: busyTimeout)
+            try database.deferCommits()
+            return try database.isEmpty() ? NascentCase(id: id, folder: folder, database: database) : nil
+        } catch {
+            guard error.code == .malformed else { throw error }
+            return nil
+        }
+    }
+
+    /// Makes the reserve for the next new case unless there is one; for commands whose work is done.
+    ///
+    /// - Throws: why it cannot be made; the next new case then takes longer, and nothing else changes.
+    public func fillReserve() throws(Failure) {
+        try StoreFolder.check(root, hint: "quell init")
+        try CaseReserve(in: root).fill(busyTimeout: busyTimeout)
+    }
+
+    /// Opens a new case about `pins`; the first entries are on disk when it returns, or, when `isSynced` is false, when
+    /// the first append after it returns: that saves a freeze one wait for the disk. `nascent` is a case that was made
+    /// ready for it.
+    ///
+    /// - Throws: as ``prepare(_:)``.
     public func create(
         _ id: CaseID? = nil,
         about pins: [SessionPin] = [],
@@ -135,28 +175,33 @@ public struct CaseStore: Sendable {
         by actor: Responder,
         isSynced: Bool = true
     ) throws(Failure) -> Case {
-        try StoreFolder.check(root, hint: "quell init")
-        try StoreFolder.make(cases)
-        let (id, folder) = try makeFolder(id)
-        let database = try JournalDatabase(at: folder.appending("case.sqlite"), busyTimeout: busyTimeout)
-        if isSynced { try database.syncCommits() }
-        let made = make(id, folder, database)
+        try create(try prepare(id), about: pins, reason: reason, by: actor, isSynced: isSynced)
+    }
+
+    /// The same with a case that was made ready before.
+    func create(
+        _ nascent: NascentCase,
+        about pins: [SessionPin],
+        reason: String,
+        by actor: Responder,
+        isSynced: Bool
+    ) throws(Failure) -> Case {
+        if isSynced { try nascent.database.syncCommits() }
+        let made = make(nascent.id, nascent.folder, nascent.database)
         var drafts = [
             EntryDraft(
                 note: "case-opened",
                 [
-                    "bootID": .string(host.bootID), "case": .string(id.text), "machine": .string(host.machine),
+                    "bootID": .string(host.bootID), "case": .string(made.id.text), "machine": .string(host.machine),
                     "reason": .string(reason),
                 ],
                 by: actor
             )
         ]
         for pin in pins { drafts.append(try Case.subjectDraft(pin, by: actor)) }
-        SubjectMarks(in: folder).add(pins)
+        SubjectMarks(in: nascent.folder).add(pins)
         try made.journal.append(drafts)
-        if !isSynced { try database.syncCommits() }
-        try StoreFolder.sync(folder)
-        try StoreFolder.sync(cases)
+        if !isSynced { try nascent.database.syncCommits() }
         return made
     }
 

@@ -226,7 +226,7 @@ public final class ContainmentJournal: JournalWriter {
 
     /// The writer's thread: opens, then writes what waits, all of it in one commit, until the journal's owner is gone.
     private static func write(_ state: Monitor<State>, _ open: () throws(Failure) -> Case) {
-        raisePriority()
+        OwnedThread.raisePriority()
         let opened: Result<Case, Failure>
         do { opened = .success(try open()) } catch { opened = .failure(error) }
         state.with { $0.opened = opened }
@@ -241,13 +241,6 @@ public final class ContainmentJournal: JournalWriter {
             }
             if failure != nil { return }
         }
-    }
-
-    /// A freeze waits for this thread, so it is scheduled as the freeze is; the priority of the process does not reach
-    /// it, because it is reset in new threads. On Linux setpriority(2) with 0 means the calling thread. Without the right
-    /// to it the thread goes on as it is.
-    private static func raisePriority() {
-        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -20)
     }
 
     /// Everything that waits; `nil` when there will be nothing.

@@ -54,6 +54,32 @@ struct JournalDatabase: Sendable {
         }
     }
 
+    /// Commits are not synced until ``syncCommits()``: for the first entries of a case, which are on disk with the next.
+    func deferCommits() throws(Failure) {
+        do {
+            try queue.inDatabase { try $0.execute(sql: "PRAGMA synchronous = OFF") }
+        } catch {
+            throw JournalDatabase.failure("open the case", path, error)
+        }
+    }
+
+    /// Whether it has its tables and no entry in them.
+    func isEmpty() throws(Failure) -> Bool {
+        try read("open the case") { database in
+            guard try database.layout() == JournalDatabase.layout else { return false }
+            return try Int.fetchOne(database, sql: "SELECT 1 FROM entry LIMIT 1") == nil
+        }
+    }
+
+    /// Brings everything from the WAL into the file, and both to disk. Source: https://www.sqlite.org/wal.html.
+    func checkpoint() throws(Failure) {
+        do {
+            try queue.inDatabase { _ = try $0.checkpoint(.truncate) }
+        } catch {
+            throw JournalDatabase.failure("make the case", path, error)
+        }
+    }
+
     /// Makes the empty file so that SQLite, which follows the umask, never does; its other files take the same mode.
     /// Gives whether it made it.
     private static func create(_ path: BytePath) throws(Failure) -> Bool {

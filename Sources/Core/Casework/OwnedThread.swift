@@ -22,6 +22,13 @@ package struct OwnedThread: ~Copyable {
     /// Waits for its end.
     package consuming func join() { pthread_join(handle, nil) }
 
+    /// Schedules the calling thread as what contains is: the priority of the process does not reach it, because it is reset
+    /// in new threads. On Linux setpriority(2) with 0 means the calling thread. Without the right to it the thread goes on
+    /// as it is.
+    static func raisePriority() {
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -20)
+    }
+
     /// Lets it go: it ends by itself or with the process.
     package consuming func detach() { pthread_detach(handle) }
 }

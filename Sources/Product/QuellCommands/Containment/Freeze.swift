@@ -47,6 +47,8 @@ struct Freeze: QuellCommand {
                 outcomes.append(Outcome(error))
             }
         }
+        // For the next freeze, now that this one is done. Without a reserve that one makes its case itself.
+        do throws(Failure) { try bench.store.fillReserve() } catch { return outcomes.first { $0 != .done } ?? .done }
         return outcomes.first { $0 != .done } ?? .done
     }
 
@@ -56,16 +58,23 @@ struct Freeze: QuellCommand {
         _ environment: Environment,
         _ telling: Teller
     ) throws(Failure) -> Outcome {
-        let session = try bench.resolve(locator, for: "freeze")
         let actor = environment.responder(effect.actor)
         let named = try environment.namedCase(effect.case)?.text
+        let start = named == nil ? CaseHeadStart { bench.withKey(telling).store } : nil
+        let session: Session
+        do throws(Failure) {
+            session = try bench.resolve(locator, for: "freeze")
+        } catch {
+            start?.abandon()
+            throw error
+        }
         let journal = ContainmentJournal(
             about: [session.pin],
             spools: Workbench.spools(of: bench.store.root),
             sink: { line in environment.errors.line(line) }
         ) { [reason = effect.reason] () throws(Failure) in
-            try bench.withKey(telling)
-                .home(named, about: [session.pin], reason: reason, by: actor, isSynced: false)
+            if let start { return try start.home(about: [session.pin], reason: reason ?? "", by: actor) }
+            return try bench.withKey(telling).home(named, about: [session.pin], reason: reason, by: actor)
         }
         let reference = SessionReference(locator: session.locator, pin: session.pin, agent: session.agent?.name)
         let agents = session.agent.map { Inventory(agents: [$0]) } ?? .empty

@@ -97,16 +97,14 @@ struct Workbench {
         SessionReference(session, declaredIn: try inventory())
     }
 
-    /// The case to act in: the named one, else the open one that holds the same pins, else a new one, whose first entries
-    /// are on disk at once or, when `isSynced` is false, with the next.
+    /// The case to act in: the named one, else the open one that holds the same pins, else a new one.
     ///
     /// - Throws: why the store cannot be used; `refused` when the named case is closed.
     func home(
         _ named: String?,
         about pins: [SessionPin],
         reason: String?,
-        by actor: Responder,
-        isSynced: Bool = true
+        by actor: Responder
     ) throws(Failure) -> Case {
         if let id = try environment.namedCase(named) {
             let found = try store.open(id)
@@ -123,7 +121,7 @@ struct Workbench {
             return found
         }
         if let joined = try store.join(pins) { return joined }
-        return try store.create(about: pins, reason: reason ?? "", by: actor, isSynced: isSynced)
+        return try store.create(about: pins, reason: reason ?? "", by: actor)
     }
 
     /// Where the actions of a case work.

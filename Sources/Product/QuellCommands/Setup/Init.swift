@@ -20,6 +20,7 @@ struct Init: QuellCommand {
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let root = environment.storeDirectory(common.store)
         let key = try CaseStore.initialise(at: root)
+        try CaseStore(at: root, host: try HostIdentity.read(), key: key).fillReserve()
         let publicKey = root.appending("keys/signing.pub.pem")
         if common.json {
             telling.document([

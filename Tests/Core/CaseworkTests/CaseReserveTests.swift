@@ -1,0 +1,87 @@
+import Base
+import Casework
+import Glibc
+import Testing
+
+@Suite("Case reserve")
+struct CaseReserveTests {
+    @Test("a new case is made of the reserve, whole, and the next of the next")
+    func taken() throws {
+        try Scene.play { scene in
+            let store = try scene.store()
+            let reserve = store.root.appending("reserve/case.sqlite")
+            for turn in 1...2 {
+                try store.fillReserve()
+                try store.fillReserve()
+                let inode = try #require(inode(reserve), "there is a reserve")
+                let made = try store.create(about: [Scene.pin], reason: "turn \(turn)", by: Scene.person)
+                #expect(self.inode(made.folder.appending("case.sqlite")) == inode)
+                #expect(self.inode(reserve) == nil)
+                let opened = try store.open(made.id)
+                #expect(try opened.opening().reason == "turn \(turn)")
+                #expect(try opened.journal.verify().unsignedTail.isEmpty)
+            }
+            #expect(try store.list().count == 2)
+        }
+    }
+
+    @Test("a reserve that cannot be used is passed over, and a draft that a crash left is made anew")
+    func unusable() throws {
+        try Scene.play { scene in
+            let store = try scene.store()
+            for folder in ["reserve", "reserve.new"] {
+                _ = store.root.appending(folder).withCString { mkdir($0, 0o700) }
+                let file = store.root.appending(folder).appending("case.sqlite")
+                let descriptor = file.withCString { open($0, O_WRONLY | O_CREAT, 0o600) }
+                let junk = [UInt8](repeating: 0x41, count: 8192)
+                #expect(write(descriptor, junk, junk.count) == junk.count)
+                close(descriptor)
+            }
+            let made = try store.create(about: [Scene.pin], by: Scene.person)
+            #expect(try store.join([Scene.pin])?.id == made.id)
+            try store.fillReserve()
+            let second = try store.create(by: Scene.person)
+            #expect(try store.open(second.id).journal.verify().unsignedTail.isEmpty)
+        }
+    }
+
+    @Test("a head start becomes the new case, or joins the open one and leaves nothing")
+    func headStart() throws {
+        try Scene.play { scene in
+            let store = try scene.store()
+            try store.fillReserve()
+            let first = try CaseHeadStart { store }.home(about: [Scene.pin], reason: "first", by: Scene.person)
+            #expect(try first.opening().reason == "first")
+            let again = try CaseHeadStart { store }.home(about: [Scene.pin], reason: "again", by: Scene.person)
+            #expect(again.id == first.id)
+            #expect(try store.list().map(\.id) == [first.id])
+        }
+    }
+
+    @Test("a head start that nobody wants leaves no folder, whenever it arrives")
+    func abandoned() throws {
+        try Scene.play { scene in
+            let store = try scene.store()
+            for _ in 0..<20 { CaseHeadStart { store }.abandon() }
+            let deadline = Deadline(after: .seconds(10))
+            while !(try store.list().isEmpty), !deadline.hasPassed { sched_yield() }
+            #expect(try store.list().isEmpty)
+        }
+    }
+
+    @Test("a head start without a usable store says why")
+    func failing() throws {
+        let failure = #expect(throws: Failure.self) {
+            let start = CaseHeadStart { () throws(Failure) in
+                throw Failure(.refused, "open the store", on: "x", because: "it is full")
+            }
+            _ = try start.home(about: [], reason: "", by: Scene.person)
+        }
+        #expect(failure?.reason == "it is full")
+    }
+
+    private func inode(_ path: BytePath) -> UInt64? {
+        var status = stat()
+        return path.withCString { lstat($0, &status) } == 0 ? UInt64(status.st_ino) : nil
+    }
+}

@@ -54,7 +54,7 @@ public final class CaseHeadStart: Sendable {
         }
         switch reached {
         case .ready(let store, let nascent):
-            if let joined = try store.join(pins) {
+            if let joined = try store.join(pins, besides: nascent.id) {
                 nascent.abandon()
                 return joined
             }

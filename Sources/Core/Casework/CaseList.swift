@@ -39,11 +39,14 @@ extension CaseStore {
     /// freeze must not fail for them; ``list()`` tells of them.
     ///
     /// - Throws: `refused` when others can open the store.
-    public func join(_ pins: [SessionPin]) throws(Failure) -> Case? {
+    public func join(_ pins: [SessionPin]) throws(Failure) -> Case? { try join(pins, besides: nil) }
+
+    /// The same without looking into the case that is only being made.
+    func join(_ pins: [SessionPin], besides nascent: CaseID?) throws(Failure) -> Case? {
         guard StoreFolder.exists(cases) else { return nil }
         try StoreFolder.check(root, hint: "quell init")
         for name in try StoreFolder.names(in: cases) {
-            guard let id = name.text.flatMap({ CaseID($0) }), !isMarkedClosed(id) else { continue }
+            guard let id = name.text.flatMap({ CaseID($0) }), id != nascent, !isMarkedClosed(id) else { continue }
             if let found = holds(pins, in: id) { return found }
         }
         return nil

@@ -34,6 +34,8 @@ static const struct command commands[] = {
     {"threadgroup", thread_elsewhere, "V1-CGROUP"},
     {"zombieleader", zombie_leader, ""},
     {"subreaper", subreaper, ""},
+    {"adversary", adversary, "+SECONDS CGROUP..."},
+    {"ticker", ticker, ""},
     {"hog", hog, "N"},
     {"writer", disk_writer, "PATH"},
     {"holdfile", hold_file, "PATH"},

@@ -26,6 +26,8 @@ int stuck_in_vfork(int count, char **arguments);
 int thread_elsewhere(int count, char **arguments);
 int zombie_leader(int count, char **arguments);
 int subreaper(int count, char **arguments);
+int adversary(int count, char **arguments);
+int ticker(int count, char **arguments);
 int hog(int count, char **arguments);
 int disk_writer(int count, char **arguments);
 int hold_file(int count, char **arguments);

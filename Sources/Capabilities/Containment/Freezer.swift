@@ -75,6 +75,8 @@ struct FreezeRun: ~Copyable {
     var unheld: [ProcessPin: String] = [:]
     var strays: [ProcessPin: Set<Mark>] = [:]
     var guests: [ProcessPin: Guest] = [:]
+    var stopped: [ProcessPin] = []
+    var holds = 0
 
     init(
         _ subject: Subject,
@@ -211,7 +213,8 @@ struct FreezeRun: ~Copyable {
             for control in controls { try control.freeze() }
         }
         result.times.requested = Instant.now()
-        let deadline = Deadline(after: .milliseconds(policy.patienceMilliseconds))
+        // What does not freeze at once is waited for after the first look at strays, which run meanwhile.
+        let deadline = Deadline(after: .milliseconds(min(50, policy.patienceMilliseconds)))
         var all = true
         for index in held.indices {
             held[index].isFrozen = try awaitFrozen(held[index], until: deadline)
@@ -223,7 +226,7 @@ struct FreezeRun: ~Copyable {
 
     /// Waits for the kernel's word. Where a v1 freezer held some before, that word never comes, and each thread is looked
     /// at instead.
-    private mutating func awaitFrozen(_ group: HeldGroup, until deadline: Deadline) throws(Failure) -> Bool {
+    mutating func awaitFrozen(_ group: HeldGroup, until deadline: Deadline) throws(Failure) -> Bool {
         let pins = result.coveredGroups
         guard !pins.isEmpty else { return try group.control.wait(for: .frozen, until: deadline) }
         repeat {

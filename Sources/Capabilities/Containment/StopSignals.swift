@@ -53,7 +53,7 @@ extension FreezeRun {
         return family
     }
 
-    private func isStopped(_ pin: ProcessPin) -> Bool {
+    func isStopped(_ pin: ProcessPin) -> Bool {
         guard let state = scans.stat(of: pin)?.numbers.state else { return true }
         return state == UInt8(ascii: "T") || state == UInt8(ascii: "t")
     }

@@ -3,29 +3,55 @@ internal import Kernel
 
 /// Looking for what belongs to the session outside its groups, and holding it, until two scans agree.
 extension FreezeRun {
+    /// Two scans count only when the kernel had said frozen for every group before the first of them: a task that is still
+    /// on its way to the trap may fork, or finish a move of its own out of the group. Groups that do not freeze within the
+    /// patience are told, and the scans count without them.
     mutating func hunt() throws(Failure) {
         let deadline = Deadline(after: .milliseconds(policy.huntMilliseconds))
+        var patience = Deadline(after: .milliseconds(policy.patienceMilliseconds))
         var before: [ProcessPin]?
+        var isQuiet = false
         try takeUpStrays()
         repeat {
+            let isStill = try standStill(waiting: isQuiet, until: patience) || patience.hasPassed
             let family = try look()
             let spared = try spare(family.guests)
             let loose = family.strays.filter { unheld[$0.process.pin] == nil }
-            if loose.isEmpty, spared == 0 {
-                let now = family.members.map(\.pin)
-                if now == before {
-                    result.scansAgreed = true
-                    break
-                }
-                before = now
-            } else {
+            isQuiet = loose.isEmpty && spared == 0
+            guard isQuiet else {
                 before = nil
                 try hold(loose)
+                patience = Deadline(after: .milliseconds(policy.patienceMilliseconds))
+                continue
             }
+            let now = family.members.map(\.pin)
+            if isStill, now == before {
+                result.scansAgreed = true
+                break
+            }
+            before = isStill ? now : nil
         } while !deadline.hasPassed
         if result.scansAgreed { result.times.proven = Instant.now() }
         try holdThreadsElsewhere()
-        try awaitQuarantine()
+        try continueStopped()
+    }
+
+    /// Whether the kernel says frozen for every group; waits for it a moment, or not at all.
+    private mutating func standStill(waiting: Bool, until patience: Deadline) throws(Failure) -> Bool {
+        let moment = Deadline(after: waiting ? .milliseconds(50) : .zero)
+        let deadline = moment.remaining < patience.remaining ? moment : patience
+        var all = true
+        for index in held.indices where !held[index].isFrozen {
+            held[index].isFrozen = try awaitFrozen(held[index], until: deadline)
+            all = all && held[index].isFrozen
+        }
+        if var made = quarantine, !made.isFrozen {
+            made.isFrozen = try made.control.wait(for: .frozen, until: deadline)
+            quarantine = made
+            all = all && made.isFrozen
+        }
+        if all, result.times.frozen == nil { result.times.frozen = Instant.now() }
+        return all
     }
 
     /// Who was held before is found again, with the marks that it has now; whatever else, it stays held.
@@ -94,6 +120,9 @@ extension FreezeRun {
             moves.append((process.pin, .move(process: process.pin, from: origin, to: target.pin)))
         }
         guard !moves.isEmpty else { return }
+        quarantine?.isFrozen = false
+        if held.isEmpty { result.times.frozen = nil }
+        try stopIfStorming(moves.map(\.0))
         var refused: [ProcessPin: String] = [:]
         let host = self.host
         try perform(moves.map(\.1)) { () throws(Failure) in
@@ -291,12 +320,5 @@ extension FreezeRun {
             }
         }
         return isAnyMoved
-    }
-
-    private mutating func awaitQuarantine() throws(Failure) {
-        guard let made = quarantine else { return }
-        let deadline = Deadline(after: .milliseconds(policy.patienceMilliseconds))
-        quarantine?.isFrozen = try made.control.wait(for: .frozen, until: deadline)
-        if held.isEmpty, quarantine?.isFrozen == true { result.times.frozen = Instant.now() }
     }
 }

@@ -181,6 +181,8 @@ struct FreezeRun: ~Copyable {
     private mutating func leaveGroups() throws(Failure) {
         for pid in [Responder.ownPid, 1] {
             for group in held {
+                // The list of the group is read first: it takes no lock that a session can keep busy.
+                guard try group.cgroup.treeMembers().contains(where: { $0.pids.contains(pid) }) else { continue }
                 let hierarchy = group.cgroup.hierarchy
                 guard let stat = try? ProcessDirectory(pid, on: host).stat(),
                     let line = try? ProcessDirectory(pid, on: host).cgroups().first(where: {

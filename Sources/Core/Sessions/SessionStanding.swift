@@ -4,15 +4,40 @@ import Kernel
 
 extension SessionLook {
     /// The topmost cgroups that members stand in, in every hierarchy that is open.
-    mutating func standings(of kin: [Int32: Lineage]) -> [Cgroup] {
+    ///
+    /// Reading /proc/PID/cgroup takes the kernel's lock on all cgroups, behind which a session that moves itself without
+    /// end makes every reader wait, and this stands before the freeze (RT7). So the leader is asked first, the others as
+    /// long as `patience` lasts; who was not asked is held by the group that was named, and told.
+    mutating func standings(
+        of kin: [Int32: Lineage],
+        led leader: Relative? = nil,
+        for patience: Duration = .seconds(5)
+    ) -> [Cgroup] {
         var seen = Set<CgroupLine>()
         var groups: [Cgroup] = []
-        for pid in kin.keys.sorted() {
+        let deadline = Deadline(after: patience)
+        let pids = kin.keys.sorted { ($0 == leader?.pin.pid ? 0 : 1, $0) < ($1 == leader?.pin.pid ? 0 : 1, $1) }
+        for (index, pid) in pids.enumerated() {
+            if deadline.hasPassed {
+                tellUnasked(pids.count - index)
+                break
+            }
             for line in scanner.cgroups(of: pid) ?? [] where seen.insert(line).inserted {
                 if let group = open(line, holding: pid) { groups.append(group) }
             }
         }
         return SessionLook.topmost(groups)
+    }
+
+    private mutating func tellUnasked(_ count: Int) {
+        failures.append(
+            Failure(
+                .timedOut,
+                "see where \(count) members stand in other hierarchies",
+                on: "\(locator.argument)",
+                because: "the kernel did not answer in time: somebody moves processes between cgroups without end"
+            )
+        )
     }
 
     /// Groups that no other one of the list stands above.
@@ -54,7 +79,7 @@ extension SessionLook {
         let members = kin.compactMap { pid, lineage in family.relatives[pid].map { SessionMember($0, lineage) } }
         let guests = inside.subtracting(kin.keys).compactMap { family.relatives[$0] }.map { SessionMember($0, .none) }
         var cgroups = named.map { SessionCgroup(pin: $0.pin, isOwn: guests.isEmpty) }
-        for group in otherStandings(of: kin, in: family, named: named) {
+        for group in otherStandings(of: kin, led: leader, in: family, named: named) {
             cgroups.append(SessionCgroup(pin: group.pin, isOwn: holdsOnly(kin, group)))
         }
         // A cgroup that was named is the session even with a guest in it, or moving one in would unpin it; guests are
@@ -82,6 +107,7 @@ extension SessionLook {
     /// there (RT5), so those with more threads are looked at.
     private mutating func otherStandings(
         of kin: [Int32: Lineage],
+        led leader: Relative?,
         in family: Family,
         named: [Cgroup]
     ) -> [Cgroup] {
@@ -92,7 +118,7 @@ extension SessionLook {
             for pid in listedEverywhere where family.relatives[pid]?.threads == 1 { elsewhere[pid] = nil }
         }
         guard !elsewhere.isEmpty else { return [] }
-        return standings(of: elsewhere).filter { group in
+        return standings(of: elsewhere, led: leader, for: .milliseconds(20)).filter { group in
             !named.contains { group.hierarchy.name == $0.hierarchy.name && group.path.isAtOrBelow($0.path) }
         }
     }

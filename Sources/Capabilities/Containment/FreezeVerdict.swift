@@ -57,23 +57,29 @@ extension FreezeRun {
 
     private mutating func tellStrays() {
         let isOwnGroupless = held.isEmpty
+        var ended = 0
         for (pin, marks) in strays.sorted(by: { $0.key.pid < $1.key.pid }) {
             // Without groups of its own the session's plain descendants are its members, not strays.
             if isOwnGroupless, marks == [.lineage] || pin == subject.pin.leader || marks == [.lineage, .kernelSession] {
                 if unheld[pin] == nil { continue }
             }
             let isInside = lastScan.find(pin)?.isInside ?? false
-            let isGone = lastScan.find(pin) == nil
+            // Who has ended needs no holding.
+            guard lastScan.find(pin) != nil else {
+                ended += 1
+                continue
+            }
             result.strays.append(
                 Stray(
                     process: pin,
                     name: scans.stat(of: pin)?.name ?? BytePath(""),
                     marks: Mark.allCases.filter(marks.contains),
                     isHeld: isInside,
-                    reason: isInside ? nil : unheld[pin] ?? (isGone ? "it has ended" : "it got away")
+                    reason: isInside ? nil : unheld[pin] ?? "it got away"
                 )
             )
         }
+        if ended > 0 { result.notes.append("\(ended) strays ended before they were held") }
         listWeak()
     }
 

@@ -34,6 +34,9 @@ struct Refusals {
             guard leader.pid > 1 else {
                 throw refusal(leader, "it is the first process of this machine", isFinal: true)
             }
+            if groups.isEmpty, Responder.pids(on: host).contains(leader.pid) {
+                throw refusal(leader, "Quell itself was started by it; give it from another shell", isFinal: true)
+            }
             if let stat = scanner.namedStat(of: leader.pid), stat.pin == leader {
                 if stat.numbers.isKernelThread { throw refusal(leader, "it is a thread of the kernel", isFinal: true) }
                 if policy.broad == nil, isGuarded(stat, host) {

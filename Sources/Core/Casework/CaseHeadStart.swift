@@ -39,7 +39,7 @@ public final class CaseHeadStart: Sendable {
             state = reached
             return true
         }
-        if !isWanted, case .ready(_, let nascent) = reached { nascent.abandon() }
+        if !isWanted { giveBack(reached) }
     }
 
     /// The open case that holds `pins`, else the one that was made ready, whose first entries are on disk with the next
@@ -55,7 +55,7 @@ public final class CaseHeadStart: Sendable {
         switch reached {
         case .ready(let store, let nascent):
             if let joined = try store.join(pins, besides: nascent.id) {
-                nascent.abandon()
+                nascent.giveBack(to: CaseReserve(in: store.root))
                 return joined
             }
             return try store.create(nascent, about: pins, reason: reason, by: actor, isSynced: false)
@@ -64,12 +64,20 @@ public final class CaseHeadStart: Sendable {
         }
     }
 
-    /// Gives back what was made ready, now or as soon as it is: there is no session to act on.
-    public func abandon() {
-        let reached = state.with { state in
+    /// Gives back what was made ready, because there is no session to act on. Waits for it a moment, since the process may
+    /// end right after; a store that takes longer keeps a folder without entries, which is no case.
+    public func abandon(within patience: Duration = .milliseconds(200)) {
+        let reached = state.wait(until: Deadline(after: patience)) { state -> State? in
+            if case .preparing = state { return nil }
             defer { state = .spent }
             return state
         }
-        if case .ready(_, let nascent) = reached { nascent.abandon() }
+        if let reached { return CaseHeadStart.giveBack(reached) }
+        state.with { $0 = .spent }
+    }
+
+    private static func giveBack(_ reached: State) {
+        guard case .ready(let store, let nascent) = reached else { return }
+        nascent.giveBack(to: CaseReserve(in: store.root))
     }
 }

@@ -163,6 +163,19 @@ public struct CaseStore: Sendable {
         try CaseReserve(in: root).fill(busyTimeout: busyTimeout)
     }
 
+    /// The same on a thread of its own, for as long as `patience` lasts: a disk that hangs does not hold the caller. Nothing
+    /// is told when it does not come about.
+    public func fillReserve(within patience: Duration) {
+        let isFilled = Monitor(false)
+        do throws(Failure) {
+            try OwnedThread {
+                do throws(Failure) { try fillReserve() } catch { return isFilled.with { $0 = true } }
+                isFilled.with { $0 = true }
+            }.detach()
+        } catch { return }
+        _ = isFilled.wait(until: Deadline(after: patience)) { $0 ? true : nil }
+    }
+
     /// Opens a new case about `pins`; the first entries are on disk when it returns, or, when `isSynced` is false, when
     /// the first append after it returns: that saves a freeze one wait for the disk. `nascent` is a case that was made
     /// ready for it.

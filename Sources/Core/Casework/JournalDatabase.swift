@@ -63,6 +63,11 @@ struct JournalDatabase: Sendable {
         }
     }
 
+    /// Closes it; it is not used any more.
+    func shut() throws(Failure) {
+        do { try queue.close() } catch { throw JournalDatabase.failure("close the case", path, error) }
+    }
+
     /// Whether it has its tables and no entry in them.
     func isEmpty() throws(Failure) -> Bool {
         try read("open the case") { database in
@@ -83,15 +88,22 @@ struct JournalDatabase: Sendable {
     /// Makes the empty file so that SQLite, which follows the umask, never does; its other files take the same mode.
     /// Gives whether it made it.
     private static func create(_ path: BytePath) throws(Failure) -> Bool {
-        var isNew = true
-        var file = path.withCString { open($0, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600) }
-        if file < 0, errno == EEXIST {
-            isNew = false
-            file = path.withCString { open($0, O_RDWR | O_NOFOLLOW | O_CLOEXEC) }
+        let file = path.withCString { open($0, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600) }
+        if file >= 0 {
+            close(file)
+            return true
         }
-        guard file >= 0 else { throw Failure(errno: errno, "open the case", on: path) }
-        close(file)
-        return isNew
+        guard errno == EEXIST else { throw Failure(errno: errno, "open the case", on: path) }
+        // An existing file is not opened here: closing it again would drop the locks that another connection of this
+        // process has on it (https://www.sqlite.org/howtocorrupt.html, 2.2).
+        var status = stat()
+        guard path.withCString({ lstat($0, &status) }) == 0 else {
+            throw Failure(errno: errno, "open the case", on: path)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw Failure(.refused, "open the case", on: "\(path)", because: "it is not a regular file")
+        }
+        return false
     }
 
     /// Runs `body` in one IMMEDIATE transaction: nobody else writes between its first read and its commit.

@@ -9,9 +9,13 @@ public struct NascentCase: Sendable {
     let folder: BytePath
     let database: JournalDatabase
 
-    /// Takes the folder away again. What cannot be removed stays as a folder without entries, which is no case.
-    func abandon() {
-        do throws(Failure) { try NascentCase.remove(folder) } catch { return }
+    /// Makes the folder the reserve of its store again, or takes it away when there is another one. What cannot be removed
+    /// stays as a folder without entries, which is no case.
+    func giveBack(to reserve: CaseReserve) {
+        do throws(Failure) {
+            try database.shut()
+            if !reserve.giveBack(folder) { try NascentCase.remove(folder) }
+        } catch { return }
     }
 
     /// Removes a folder with the files of an empty database, and nothing else: a folder with more in it stays.

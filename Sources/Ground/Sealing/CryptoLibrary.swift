@@ -14,7 +14,9 @@ enum CryptoLibrary {
         return algorithm
     }()
 
-    private static let isStarted: Bool = OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG), nil) == 1
+    /// Without its exit handler, which would take it down under threads that still sign.
+    private static let isStarted: Bool =
+        OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG) | UInt64(OPENSSL_INIT_NO_ATEXIT), nil) == 1
 
     /// Initialises the library at the first call; later calls cost nothing.
     static func start() {

@@ -13,7 +13,9 @@ public enum FreezeWords {
             lines.append("stray \(stray.process.pid) (\(stray.name)) is not held: \(stray.reason ?? "unknown")")
         }
         lines += result.supervisors.map { "supervisor \($0.name): \($0.detail)" }
-        if result.bySignals { lines.append("held by SIGSTOP only: whoever may send SIGCONT lets it run again") }
+        if result.bySignals, result.processes > 0 {
+            lines.append("held by SIGSTOP only: whoever may send SIGCONT lets it run again")
+        }
         if result.processes == 0, result.failures.isEmpty { lines.append("nothing was there to be frozen") }
         if !result.scansAgreed { lines.append("no two scans agreed: processes may have been missed") }
         return lines + result.failures.map(\.description)

@@ -62,7 +62,7 @@ struct CaseReserveTests {
     func abandoned() throws {
         try Scene.play { scene in
             let store = try scene.store()
-            for _ in 0..<20 { CaseHeadStart { store }.abandon() }
+            for _ in 0..<20 { CaseHeadStart { store }.abandon(within: .zero) }
             let deadline = Deadline(after: .seconds(10))
             while !(try store.list().isEmpty), !deadline.hasPassed { sched_yield() }
             #expect(try store.list().isEmpty)

@@ -47,8 +47,6 @@ struct Freeze: QuellCommand {
                 outcomes.append(Outcome(error))
             }
         }
-        // For the next freeze, now that this one is done. Without a reserve that one makes its case itself.
-        do throws(Failure) { try bench.store.fillReserve() } catch { return outcomes.first { $0 != .done } ?? .done }
         return outcomes.first { $0 != .done } ?? .done
     }
 
@@ -87,7 +85,15 @@ struct Freeze: QuellCommand {
                 include: include.isEmpty ? nil : include
             )
         )
-        guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }
+        let output: FreezeAction.Output
+        do throws(Failure) {
+            guard let given = try result.output() else { throw result.step.failure ?? result.unexplained }
+            output = given
+        } catch {
+            // What was refused or failed is on record, too.
+            ContainmentVerb.tell(journal.settle(within: .seconds(2)), journal.keeping, telling)
+            throw error
+        }
         let report = FreezeReport(session: session, result: output.result)
         // The result first: a store that is slow now may take seconds more.
         if !common.json { report.tell(telling) }
@@ -97,6 +103,8 @@ struct Freeze: QuellCommand {
         } else {
             report.tellCase(home, journal.keeping, telling)
         }
+        // For the next freeze, now that this one is told, and only where the store is quick.
+        if home != nil, case .journal = journal.keeping { bench.store.fillReserve(within: .milliseconds(200)) }
         guard environment.userID != 0, output.result.word == .failed else { return result.outcome }
         telling.errors.line("hint: \(sudoLine)")
         return .notPermitted

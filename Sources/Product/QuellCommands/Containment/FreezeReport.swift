@@ -24,6 +24,7 @@ struct FreezeReport {
     }
 
     private var spans: String {
+        guard result.word != .failed else { return "" }
         var parts: [String] = []
         if let frozen = result.times.frozen {
             parts.append("frozen after \(Words.span(frozen.since(result.times.began)))")

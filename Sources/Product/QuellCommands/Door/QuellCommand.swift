@@ -17,8 +17,7 @@ protocol QuellCommand: ParsableCommand {
 extension QuellCommand {
     /// Runs in the real world and ends the process with the outcome's status.
     func run() throws {
-        let outcome = outcome(in: Environment.live())
-        if outcome != .done { throw ExitCode(outcome.rawValue) }
+        leave(with: outcome(in: Environment.live()))
     }
 
     /// Runs, tells a failure, and gives the outcome.

@@ -29,6 +29,23 @@ extension SystemTests {
             #expect(elsewhere.processes == scene.ready)
         }
 
+        @Test("RT28 what ran between two freezes is seen by the CPU time of its group", .sandbox)
+        func ranMeanwhile() throws {
+            let scene = try Scene("hog", "1")
+            let result = try scene.freeze()
+            let before = try FreezeCheck(of: result, on: scene.host)
+            #expect(before.stands && before.usedMicroseconds == 0, "\(before)")
+            scene.unified.setFrozen(false)
+            let used = try scene.group.cpuMicroseconds()
+            #expect(eventually { (try? scene.group.cpuMicroseconds()) != used })
+            scene.unified.setFrozen(true)
+            #expect(eventually { scene.unified.isFrozen })
+            let after = try FreezeCheck(of: result, on: scene.host)
+            #expect(after.thawed.isEmpty)
+            #expect((after.usedMicroseconds ?? 0) > 0)
+            #expect(!after.stands)
+        }
+
         @Test("RT11 a guest that ends while it is moved aside spares nobody of the session", .sandbox)
         func guestEnds() throws {
             let scene = try Scene("sleepers", "3")

@@ -2,6 +2,7 @@ import Base
 import Casework
 import Containment
 import Engine
+import Glibc
 import Kernel
 import Sealing
 import Testing
@@ -69,5 +70,27 @@ struct StandingTests {
         let standing = try CaseStanding(of: try temporary.workplace(of: home))
         #expect(standing.unfinishedRuns == ["run-000000"])
         #expect(standing.next == "quell case show \(home.id)")
+    }
+    @Test("a run that a living process is at goes on, and is not called interrupted")
+    func live() throws {
+        let home = try temporary.store.create(about: [], by: .quell)
+        try home.journal.append([
+            EntryDraft(
+                note: "run-started",
+                ["graph": try JSONEncoding.value(of: StepGraph(name: "none", steps: []))],
+                by: .quell,
+                run: "run-000000"
+            )
+        ])
+        let lock = try home.lock(run: "run-000000", to: "begin the run")
+        let during = try CaseStanding(of: try temporary.workplace(of: home))
+        #expect(during.liveRuns.map(\.run) == ["run-000000"])
+        #expect(during.liveRuns.first?.holder.pid == getpid())
+        #expect(during.unfinishedRuns.isEmpty)
+        lock.release()
+        let after = try CaseStanding(of: try temporary.workplace(of: home))
+        #expect(after.liveRuns.isEmpty)
+        #expect(after.unfinishedRuns == ["run-000000"])
+        #expect(after.next == "quell resume \(home.id)")
     }
 }

@@ -147,7 +147,8 @@ let package = Package(
             "Response",
             on: .product,
             uses: [
-                "Response", "Engine", "Casework", "Containment", "Sessions", "Kernel", "Playbooks", "Sealing", "Base",
+                "Response", "Engine", "Casework", "Bundles", "Containment", "Sessions", "Kernel", "Playbooks",
+                "Sealing", "Base",
             ]
         ),
         tests("QuellCommands", on: .product, uses: ["QuellCommands", "Casework", "Base", argumentParser]),

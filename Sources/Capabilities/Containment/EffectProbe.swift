@@ -88,6 +88,8 @@ extension ContainmentEffect {
         let lines: [CgroupLine]
         do throws(Failure) {
             let directory = try ProcessDirectory(process, on: host)
+            // Who has ended and is not reaped yet still has a line of its group, and cannot be moved any more.
+            if try directory.stat().numbers.isDead { return .notDone }
             if let thread {
                 lines = try directory.threadCgroups(thread)
             } else {

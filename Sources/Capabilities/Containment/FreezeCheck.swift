@@ -11,12 +11,15 @@ public struct FreezeCheck: Hashable, Sendable, Codable {
     public var movedOut: [ProcessPin] = []
     /// Processes inside now that were not members then, such as those that a runtime's exec planted.
     public var joined: [ProcessPin] = []
-    /// Whether the CPU time of the first v2 group grew since the freeze; `nil` when it is not known.
-    public var usedCPU: Bool?
+    /// By how many microseconds the CPU time of the first group grew since the freeze: more than 0 means that something
+    /// in it ran (RT28). `nil` when the kernel does not tell, as in v1, or when the group is gone.
+    public var usedMicroseconds: UInt64?
     /// Processes inside the frozen groups now.
     public var processes = 0
 
-    /// Asks again about what `result` says was frozen.
+    /// Asks again about what `result` says was frozen. Groups and processes that are gone are told and no error.
+    ///
+    /// - Throws: why anything else could not be looked at.
     public init(of result: FreezeResult, on host: Host) throws(Failure) {
         var inside: Set<Int32> = []
         for frozen in result.groups {
@@ -25,6 +28,9 @@ public struct FreezeCheck: Hashable, Sendable, Codable {
                 let proof = try ThreadProof(covered: result.coveredGroups, on: host)
                 if try !proof.isFrozen(group) { thawed.append(frozen.group) }
                 inside.formUnion(try group.treeMembers().flatMap(\.pids))
+                if frozen.group == result.groups.first?.group, let before = result.cpuMicroseconds {
+                    usedMicroseconds = try group.cpuMicroseconds().map { $0 > before ? $0 - before : 0 }
+                }
             } catch {
                 guard error.code == .notFound || error.code == .changed else { throw error }
                 thawed.append(frozen.group)
@@ -42,9 +48,6 @@ public struct FreezeCheck: Hashable, Sendable, Codable {
             processes += 1
             if !known.contains(stat.pin) { joined.append(stat.pin) }
         }
-        if let before = result.cpuMicroseconds, let first = result.groups.first?.group, first.hierarchy == "v2" {
-            usedCPU = (try? Cgroup(first, on: host).cpuMicroseconds()).flatMap { $0 }.map { $0 != before }
-        }
-        stands = thawed.isEmpty && movedOut.isEmpty
+        stands = thawed.isEmpty && movedOut.isEmpty && (usedMicroseconds ?? 0) == 0
     }
 }

@@ -48,7 +48,8 @@ public struct FreezeResult: Hashable, Sendable, Codable {
     public var scansAgreed = false
     /// Whether everything was done by SIGSTOP, without cgroups.
     public var bySignals = false
-    /// CPU time of the frozen v2 groups when they were frozen, in microseconds; equal later means that nothing ran.
+    /// CPU time that the first group had used when the freeze was concluded, in microseconds; equal later means that
+    /// nothing ran. `nil` where the kernel does not tell, as in v1.
     public var cpuMicroseconds: UInt64?
     /// When things happened.
     public var times = FreezeTimes()

@@ -5,6 +5,7 @@ internal import Kernel
 extension FreezeRun {
     mutating func conclude() -> FreezeResult {
         count()
+        readTime()
         tellStrays()
         result.guests = guests.values.sorted { $0.process.pid < $1.process.pid }
         result.members = (lastFamily?.members ?? []).map(\.pin)
@@ -19,6 +20,7 @@ extension FreezeRun {
         if let quarantine = result.quarantine, let moved = movedWithSockets(quarantine) {
             result.cut?.notReached.append(moved)
         }
+        result.failures += looks.failures
         result.word = word()
         if result.times.frozen == nil { result.times.proven = nil }
         return result
@@ -55,6 +57,17 @@ extension FreezeRun {
         if result.processes == 0, result.stuck.isEmpty { result.notes.append("there is no process in it") }
     }
 
+    /// What the first group used until now: later than the kernel's word, because the last thread still has to leave the
+    /// processor when it is given.
+    private mutating func readTime() {
+        guard let first = (held.first ?? quarantine)?.cgroup else { return }
+        do throws(Failure) {
+            result.cpuMicroseconds = try first.cpuMicroseconds()
+        } catch {
+            result.notes.append("nothing will tell whether it runs meanwhile: \(error)")
+        }
+    }
+
     private mutating func tellStrays() {
         let isOwnGroupless = held.isEmpty
         var ended = 0
@@ -85,35 +98,55 @@ extension FreezeRun {
 
     /// Outsiders with medium or weak marks only: told, never acted on.
     private mutating func listWeak() {
-        guard let leader = subject.pin.leader, let first = lastScan.find(leader),
-            let process = try? ProcessDirectory(leader, on: host)
-        else { return }
-        let own = try? ProcessDirectory(Responder.ownPid, on: host)
-        let kinds: [(NamespaceKind, Mark)] = [(.mount, .mountNamespace), (.network, .networkNamespace)]
-        var inodes: [(NamespaceKind, Mark, UInt64)] = []
-        for (kind, mark) in kinds {
-            guard let theirs = try? process.namespace(kind), let ours = try? own?.namespace(kind), theirs != ours else {
-                continue
-            }
-            inodes.append((kind, mark, theirs))
-        }
+        guard let leader = subject.pin.leader, let first = lastScan.find(leader) else { return }
+        var weak = Looks()
+        let shared = sharedNamespaces(of: leader, &weak)
         let adopters = Set(lastScan.ancestors(of: leader.pid)).union([1])
-        let users = try? process.status().uids.first
+        let user = user(of: leader, &weak)
         let taken = Set(strays.keys)
         for outsider in lastScan.processes
         where !outsider.isInside && !taken.contains(outsider.pin) && !responder.contains(outsider.pid)
-            && outsider.pid > 1
+            && outsider.pid > 1 && guests[outsider.pin] == nil
         {
-            let couldBeOrphan = adopters.contains(outsider.parent) && outsider.startTicks >= first.startTicks
-            guard couldBeOrphan || !inodes.isEmpty, guests[outsider.pin] == nil,
-                let other = try? ProcessDirectory(outsider.pin, on: host)
-            else { continue }
-            var marks = inodes.filter { kind, _, inode in (try? other.namespace(kind)) == inode }.map(\.1)
-            if couldBeOrphan, let users, (try? other.status().uids.first) == users { marks.append(.orphan) }
+            var marks: [Mark] = []
+            for (kind, mark, inode) in shared where namespace(kind, of: outsider.pin, &weak) == inode {
+                marks.append(mark)
+            }
+            if adopters.contains(outsider.parent), outsider.startTicks >= first.startTicks, let user,
+                self.user(of: outsider.pin, &weak) == user
+            {
+                marks.append(.orphan)
+            }
             guard !marks.isEmpty else { continue }
             let name = scans.stat(of: outsider.pin)?.name ?? BytePath("")
             result.listed.append(Stray(process: outsider.pin, name: name, marks: marks, isHeld: false, reason: nil))
         }
+        for line in weak.lines { result.notes.append("the list of those who may belong to it is not whole: \(line)") }
+    }
+
+    /// The namespaces of the leader that are not Quell's own.
+    private func sharedNamespaces(of leader: ProcessPin, _ looks: inout Looks) -> [(NamespaceKind, Mark, UInt64)] {
+        let host = self.host
+        let kinds: [(NamespaceKind, Mark)] = [(.mount, .mountNamespace), (.network, .networkNamespace)]
+        var found: [(NamespaceKind, Mark, UInt64)] = []
+        for (kind, mark) in kinds {
+            let ours = looks.see { () throws(Failure) in
+                try ProcessDirectory(Responder.ownPid, on: host).namespace(kind)
+            }
+            guard let theirs = namespace(kind, of: leader, &looks), let ours, theirs != ours else { continue }
+            found.append((kind, mark, theirs))
+        }
+        return found
+    }
+
+    private func namespace(_ kind: NamespaceKind, of pin: ProcessPin, _ looks: inout Looks) -> UInt64? {
+        let host = self.host
+        return looks.see { () throws(Failure) in try ProcessDirectory(pin, on: host).namespace(kind) } ?? nil
+    }
+
+    private func user(of pin: ProcessPin, _ looks: inout Looks) -> UInt32? {
+        let host = self.host
+        return looks.see { () throws(Failure) in try ProcessDirectory(pin, on: host).status().uids.first } ?? nil
     }
 
     private func movedWithSockets(_ quarantine: CgroupPin) -> String? {
@@ -126,7 +159,7 @@ extension FreezeRun {
         let frozen = result.groups.filter(\.isFrozen)
         if result.groups.isEmpty { return .failed }
         let isRunning = result.strays.contains { !$0.isHeld && lastScan.find($0.process) != nil }
-        if isRunning || !result.scansAgreed { return .partial }
+        if isRunning || !result.scansAgreed || looks.hasFailed { return .partial }
         if frozen.count < result.groups.count || !result.stuck.isEmpty { return .unconfirmed }
         if result.processes == 0 { return .partial }
         return result.supervisors.isEmpty ? .confirmed : .partial

@@ -77,6 +77,8 @@ struct FreezeRun: ~Copyable {
     var guests: [ProcessPin: Guest] = [:]
     var stopped: [ProcessPin] = []
     var holds = 0
+    /// Looks without which a stray by a strong mark may have been missed.
+    var looks = Looks()
 
     init(
         _ subject: Subject,
@@ -184,15 +186,17 @@ struct FreezeRun: ~Copyable {
                 // The list of the group is read first: it takes no lock that a session can keep busy.
                 guard try group.cgroup.treeMembers().contains(where: { $0.pids.contains(pid) }) else { continue }
                 let hierarchy = group.cgroup.hierarchy
-                guard let stat = try? ProcessDirectory(pid, on: host).stat(),
-                    let line = try? ProcessDirectory(pid, on: host).cgroups().first(where: {
-                        $0.hierarchy == hierarchy.name
-                    }),
+                let host = self.host
+                let seen = looks.see { () throws(Failure) in
+                    let process = try ProcessDirectory(pid, on: host)
+                    return (pin: try process.stat().pin, lines: try process.cgroups())
+                }
+                guard let seen, let line = seen.lines.first(where: { $0.hierarchy == hierarchy.name }),
                     line.path.isAtOrBelow(group.cgroup.path)
                 else { continue }
                 let root = try Cgroup(BytePath("/"), in: hierarchy)
                 let from = try Cgroup(line.path, in: hierarchy).pin
-                try perform([.move(process: stat.pin, from: from, to: root.pin)]) { () throws(Failure) in
+                try perform([.move(process: seen.pin, from: from, to: root.pin)]) { () throws(Failure) in
                     try root.adopt(pid)
                 }
                 result.notes.append(
@@ -223,7 +227,6 @@ struct FreezeRun: ~Copyable {
             all = all && held[index].isFrozen
         }
         if all { result.times.frozen = Instant.now() }
-        result.cpuMicroseconds = try? held.first?.cgroup.cpuMicroseconds()
     }
 
     /// Waits for the kernel's word. Where a v1 freezer held some before, that word never comes, and each thread is looked

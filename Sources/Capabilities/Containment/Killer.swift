@@ -72,7 +72,7 @@ public struct Killer {
     ) throws(Failure) -> KillResult {
         var result = KillResult()
         let groups = try open(frozen, &result)
-        let watch = SuccessorWatch(subject, on: host)
+        let watch = try SuccessorWatch(subject, on: host)
         try spare(groups, frozen, subject, &result, apply)
         let doomed = try pins(in: groups)
         result.processes = doomed.count
@@ -89,7 +89,12 @@ public struct Killer {
             if try group.control.waitUntilEmpty(until: deadline) { result.emptied.append(group.cgroup.pin) }
         }
         result.remaining = try pins(in: groups)
-        result.successors = watch.look(until: Deadline(after: .milliseconds(policy.watchMilliseconds)), not: doomed)
+        do throws(Failure) {
+            let end = Deadline(after: .milliseconds(policy.watchMilliseconds))
+            result.successors = try watch.look(until: end, not: doomed)
+        } catch {
+            result.failures.append(error)
+        }
         return result
     }
 
@@ -150,7 +155,7 @@ public struct Killer {
     ) throws(Failure) {
         var paths = ScanPaths()
         paths.held = groups.map(\.cgroup.pin)
-        let scan = ScanMaker(host).scanOrEmpty(paths)
+        let scan = try ScanMaker(host).scan(paths, after: nil)
         var knowledge = Family.Knowledge()
         knowledge.leader = subject.pin.leader
         knowledge.responder = Responder.pids(on: host)
@@ -195,7 +200,12 @@ public struct Killer {
         _ apply: Apply
     ) throws(Failure) {
         for pin in frozen.coveredGroups {
-            guard let control = try? FreezerControl(Cgroup(pin, on: host)), (try? control.isRequested()) == true else {
+            let control: FreezerControl
+            do throws(Failure) {
+                control = try FreezerControl(Cgroup(pin, on: host))
+                guard try control.isRequested() else { continue }
+            } catch {
+                if error.code != .notFound, error.code != .changed { result.failures.append(error) }
                 continue
             }
             try perform(.thaw(group: pin), &result, apply) { () throws(Failure) in try control.thaw() }
@@ -229,9 +239,4 @@ public struct Killer {
         try apply([effect], act)
         result.effects.append(effect)
     }
-}
-
-extension ScanMaker {
-    /// A scan, or an empty one when /proc cannot be listed.
-    consuming func scanOrEmpty(_ paths: ScanPaths) -> Scan { (try? scan(paths, after: nil)) ?? Scan() }
 }

@@ -112,5 +112,5 @@ struct ScanMaker: ~Copyable {
 extension StatNumbers {
     /// Whether the whole process has ended: a zombie whose other threads are gone too. A zombie leader with living
     /// threads is a living process (RT5).
-    fileprivate var isDead: Bool { isZombie && threads <= 1 }
+    var isDead: Bool { isZombie && threads <= 1 }
 }

@@ -89,9 +89,9 @@ extension FreezeRun {
     private mutating func readUsers() {
         guard let user = subject.dedicatedUser else { return }
         for process in lastScan.processes where !process.isInside && !knowledge.dedicated.contains(process.pin) {
-            guard let uids = try? ProcessDirectory(process.pin, on: host).status().uids, uids.contains(user) else {
-                continue
-            }
+            let host = self.host
+            let uids = looks.see { () throws(Failure) in try ProcessDirectory(process.pin, on: host).status().uids }
+            guard let uids, uids.contains(user) else { continue }
             knowledge.dedicated.insert(process.pin)
         }
     }
@@ -154,11 +154,13 @@ extension FreezeRun {
     /// Where a process stands in a hierarchy, as a pin; `nil` when it is gone. A group that cannot be opened (it was
     /// removed) is pinned with inode 0, which nothing can be put back to.
     mutating func origin(of pin: ProcessPin, in hierarchy: CgroupHierarchy) -> CgroupPin? {
-        guard let lines = try? ProcessDirectory(pin, on: host).cgroups(),
-            let path = lines.first(where: { $0.hierarchy == hierarchy.name })?.path
+        let host = self.host
+        let lines = looks.see { () throws(Failure) in try ProcessDirectory(pin, on: host).cgroups() }
+        guard let lines, let path = lines.first(where: { $0.hierarchy == hierarchy.name })?.path
         else { return nil }
         if let known = origins[path] { return known }
-        let found = (try? Cgroup(path, in: hierarchy).pin) ?? CgroupPin(hierarchy: hierarchy.name, path: path, inode: 0)
+        let seen = looks.see { () throws(Failure) in try Cgroup(path, in: hierarchy).pin }
+        let found = seen ?? CgroupPin(hierarchy: hierarchy.name, path: path, inode: 0)
         origins[path] = found
         return found
     }

@@ -12,7 +12,9 @@ struct SuccessorWatch {
     private let before: Set<ProcessPin>
 
     /// Takes down, before the kill, who the leader and its parent are and which children the parent has.
-    init(_ subject: Subject, on host: Host) {
+    ///
+    /// - Throws: when the processes cannot be listed.
+    init(_ subject: Subject, on host: Host) throws(Failure) {
         self.host = host
         paths = CgroupPathSet(subject.pin.cgroups.map { CgroupLine(hierarchy: $0.hierarchy, path: $0.path) })
         let scanner = ProcessScanner(host)
@@ -21,24 +23,26 @@ struct SuccessorWatch {
         }
         parent = leader?.numbers.parent ?? 0
         name = leader?.name ?? BytePath("")
-        before = Set(SuccessorWatch.processes(scanner).map(\.pin))
+        before = Set(try SuccessorWatch.processes(scanner).map(\.pin))
     }
 
     /// Looks every 100 ms until the deadline; ends at the first finding.
-    func look(until deadline: Deadline, not doomed: [ProcessPin]) -> [Successor] {
+    ///
+    /// - Throws: when the processes cannot be listed.
+    func look(until deadline: Deadline, not doomed: [ProcessPin]) throws(Failure) -> [Successor] {
         let dead = Set(doomed)
         let responder = Responder.pids(on: host)
         while true {
-            let found = once(dead, responder)
+            let found = try once(dead, responder)
             if !found.isEmpty || deadline.hasPassed { return found }
             usleep(100_000)
         }
     }
 
-    private func once(_ dead: Set<ProcessPin>, _ responder: Set<Int32>) -> [Successor] {
+    private func once(_ dead: Set<ProcessPin>, _ responder: Set<Int32>) throws(Failure) -> [Successor] {
         let scanner = ProcessScanner(host)
         var found: [Successor] = []
-        for stat in SuccessorWatch.processes(scanner)
+        for stat in try SuccessorWatch.processes(scanner)
         where !before.contains(stat.pin) && !dead.contains(stat.pin) && !responder.contains(stat.pid) {
             if scanner.stands(in: paths, pid: stat.pid) == true {
                 found.append(Successor(process: stat.pin, name: stat.name, reason: "it stands in the session's group"))
@@ -50,8 +54,8 @@ struct SuccessorWatch {
         return found
     }
 
-    private static func processes(_ scanner: borrowing ProcessScanner) -> [ProcessStat] {
-        ((try? scanner.pids()) ?? []).compactMap { scanner.namedStat(of: $0) }
+    private static func processes(_ scanner: borrowing ProcessScanner) throws(Failure) -> [ProcessStat] {
+        try scanner.pids().compactMap { scanner.namedStat(of: $0) }
             .filter { !$0.numbers.isKernelThread && !$0.numbers.isZombie }
     }
 }

@@ -52,6 +52,7 @@ public struct Thaw {
     private let host: Host
     private let apply: (ContainmentEffect, () throws(Failure) -> Void) throws(Failure) -> Void
     private var result = ThawResult()
+    private var looks = Looks()
 
     /// Takes back the effects of a freeze. `ownGroups` are groups that Quell made and that no effect of these names by inode
     /// any more, because an earlier thaw took the rest back; `members` are the processes that were held then, for telling who joined; with
@@ -72,6 +73,7 @@ public struct Thaw {
             try thaw.continueStopped(effects)
             try thaw.handleDrops(effects, release, apply)
             thaw.removeOwnGroups(effects, ownGroups)
+            thaw.result.failures += thaw.looks.failures
             return thaw.result
         }
     }
@@ -89,8 +91,10 @@ public struct Thaw {
         let scanner = ProcessScanner(host)
         let known = Set(members)
         for case .freeze(let pin, _) in effects {
-            guard let members = try? Cgroup(pin, on: host).treeMembers() else { continue }
-            for pid in members.flatMap(\.pids).sorted() {
+            let host = self.host
+            let found = looks.see { () throws(Failure) in try Cgroup(pin, on: host).treeMembers() }
+            guard let found else { continue }
+            for pid in found.flatMap(\.pids).sorted() {
                 guard let stat = scanner.namedStat(of: pid), !known.contains(stat.pin) else { continue }
                 result.joined.append(stat.pin)
             }
@@ -108,11 +112,10 @@ public struct Thaw {
             default: continue
             }
             // Quell never goes back into a session's group, and the machine's first process was never of one.
-            guard process.pid != ProcessScanner.ownPid, process.pid > 1, let inverse = effect.inverse,
-                (try? effect.probe(on: host)) == .done
-            else { continue }
+            guard process.pid != ProcessScanner.ownPid, process.pid > 1, let inverse = effect.inverse else { continue }
             do throws(Failure) {
                 let host = self.host
+                guard try effect.probe(on: host) == .done else { continue }
                 try apply(inverse) { () throws(Failure) in try inverse.perform(on: host) }
                 result.putBack.append(process)
             } catch {
@@ -141,11 +144,10 @@ public struct Thaw {
 
     private mutating func continueStopped(_ effects: [ContainmentEffect]) throws(Failure) {
         for effect in effects.reversed() {
-            guard case .signal = effect, let inverse = effect.inverse, (try? effect.probe(on: host)) == .done else {
-                continue
-            }
+            guard case .signal = effect, let inverse = effect.inverse else { continue }
             do throws(Failure) {
                 let host = self.host
+                guard try effect.probe(on: host) == .done else { continue }
                 try apply(inverse) { () throws(Failure) in try inverse.perform(on: host) }
             } catch {
                 result.failures.append(error)

@@ -96,8 +96,17 @@ public final class Case: Sendable {
 
     /// Records what a person wants to say.
     ///
-    /// - Throws: why the journal cannot be written.
+    /// - Throws: `refused` when the case is closed, or why the journal cannot be written.
     public func note(_ text: String, by actor: Responder) throws(Failure) {
+        guard try !isClosed() else {
+            throw Failure(
+                .refused,
+                "record the note",
+                on: id.text,
+                because: "the case is closed",
+                hint: "quell case list"
+            )
+        }
         try journal.append([EntryDraft(note: "note", ["text": .string(text)], by: actor)])
     }
 

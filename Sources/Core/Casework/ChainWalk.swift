@@ -12,6 +12,10 @@ struct ChainWalk {
     private var checkpoints = 0
     private var signedSize: UInt64 = 0
     private var problems: [JournalVerification.Problem] = []
+    /// The first outcome that waits for its checkpoint.
+    private var unsigned: UInt64?
+    /// The first outcome that did not get one in its own commit.
+    private var firstUnsigned: UInt64?
 
     init(of caseID: CaseID, keys: [VerifyingKey], anchors: [SignedNote]) {
         self.caseID = caseID
@@ -43,7 +47,7 @@ struct ChainWalk {
             return nil
         }
         checkOrder(entry)
-        if entry.kind == .checkpoint { checkInner(entry) }
+        if entry.kind == .checkpoint { checkInner(entry) } else { checkSigning(entry) }
         entries.append(entry)
         digests.append(entry.digest)
         head = JournalHead(size: entry.sequence, digest: entry.digest)
@@ -73,10 +77,17 @@ struct ChainWalk {
             if try isTrue(note, root: head.digest, seen: "entry \(entry.sequence)") {
                 checkpoints += 1
                 signedSize = entry.sequence
+                unsigned = nil
             }
         } catch {
             report(entry.sequence, "entry \(entry.sequence) is a checkpoint that does not hold: \(error.reason)")
         }
+    }
+
+    /// What begins a commit of its own must not come between an outcome and its checkpoint.
+    private mutating func checkSigning(_ entry: Entry) {
+        if entry.beginsCommit { firstUnsigned = firstUnsigned ?? unsigned }
+        if entry.isAnchor { unsigned = unsigned ?? entry.sequence }
     }
 
     /// Whether the note is by a trusted key. Without any key its claim is still compared.
@@ -122,6 +133,7 @@ struct ChainWalk {
             } catch { report(claim.size, error.reason) }
         }
         return JournalVerification(
+            firstUnsigned: firstUnsigned ?? unsigned,
             entries: entries,
             head: head.digest,
             checkpoints: checkpoints,

@@ -35,6 +35,9 @@ public final class ContainmentJournal: JournalWriter {
         var failure: Failure?
         var isWriting = false
         var isEnded = false
+        /// Whether the runs are over, and whether the writer has given their locks back: only it touches the disk.
+        var isOver = false
+        var isUnlocked = false
 
         var home: Case? {
             if case .success(let home) = opened { home } else { nil }
@@ -175,6 +178,8 @@ public final class ContainmentJournal: JournalWriter {
             spoolUnseen(because: failure?.description ?? "the store did not answer")
         }
         guard let home, let home else { return nil }
+        state.with { $0.isOver = true }
+        _ = state.wait(until: deadline) { $0.isUnlocked ? true : nil }
         let waiting = emergency.with { emergency in
             emergency.reason.map { Spool.Contents(pins: pins, reason: $0, drafts: emergency.drafts, unreadable: 0) }
         }
@@ -231,9 +236,21 @@ public final class ContainmentJournal: JournalWriter {
         do { opened = .success(try open()) } catch { opened = .failure(error) }
         state.with { $0.opened = opened }
         guard case .success(let home) = opened else { return }
-        while let batches = next(state), let last = batches.last {
+        var locks: [String: RunLock] = [:]
+        defer {
+            locks = [:]
+            state.with { $0.isUnlocked = true }
+        }
+        while let work = next(state) {
+            guard case .write(let batches) = work, let last = batches.last else {
+                locks = [:]
+                state.with { $0.isUnlocked = true }
+                continue
+            }
             var failure: Failure?
-            do { try home.journal.append(batches.flatMap(\.drafts)) } catch { failure = error }
+            let drafts = batches.flatMap(\.drafts)
+            let unlocked = lock(Set(drafts.compactMap(\.run)).subtracting(locks.keys), of: home, &locks)
+            do { try home.journal.append(unlocked + drafts) } catch { failure = error }
             state.with { state in
                 state.isWriting = false
                 state.failure = failure
@@ -243,14 +260,34 @@ public final class ContainmentJournal: JournalWriter {
         }
     }
 
+    /// Locks runs. A lock that is not to be had stops nothing: gives the entries that say so.
+    private static func lock(_ runs: Set<String>, of home: Case, _ locks: inout [String: RunLock]) -> [EntryDraft] {
+        var unlocked: [EntryDraft] = []
+        for run in runs {
+            do throws(Failure) {
+                locks[run] = try home.lock(run: run, to: "begin the run")
+            } catch {
+                let body: JSONValue = ["reason": .string(error.description)]
+                unlocked.append(EntryDraft(note: "run-unlocked", body, by: .quell, run: run))
+            }
+        }
+        return unlocked
+    }
+
+    private enum Work {
+        case write([Batch])
+        case unlock
+    }
+
     /// Everything that waits; `nil` when there will be nothing.
-    private static func next(_ state: Monitor<State>) -> [Batch]? {
-        let next = state.wait(until: nil) { state -> [Batch]?? in
+    private static func next(_ state: Monitor<State>) -> Work? {
+        let next = state.wait(until: nil) { state -> Work?? in
             if !state.waiting.isEmpty {
                 state.isWriting = true
                 defer { state.waiting = [] }
-                return .some(state.waiting)
+                return .some(.write(state.waiting))
             }
+            if state.isOver, !state.isUnlocked { return .some(.unlock) }
             return state.isEnded ? .some(nil) : nil
         }
         return next ?? nil

@@ -141,11 +141,29 @@ extension CaseID {
 
 extension EntryDraft {
     /// Whether a checkpoint has to follow (RT15).
-    fileprivate var isAnchor: Bool {
+    fileprivate var isAnchor: Bool { kind.isAnchor(body) }
+}
+
+extension Entry {
+    /// Whether a checkpoint has to follow (RT15).
+    var isAnchor: Bool { kind.isAnchor(body) }
+
+    /// Whether it is written in a commit that begins with it, or with nothing but entries like it: never behind an
+    /// outcome of the same commit.
+    var beginsCommit: Bool {
         switch kind {
-        case .outcome, .custody: true
+        case .custody: true
+        case .note: ["run-started", "run-resumed", "case-closed"].contains(body["topic"]?.string)
+        default: false
+        }
+    }
+}
+
+extension Entry.Kind {
+    fileprivate func isAnchor(_ body: JSONValue) -> Bool {
+        switch self {
+        case .outcome, .custody, .late: true
         case .note: ["capture", "case-closed"].contains(body["topic"]?.string)
-        case .late: true
         default: false
         }
     }

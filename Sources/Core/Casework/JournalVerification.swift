@@ -11,6 +11,34 @@ public struct JournalVerification: Sendable {
         public let text: String
     }
 
+    /// How far the record can be believed.
+    ///
+    /// In a store with a key, each commit that holds the outcome of an effect, a capture, a hand-over, the end of the case
+    /// or what was recorded outside the store ends with a signed checkpoint (RT15), and no such commit also holds the
+    /// start of another run. So an outcome that no checkpoint follows before the next run starts, before the case is
+    /// closed, or before the journal ends was written without the key. Either the case is older than the key, because it
+    /// was opened before `quell init` or while the key could not be used, or somebody rebuilt the journal without it. The
+    /// journal alone does not tell which, so neither is called sound, and a checkpoint that comes later mends nothing:
+    /// it signs what it finds.
+    ///
+    /// An unsigned journal is still acted upon: a session that was frozen before `quell init` can be thawed after it.
+    public enum Standing: String, Hashable, Sendable, Codable {
+        /// Chain and checkpoints hold, and each outcome was signed when it was written.
+        case sound
+        /// Chain and checkpoints hold, but there are outcomes that the key did not sign when they were written.
+        case unsigned
+        /// Something is wrong.
+        case broken
+    }
+
+    /// How far the record can be believed.
+    public var standing: Standing {
+        guard problems.isEmpty else { return .broken }
+        return firstUnsigned == nil ? .sound : .unsigned
+    }
+
+    /// The first entry whose outcome was not signed when it was written; `nil` when all were.
+    public let firstUnsigned: UInt64?
     /// The entries that could be read, in order.
     public let entries: [Entry]
     /// The digest of the last entry.
@@ -22,10 +50,10 @@ public struct JournalVerification: Sendable {
     /// What is wrong, in order; empty when the journal is as it was written.
     public let problems: [Problem]
 
-    /// Whether nothing is wrong.
-    public var isSound: Bool { problems.isEmpty }
+    /// Whether nothing is wrong and each outcome was signed when it was written.
+    public var isSound: Bool { standing == .sound }
 
-    /// The same as a type: only a sound journal becomes one.
+    /// The same as a type: a journal with a problem never becomes one. One that is merely unsigned does, see ``Standing``.
     ///
     /// - Throws: `notVerified` with the first problem.
     public func verified(of caseID: CaseID) throws(Failure) -> VerifiedJournal {

@@ -18,11 +18,17 @@ public struct Recovery: Sendable {
 
     /// Resumes all unfinished runs, oldest first, or only `run`. Resuming again when there is nothing left does nothing.
     ///
-    /// - Throws: `notVerified` when the journal does not hold, `refused` on another machine or after a reboot (RT20), or
-    ///   why the journal cannot be written.
+    /// - Throws: `notVerified` when the journal does not hold, `refused` on another machine, after a reboot (RT20), or,
+    ///   before anything is done, when a living process is at one of the runs; or why the journal cannot be written.
     public func resume(_ run: String? = nil) throws(Failure) -> [RunResult] {
         try context.requireSameHost("resume the case")
+        var locks: [RunLock] = []
+        defer { for lock in locks { lock.release() } }
+        for name in try unfinishedRuns() where run == nil || name == run {
+            locks.append(try context.home.lock(run: name, to: "resume the run"))
+        }
         var results: [RunResult] = []
+        // Read again: a run may have come to its end before we had its lock.
         for history in try histories() where !history.isEnded && (run == nil || history.run == run) {
             if let undone = history.undoes {
                 results.append(try UndoRun(context).undo(undone, as: history.run))

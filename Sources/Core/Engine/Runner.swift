@@ -19,6 +19,8 @@ public struct Runner: Sendable {
         let plan = try agreed(graph, approvedPlan)
         let start = try RunNotes.started(graph, by: context.actor, run: run, reason: context.reason, plan: plan)
         if let waiting = try waiting(graph, run) { return waiting }
+        let lock = try context.home.lock(run: run, to: "run \(graph.name)")
+        defer { lock.release() }
         try context.home.journal.append([start])
         return finish(graph, run: run, known: [:], earlier: [:])
     }

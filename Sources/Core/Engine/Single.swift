@@ -6,6 +6,7 @@ public import Casework
 public struct Single: Sendable {
     private let writer: any JournalWriter
     private let gate: Gate?
+    private let home: Case?
     private let actor: Responder
     private let reason: String
     private let waiver: String?
@@ -27,6 +28,7 @@ public struct Single: Sendable {
     ) {
         writer = home.journal
         gate = Gate(home: home, reverify: reverify)
+        self.home = home
         self.actor = actor
         self.reason = reason
         self.waiver = waiver
@@ -36,6 +38,7 @@ public struct Single: Sendable {
     public init(containingWith journal: ContainmentJournal, by actor: Responder, reason: String = "") {
         writer = journal
         gate = nil
+        home = nil
         self.actor = actor
         self.reason = reason
         waiver = nil
@@ -46,6 +49,8 @@ public struct Single: Sendable {
         let erased = AnyAction(action)
         let name = erased.descriptor.name
         let run = RunID.fresh()
+        let (lock, unlocked) = lock(run)
+        defer { lock?.release() }
         do {
             let parameters = try JSONEncoding.value(of: input)
             let step = StepGraph.Step(id: name, action: name, parameters: parameters, timeout: timeout)
@@ -60,13 +65,27 @@ public struct Single: Sendable {
                 cancellation: cancellation,
                 observe: observe
             )
-            let end = execution.run(step, erased, parameters: parameters, before: [start]) { result in
+            let end = execution.run(step, erased, parameters: parameters, before: [start] + unlocked) { result in
                 [RunNotes.ended([result], by: actor, run: run)]
             }
             return SingleResult(run: run, step: end.result, journalFailure: end.journalFailure)
         } catch {
             let result = StepResult(name, name, .failed, nil, [error.description], error)
             return SingleResult(run: run, step: result, journalFailure: nil)
+        }
+    }
+}
+
+extension Single {
+    /// The lock of the run, or an entry with the reason why there is none: whatever cannot be locked is done all the same.
+    /// In containment the journal locks its runs itself, where nobody waits for the disk.
+    private func lock(_ run: String) -> (RunLock?, [EntryDraft]) {
+        guard let home else { return (nil, []) }
+        do throws(Failure) {
+            return (try home.lock(run: run, to: "begin the run"), [])
+        } catch {
+            let body: JSONValue = ["reason": .string(error.description)]
+            return (nil, [EntryDraft(note: "run-unlocked", body, by: actor, run: run)])
         }
     }
 }

@@ -24,6 +24,8 @@ public struct UndoRun: Sendable {
             throw Failure(.notFound, "undo the run", on: run, because: "the case has no such run")
         }
         let undo = resumed ?? RunID.fresh()
+        let lock = resumed == nil ? try context.home.lock(run: undo, to: "undo the run") : nil
+        defer { lock?.release() }
         var numbers: [String: Int] = [:]
         for (step, past) in histories.first(where: { $0.run == undo })?.steps ?? [:] {
             numbers[step] = past.earlier.effects

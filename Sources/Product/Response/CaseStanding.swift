@@ -1,5 +1,5 @@
 public import Base
-import Casework
+public import Casework
 import Containment
 import Credentials
 import Engine
@@ -18,6 +18,18 @@ public struct CaseStanding: Sendable {
 
     /// Everything that was done and not taken back, as it is now.
     public let facts: [Fact]
+    /// A run that goes on.
+    public struct LiveRun: Hashable, Sendable {
+        /// Its name.
+        public let run: String
+        /// Who is at it.
+        public let holder: RunHolder
+    }
+
+    /// Groups that Quell made and that hold nobody any more, because the session has ended; the next thaw removes them.
+    public let leftovers: [CgroupPin]
+    /// Runs that go on now.
+    public let liveRuns: [LiveRun]
     /// Runs that were interrupted.
     public let unfinishedRuns: [String]
     /// The next command, made of ids only (RT14).
@@ -33,9 +45,21 @@ public struct CaseStanding: Sendable {
         let home = place.home
         let registry = try ActionCatalogue.registry(at: place)
         let context = RunContext(home, registry, by: place.responder)
-        unfinishedRuns = try Recovery(context).unfinishedRuns()
+        var live: [LiveRun] = []
+        var interrupted: [String] = []
+        for run in try Recovery(context).unfinishedRuns() {
+            if let holder = try home.holder(ofRun: run) {
+                live.append(LiveRun(run: run, holder: holder))
+            } else {
+                interrupted.append(run)
+            }
+        }
+        liveRuns = live
+        unfinishedRuns = interrupted
         var facts: [Fact] = []
         var isFrozen = false
+        var leftovers: [CgroupPin] = []
+        var ended: SessionPin?
         for pin in try home.subjects() {
             guard pin.bootID == place.host.bootID else {
                 facts.append(Fact(holds: false, text: "the machine was restarted: nothing of before stands"))
@@ -45,10 +69,15 @@ public struct CaseStanding: Sendable {
             let found = try CaseStanding.freezes(held, on: place.host) + CaseStanding.drops(held, on: place.host)
             isFrozen = isFrozen || !held.frozenGroups.isEmpty
             for fact in found where !facts.contains(fact) { facts.append(fact) }
+            let left = try CaseStanding.leftovers(of: held, on: place.host)
+            if !left.isEmpty { ended = pin }
+            leftovers += left.filter { !leftovers.contains($0) }
         }
+        self.leftovers = leftovers
         facts += try CaseStanding.credentials(at: place)
         self.facts = facts
-        next = try CaseStanding.next(at: place, facts, unfinishedRuns, isFrozen: isFrozen)
+        let thaw = ended?.leader.map { "quell thaw pid:\($0.pid) --case \(home.id) --waive ended" }
+        next = try CaseStanding.next(at: place, facts, unfinishedRuns, isFrozen: isFrozen, afterEnd: thaw)
     }
 
     private static func freezes(_ held: HeldSession, on host: Host) throws(Failure) -> [Fact] {
@@ -64,11 +93,33 @@ public struct CaseStanding: Sendable {
             let pids = check.movedOut.map { "\($0.pid)" }.joined(separator: ", ")
             facts.append(Fact(holds: false, text: "every member stands in a frozen group: \(pids) moved out"))
         }
+        // Of whom nothing is left, what they used on their way out says nothing.
+        if check.thawed.isEmpty, check.processes > 0, let used = check.usedMicroseconds, used > 0,
+            let group = result.groups.first?.group
+        {
+            let text = "nothing ran since the freeze: \(group.path) used \(used) microseconds of CPU time"
+            facts.append(Fact(holds: false, text: text))
+        }
         if !check.joined.isEmpty {
             let pids = check.joined.map { "\($0.pid)" }.joined(separator: ", ")
             facts.append(Fact(holds: false, text: "nobody joined since the freeze: \(pids) did"))
         }
         return facts
+    }
+
+    /// The groups that Quell made for a session of which nobody is left: they stand until the next thaw.
+    private static func leftovers(of held: HeldSession, on host: Host) throws(Failure) -> [CgroupPin] {
+        var unused: [CgroupPin] = []
+        for pin in held.frozenGroups + held.ownGroups {
+            do throws(Failure) {
+                let group = try Cgroup(pin, on: host)
+                guard try !FreezerControl(group).isPopulated() else { return [] }
+                if held.ownGroups.contains(pin), !unused.contains(pin) { unused.append(pin) }
+            } catch {
+                guard error.code == .notFound || error.code == .changed else { throw error }
+            }
+        }
+        return unused
     }
 
     private static func drops(_ held: HeldSession, on host: Host) throws(Failure) -> [Fact] {
@@ -120,11 +171,16 @@ public struct CaseStanding: Sendable {
         at place: Workplace,
         _ facts: [Fact],
         _ unfinished: [String],
-        isFrozen: Bool
+        isFrozen: Bool,
+        afterEnd thaw: String?
     ) throws(Failure) -> String {
         let home = place.home
-        if !unfinished.isEmpty { return "quell resume \(home.id)" }
-        guard let leader = try livingLeader(at: place) else { return "quell case show \(home.id)" }
+        // After a reboot there is nothing left to be resumed (RT20).
+        if !unfinished.isEmpty, try home.opening().host == home.host { return "quell resume \(home.id)" }
+        guard let leader = try livingLeader(at: place) else {
+            if let thaw { return thaw }
+            return try home.captures().isEmpty ? "quell case show \(home.id)" : "quell timeline \(home.id)"
+        }
         if facts.contains(where: { !$0.holds }) { return "quell freeze \(leader) --case \(home.id)" }
         let captures = try home.captures()
         if isFrozen, !captures.contains(where: { $0.profile >= .standard }) {
@@ -140,8 +196,8 @@ public struct CaseStanding: Sendable {
             return nil
         }
         do throws(Failure) {
-            _ = try ProcessDirectory(leader, on: place.host)
-            return "pid:\(leader.pid)"
+            let numbers = try ProcessDirectory(leader, on: place.host).stat().numbers
+            return numbers.isZombie && numbers.threads <= 1 ? nil : "pid:\(leader.pid)"
         } catch {
             guard error.code == .notFound || error.code == .changed else { throw error }
             return nil

@@ -22,7 +22,7 @@ struct CaseStoreTests {
         }
     }
 
-    @Test("the verbs join the open case that holds the same session, and no closed one")
+    @Test("the verbs join the open case that holds the same session, and no closed one; a closed one takes no note")
     func joining() throws {
         try Scene.play { scene in
             let store = try scene.store()
@@ -34,6 +34,11 @@ struct CaseStoreTests {
             try home.close(because: "done", by: Scene.person)
             #expect(try store.join([sameLeader]) == nil)
             #expect(throws: Failure.self) { try home.close(because: "again", by: Scene.person) }
+            let entries = try home.journal.entries().count
+            let failure = #expect(throws: Failure.self) { try home.note("one thing more", by: Scene.person) }
+            #expect(failure?.code == .refused)
+            #expect(failure?.hint == "quell case list")
+            #expect(try home.journal.entries().count == entries)
             #expect(try store.list().map(\.isClosed) == [true])
             #expect(try home.journal.verify().unsignedTail.isEmpty)
         }

@@ -122,6 +122,67 @@ struct JournalTests {
         return forged
     }
 
+    @Test("RT15 a journal rebuilt without a checkpoint, and without those beside, is unsigned and never sound")
+    func rebuiltUnsigned() throws {
+        try Scene.play { scene in
+            let home = try filled(scene)
+            let root = scene.folder.appending("forged")
+            _ = try CaseStore.initialise(at: root)
+            let eve = Responder("eve", by: .stated)
+            let forged = try CaseStore(at: root, host: Scene.host, key: nil, spools: nil)
+                .create(home.id, about: [Scene.pin], by: eve)
+            for number in 1...3 { try forged.journal.append([scene.draft(.outcome, Int64(number))]) }
+            let path = try #require(forged.folder.appending("case.sqlite").text)
+            try tamper(
+                home,
+                "ATTACH '\(path)' AS other; DELETE FROM entry; INSERT INTO entry SELECT * FROM other.entry"
+            )
+            _ = home.folder.appending("checkpoints.jsonl").withCString { unlink($0) }
+            let found = try home.journal.verify()
+            #expect(found.problems == [])
+            #expect(found.standing == .unsigned)
+            #expect(found.firstUnsigned == 3)
+            // The host's next run signs what it finds, which makes it no truer.
+            try home.journal.append([EntryDraft(note: "run-started", by: Scene.person, run: "run-2")])
+            try home.journal.append([scene.draft(.outcome, 4)])
+            #expect(try home.journal.verify().checkpoints == 1)
+            #expect(try home.journal.verify().standing == .unsigned)
+        }
+    }
+
+    @Test("a case from before `quell init` is unsigned, also after it, and is still acted upon")
+    func olderThanKey() throws {
+        try Scene.play { scene in
+            try scene.makeRoot()
+            let before = CaseStore(at: scene.root, host: Scene.host, key: nil, spools: nil)
+            let home = try before.create(CaseID("case-1"), about: [Scene.pin], by: Scene.person)
+            #expect(try home.journal.verify().standing == .sound, "nothing was done in it")
+            try home.journal.append([scene.draft(.outcome, 1)])
+            #expect(try home.journal.verify().standing == .unsigned)
+            let after = try scene.store().open(home.id)
+            #expect(try after.journal.verify().standing == .unsigned)
+            try after.close(because: "over", by: Scene.person)
+            let found = try after.journal.verify()
+            #expect(found.checkpoints == 1)
+            #expect(found.standing == .unsigned)
+            #expect(found.firstUnsigned == 3)
+            _ = try found.verified(of: home.id)
+        }
+    }
+
+    @Test("RT15 outcomes behind the last checkpoint were written without the key: unsigned")
+    func unsignedTail() throws {
+        try Scene.play { scene in
+            let home = try filled(scene)
+            let keyless = try CaseStore(at: scene.root, host: Scene.host, key: nil, spools: nil).open(home.id)
+            try keyless.journal.append([scene.draft(.note, 11)])
+            #expect(try home.journal.verify().standing == .sound)
+            try keyless.journal.append([scene.draft(.outcome, 12)])
+            #expect(try home.journal.verify().standing == .unsigned)
+            #expect(try home.journal.verify().firstUnsigned == 17)
+        }
+    }
+
     @Test("RT15 a database restored from a copy is older than a checkpoint that was announced")
     func restored() throws {
         try Scene.play { scene in

@@ -16,15 +16,7 @@ struct CatalogueTests {
     func registers() throws {
         let temporary = try TemporaryStore()
         let home = try temporary.store.create(by: .quell)
-        let place = Workplace(
-            host: try Host(),
-            home: home,
-            inventory: .empty,
-            key: temporary.store.key,
-            responder: .quell,
-            authority: nil,
-            version: "test"
-        )
+        let place = try temporary.workplace(of: home)
         let registry = try ActionCatalogue.registry(at: place)
         #expect(registry.descriptors.map(\.name) == ActionCatalogue.descriptors.map(\.name).sorted())
     }

@@ -3,7 +3,9 @@ import Casework
 import Containment
 import Engine
 import Glibc
+import Kernel
 import Response
+import Sessions
 
 /// Writes the journal that a freeze would leave, and touches nothing.
 struct PretendedFreeze: Action {
@@ -67,6 +69,19 @@ final class TemporaryStore {
     }
 
     deinit { TemporaryStore.remove(root) }
+
+    /// Where the actions of a case work, with nothing declared.
+    func workplace(of home: Case) throws -> Workplace {
+        Workplace(
+            host: try Host(),
+            home: home,
+            inventory: .empty,
+            key: store.key,
+            responder: .quell,
+            authority: nil,
+            version: "test"
+        )
+    }
 
     private static func remove(_ path: BytePath) {
         if path.withCString({ unlink($0) }) == 0 { return }

@@ -81,9 +81,9 @@ final class CaptureRun {
             try MountsItem(processes: processes, host: host, reader: reader)
                 .collect(to: writer, log: log, budget: budget)
         case .deletedFiles:
-            try RecoveredItem(processes: processes, copier: copier, host: host).collect(log: log)
+            try RecoveredItem(processes: processes, copier: copier, host: host, leases: leases).collect(log: log)
         case .tree(let tree): try take(tree)
-        case .logs(let paths): try LogsItem(paths: paths, copier: copier).collect(log: log)
+        case .logs(let paths): try LogsItem(paths: paths, copier: copier, leases: leases).collect(log: log)
         case .clock:
             let clock = ClockItem.document(began: firstClock, sealed: ClockItem.reading())
             try document(.clock, "data/clock.json", clock)
@@ -91,6 +91,7 @@ final class CaptureRun {
         }
     }
 
+    private var leases: LeaseWait { LeaseWait(patience: acquisition.patience(), meter: meter) }
     private var copier: RawCopier { RawCopier(writer: writer, meter: meter, budget: budget) }
 
     private func take(_ tree: PlannedTree) throws(Failure) {

@@ -1,23 +1,43 @@
 import Base
 import Bundles
+import Glibc
 import Kernel
 
 /// data/logs/: logs that the inventory or the responder named, as they were up to the size at which they were opened.
 struct LogsItem {
     let paths: [BytePath]
     let copier: RawCopier
+    let leases: LeaseWait
+
+    private struct Leased {
+        let number: Int
+        let since: UInt64
+    }
 
     func collect(log: CollectionLog) throws(Failure) {
-        for (number, path) in paths.enumerated() {
-            var item = CollectionItem(.log, path: path)
-            if copier.meter.mustStop() {
-                item = item.skipped("cancelled")
-            } else {
-                item = try collect(path, to: try PayloadName("data/logs/\(number + 1)"), item)
+        var leased: [Leased] = []
+        for number in paths.indices {
+            do throws(Failure) {
+                try log.end(try collect(number))
+            } catch {
+                guard error.errno == EAGAIN else { throw error }
+                leased.append(Leased(number: number, since: Deadline.monotonicNow()))
             }
-            try log.end(item)
             copier.meter.countObject()
         }
+        for waiting in leased {
+            let planned = CollectionItem(.log, path: paths[waiting.number])
+            try log.end(
+                try leases.retry(since: waiting.since, planned) { () throws(Failure) in try collect(waiting.number) }
+            )
+        }
+    }
+
+    /// - Throws: what the bundle throws, and EAGAIN as long as a lease holds.
+    private func collect(_ number: Int) throws(Failure) -> CollectionItem {
+        let item = CollectionItem(.log, path: paths[number])
+        if copier.meter.mustStop() { return item.skipped("cancelled") }
+        return try collect(paths[number], to: try PayloadName("data/logs/\(number + 1)"), item)
     }
 
     private func collect(

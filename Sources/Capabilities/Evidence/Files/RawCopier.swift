@@ -1,5 +1,6 @@
 import Base
 import Bundles
+import Glibc
 import Kernel
 
 /// Copies one regular file as a payload file of its own: deleted files and logs, which have no tree.
@@ -17,7 +18,8 @@ struct RawCopier {
     ///
     /// - Parameter grows: Whether the file may grow while it is read, as logs of the host do: then the bytes up to the
     ///   size that it had when it was opened are the whole.
-    /// - Throws: what the bundle throws. Errors of the file itself are told in the result.
+    /// - Throws: what the bundle throws; a lease, as `system` with EAGAIN, before anything is written. Errors of the
+    ///   file itself are told in the result.
     func copy(
         _ node: borrowing FileNode,
         to name: PayloadName,
@@ -31,6 +33,7 @@ struct RawCopier {
         do throws(Failure) {
             content = try node.content()
         } catch {
+            if error.errno == EAGAIN { throw error }
             return item.failed(error)
         }
         let map: (segments: [FileSegment], complete: Bool)

@@ -1,5 +1,6 @@
 import Base
 import Bundles
+import Glibc
 import Kernel
 
 /// data/recovered/: regular files without a name, memfds and deleted executables, through the processes that hold
@@ -8,26 +9,59 @@ struct RecoveredItem {
     let processes: ProcessesItem
     let copier: RawCopier
     let host: Host
+    let leases: LeaseWait
+
+    private struct Leased {
+        let number: Int
+        let since: UInt64
+    }
 
     func collect(log: CollectionLog) throws(Failure) {
         let index = try copier.writer.stream(try PayloadName("data/recovered/index.jsonl"))
         var whole = CollectionItem(.deletedFiles)
         whole.member = index.name.text
-        for (number, file) in processes.deletedFiles.enumerated() {
-            let name = try PayloadName("data/recovered/\(number + 1)")
-            var item = CollectionItem(.deletedFile, path: file.target)
-            item.facts = file.facts
-            if copier.meter.mustStop() {
-                item = item.skipped("cancelled")
-            } else {
-                item = try copy(file, to: name, item)
+        var leased: [Leased] = []
+        for number in processes.deletedFiles.indices {
+            do throws(Failure) {
+                try record(try collect(number), of: number, in: index, log)
+            } catch {
+                guard error.errno == EAGAIN else { throw error }
+                leased.append(Leased(number: number, since: Deadline.monotonicNow()))
             }
-            try log.record(item)
-            try index.appendLine(line(of: file, item))
             copier.meter.countObject()
+        }
+        for waiting in leased {
+            let item = try leases.retry(since: waiting.since, planned(waiting.number)) { () throws(Failure) in
+                try collect(waiting.number)
+            }
+            try record(item, of: waiting.number, in: index, log)
         }
         try index.close()
         try log.end(processes.judge(whole))
+    }
+
+    private func planned(_ number: Int) -> CollectionItem {
+        let file = processes.deletedFiles[number]
+        var item = CollectionItem(.deletedFile, path: file.target)
+        item.facts = file.facts
+        return item
+    }
+
+    /// - Throws: what the bundle throws, and EAGAIN as long as a lease holds.
+    private func collect(_ number: Int) throws(Failure) -> CollectionItem {
+        let item = planned(number)
+        if copier.meter.mustStop() { return item.skipped("cancelled") }
+        return try copy(processes.deletedFiles[number], to: try PayloadName("data/recovered/\(number + 1)"), item)
+    }
+
+    private func record(
+        _ item: CollectionItem,
+        of number: Int,
+        in index: PayloadStream,
+        _ log: CollectionLog
+    ) throws(Failure) {
+        try log.record(item)
+        try index.appendLine(line(of: processes.deletedFiles[number], item))
     }
 
     /// Takes the file through the first holder that still leads to it.

@@ -232,26 +232,13 @@ final class TreeCollector: TreeVisitor {
 // MARK: - Leases
 
 extension TreeCollector {
-    /// Reads the files that somebody held a lease on: all wait together, once, for the time after which the kernel
-    /// breaks a lease (/proc/sys/fs/lease-break-time, fcntl(2)), counted from the first try (RT30).
+    /// Reads the files that somebody held a lease on, see ``LeaseWait``.
     func collectLeased(patience: Duration) throws(Failure) {
+        let wait = LeaseWait(patience: patience, meter: meter)
         for waiting in leased {
-            var result = CollectionItem(item, root: name, path: waiting.path)
-            let until = waiting.since &+ UInt64(max(0, patience.wholeNanoseconds))
-            while true {
-                do throws(Failure) {
-                    result = try collectAgain(waiting.path, result)
-                    break
-                } catch {
-                    guard error.errno == EAGAIN else { throw error }
-                    if Deadline.monotonicNow() < until, !meter.mustStop() {
-                        poll(nil, 0, 50)
-                        continue
-                    }
-                    result = result.failed(error)
-                    result.reason = "somebody holds a lease on it: \(error.reason)"
-                    break
-                }
+            let planned = CollectionItem(item, root: name, path: waiting.path)
+            let result = try wait.retry(since: waiting.since, planned) { () throws(Failure) in
+                try collectAgain(waiting.path, planned)
             }
             try log.end(result)
         }

@@ -20,6 +20,15 @@ struct BundleCat: QuellCommand {
     var common: CommonOptions { options.common }
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        guard !common.json else {
+            throw Failure(
+                .usage,
+                "print the file",
+                on: "--json",
+                because: "its bytes come as they are",
+                hint: "quell bundle list BUNDLE --json"
+            )
+        }
         let bundle = try options.verified(in: environment)
         if let root {
             _ = try bundle.extract(BytePath(file), of: root, to: 1)

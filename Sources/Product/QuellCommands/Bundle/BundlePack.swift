@@ -22,7 +22,7 @@ struct BundlePack: QuellCommand {
         let size = try BundlePacker.pack(bundle, to: path)
         if common.json {
             telling.document([
-                "quell": 1, "command": "bundle pack", "file": .string("\(path)"),
+                "file": .string("\(path)"),
                 "bytes": .integer(Int64(clamping: size)),
                 "root": .string(bundle.root.hex),
             ])

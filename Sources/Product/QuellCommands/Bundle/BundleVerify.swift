@@ -21,7 +21,7 @@ struct BundleVerify: QuellCommand {
         let statement = bundle.statement
         if common.json {
             telling.document([
-                "quell": 1, "command": "bundle verify", "root": .string(bundle.root.hex),
+                "root": .string(bundle.root.hex),
                 "signer": .string(bundle.signerWords), "untrustedStatement": try JSONEncoding.value(of: statement),
                 "files": .integer(Int64(bundle.payload.count)), "exit": .integer(Int64(bundle.outcome.rawValue)),
             ])

@@ -31,7 +31,7 @@ struct Capture: QuellCommand {
             if case .progress = event { teller.take(event) }
         }
         if common.json {
-            telling.document(try verb.document("capture", result, output))
+            telling.document(try verb.document(result, output))
             return result.outcome
         }
         telling.result("capture \(result.step.state.rawValue)")

@@ -30,7 +30,7 @@ struct Revoke: QuellCommand {
         let input = RevokeAction.Input(session: verb.reference, credentials: credentials)
         let (result, output) = try verb.run(RevokeAction(verb.place), input)
         if common.json {
-            telling.document(try verb.document("revoke", result, output))
+            telling.document(try verb.document(result, output))
             return result.outcome
         }
         telling.result("revoke \(result.step.state.rawValue)")

@@ -17,6 +17,7 @@ struct CaseClose: QuellCommand {
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let found = try environment.store(common.store).open(try environment.requiredCase(id))
         try found.close(because: reason, by: environment.responder(actor))
+        if common.json { telling.document(["case": .string(found.id.text)]) }
         telling.say("closed \(found.id)")
         return .done
     }

@@ -30,7 +30,7 @@ struct CaseList: QuellCommand {
                 ])
             }
         }
-        if common.json { telling.document(["quell": 1, "cases": .array(rows)]) }
+        if common.json { telling.document(["cases": .array(rows)]) }
         return isWhole ? .done : .partial
     }
 

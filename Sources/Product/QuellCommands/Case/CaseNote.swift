@@ -17,6 +17,7 @@ struct CaseNote: QuellCommand {
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let found = try environment.store(common.store).open(try environment.requiredCase(id))
         try found.note(text, by: environment.responder(actor))
+        if common.json { telling.document(["case": .string(found.id.text)]) }
         telling.say("recorded in \(found.id)")
         return .done
     }

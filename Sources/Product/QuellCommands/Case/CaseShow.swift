@@ -19,7 +19,7 @@ struct CaseShow: QuellCommand {
         let captures = try found.captures()
         if common.json {
             telling.document([
-                "quell": 1, "case": .string(found.id.text), "folder": .string("\(found.folder)"),
+                "case": .string(found.id.text), "folder": .string("\(found.folder)"),
                 "opened": .string(opening.entry.time.description), "closed": .bool(try found.isClosed()),
                 "untrustedReason": .string(opening.reason),
                 "subjects": try JSONEncoding.value(of: try found.subjects()),

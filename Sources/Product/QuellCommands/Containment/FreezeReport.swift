@@ -69,8 +69,6 @@ struct FreezeReport {
         _ keeping: ContainmentJournal.Keeping
     ) throws(Failure) -> JSONValue {
         var object = JSONObject()
-        object["quell"] = 1
-        object["command"] = "freeze"
         object["word"] = .string(result.word.rawValue)
         object["case"] = home.map { .string($0.id.text) } ?? .null
         object["record"] = if case .emergencyRecord = keeping { "emergency" } else { "journal" }

@@ -33,7 +33,7 @@ struct Isolate: QuellCommand {
         if common.json {
             let home = containment.journal.settle(within: .seconds(2))
             telling.document([
-                "quell": 1, "command": "isolate", "state": .string(result.step.state.rawValue),
+                "state": .string(result.step.state.rawValue),
                 "case": home.map { .string($0.id.text) } ?? .null,
                 "untrustedResult": try JSONEncoding.value(of: output),
             ])

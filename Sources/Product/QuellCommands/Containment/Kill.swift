@@ -27,7 +27,7 @@ struct Kill: QuellCommand {
         let input = KillAction.Input(session: verb.reference, watch: Int64(watch) * 1_000_000_000)
         let (result, output) = try verb.run(KillAction(verb.place), input)
         if common.json {
-            telling.document(try verb.document("kill", result, output))
+            telling.document(try verb.document(result, output))
             return result.outcome
         }
         let killed = output.result

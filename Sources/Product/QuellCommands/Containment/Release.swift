@@ -24,7 +24,7 @@ struct Release: QuellCommand {
             ReleaseAction.Input(session: verb.reference)
         )
         if common.json {
-            telling.document(try verb.document("release", result, output))
+            telling.document(try verb.document(result, output))
             return result.outcome
         }
         telling.result("release \(result.step.state.rawValue)")

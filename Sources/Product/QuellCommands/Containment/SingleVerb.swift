@@ -22,12 +22,26 @@ struct SingleVerb {
     private let options: VerbOptions
     private let actor: Responder
 
-    init(_ verb: String, _ options: VerbOptions, _ environment: Environment, _ telling: Teller) throws(Failure) {
+    /// With `orEnded` a session of which no process is left is taken from the cases.
+    init(
+        _ verb: String,
+        _ options: VerbOptions,
+        _ environment: Environment,
+        _ telling: Teller,
+        orEnded: Bool = false
+    ) throws(Failure) {
         self.options = options
         bench = try Workbench(environment, store: options.common.store, telling: telling)
         actor = environment.responder(options.effect.actor)
         bench.mergeEmergencyRecords(telling)
-        session = try bench.resolve(options.locator, for: verb)
+        do throws(Failure) {
+            session = try bench.resolve(options.locator, for: verb)
+        } catch {
+            guard orEnded, error.code == .notFound,
+                let ended = try bench.endedSession(options.locator, in: options.effect.case, telling)
+            else { throw error }
+            session = ended
+        }
         reference = try bench.reference(session)
         home = try bench.home(options.effect.case, about: [session.pin], reason: options.effect.reason, by: actor)
         place = try bench.workplace(home, by: actor)
@@ -62,12 +76,11 @@ struct SingleVerb {
 
     /// The document of a verb: outcome, case, and what the action gave.
     func document<Output: Codable & Sendable>(
-        _ verb: String,
         _ result: SingleResult<Output>,
         _ output: Output
     ) throws(Failure) -> JSONValue {
         [
-            "quell": 1, "command": .string(verb), "case": .string(home.id.text),
+            "case": .string(home.id.text),
             "state": .string(result.step.state.rawValue),
             "untrustedReasons": .array(result.step.reasons.map { .string($0) }),
             "untrustedResult": try JSONEncoding.value(of: output),

@@ -12,7 +12,8 @@ struct Thaw: QuellCommand {
         abstract: "Let a frozen session run again; the cut stays unless --release is given.",
         discussion: """
             Moved processes go back where they came from. Needs a capture of the present freeze, or --waive with a \
-            reason: what the session changes from here on overwrites evidence.
+            reason: what the session changes from here on overwrites evidence. Of a session that has ended, named by its \
+            pid, the groups that Quell made for it are removed.
             """,
         version: Version.text
     )
@@ -22,11 +23,11 @@ struct Thaw: QuellCommand {
     var common: CommonOptions { options.common }
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
-        let verb = try SingleVerb("thaw", options, environment, telling)
+        let verb = try SingleVerb("thaw", options, environment, telling, orEnded: true)
         let action = ThawAction(verb.place)
         let (result, output) = try verb.run(action, ThawAction.Input(session: verb.reference, release: release))
         if common.json {
-            telling.document(try verb.document("thaw", result, output))
+            telling.document(try verb.document(result, output))
             return result.outcome
         }
         let thawed = output.result

@@ -35,7 +35,11 @@ public enum Door {
             try parsed.run()
             command.exit()
         } catch {
-            command.exit(withError: error)
+            guard let meant = CommandWords.meant(by: arguments, in: command) else { command.exit(withError: error) }
+            let errors = Sink(descriptor: 2)
+            errors.line(command.fullMessage(for: error))
+            errors.line("hint: \(meant)")
+            Quell.exit(withError: ExitCode(Outcome.usage.rawValue))
         }
     }
 }

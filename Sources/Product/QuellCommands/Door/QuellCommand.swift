@@ -15,6 +15,9 @@ protocol QuellCommand: ParsableCommand {
 }
 
 extension QuellCommand {
+    /// The words behind `quell` that call it, such as `case list`; `overview` for `quell` alone.
+    static var words: String { CommandWords.of(Self.self, in: Quell.self)?.joined(separator: " ") ?? "overview" }
+
     /// Runs in the real world and ends the process with the outcome's status.
     func run() throws {
         leave(with: outcome(in: Environment.live()))
@@ -26,7 +29,8 @@ extension QuellCommand {
             output: environment.output,
             errors: environment.errors,
             isQuiet: common.quiet,
-            terminal: environment.terminal
+            terminal: environment.terminal,
+            command: { Self.words }
         )
         do throws(Failure) {
             let outcome = try run(in: environment, telling: teller)
@@ -38,7 +42,7 @@ extension QuellCommand {
             teller.tell(withSudoLine(error, environment))
             if common.json {
                 teller.document([
-                    "quell": 1, "outcome": .string("\(Outcome(error))"),
+                    "outcome": .string("\(Outcome(error))"),
                     "exit": .integer(Int64(Outcome(error).rawValue)),
                     "failure": failureDocument(error),
                 ])

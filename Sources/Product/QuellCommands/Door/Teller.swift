@@ -14,6 +14,8 @@ struct Teller: Sendable {
     let isQuiet: Bool
     /// How to draw.
     let terminal: Terminal
+    /// The words behind `quell` of the command that speaks.
+    let command: @Sendable () -> String
 
     /// A line for people.
     func say(_ text: String) {
@@ -25,9 +27,23 @@ struct Teller: Sendable {
         output.line(text)
     }
 
-    /// The one JSON document of a command.
-    func document(_ value: JSONValue) {
-        output.line(CanonicalJSON.text(of: value))
+    /// The one JSON document of a command: `body` with the version of its form and the command's words.
+    func document(_ body: JSONValue) {
+        var object = body.object ?? JSONObject()
+        object["quell"] = 1
+        object["command"] = .string(command())
+        output.line(CanonicalJSON.text(of: .object(object)))
+    }
+
+    /// The same for a list that has no end in sight: `lines` hands over each of its values, in canonical JSON.
+    func document(listing key: String, _ lines: ((String) -> Void) throws(Failure) -> Void) throws(Failure) {
+        var isFirst = true
+        output.bytes(Array("{\"command\":\(CanonicalJSON.text(of: .string(command()))),\"quell\":1,\"\(key)\":[".utf8))
+        try lines { line in
+            output.bytes(Array(((isFirst ? "" : ",") + line).utf8))
+            isFirst = false
+        }
+        output.line("]}")
     }
 
     /// Something that people must know though the work went on.

@@ -92,6 +92,32 @@ struct Workbench {
         try SessionResolver(host: host, loading: inventory).resolve(try Locator(parsing: locator), for: verb)
     }
 
+    /// A session of which no process is left, by the pid of its leader, as the case or the open cases know it: what Quell
+    /// made for it can still be taken back. `nil` when none knows it in this life of the machine.
+    func endedSession(_ locator: String, in named: String?, _ telling: Teller) throws(Failure) -> Session? {
+        guard case .pid(let pid) = try Locator(parsing: locator) else { return nil }
+        var cases: [Case] = []
+        if let id = try environment.namedCase(named) {
+            cases = [try store.open(id)]
+        } else {
+            cases = try openCases(telling)
+        }
+        for home in cases.reversed() {
+            for pin in try home.subjects().reversed() where pin.bootID == host.bootID && pin.leader?.pid == pid {
+                return Session(
+                    locator: .pid(pid),
+                    pin: pin,
+                    cgroups: [],
+                    leader: nil,
+                    members: [],
+                    guests: [],
+                    owner: nil
+                )
+            }
+        }
+        return nil
+    }
+
     /// A session as actions take it.
     func reference(_ session: Session) throws(Failure) -> SessionReference {
         SessionReference(session, declaredIn: try inventory())

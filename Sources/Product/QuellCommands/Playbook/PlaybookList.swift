@@ -24,7 +24,7 @@ struct PlaybookList: QuellCommand {
                 telling.result("\(document.name)  \(document.version)  \(Escaped.terminal(document.title))")
             }
         }
-        if common.json { telling.document(["quell": 1, "playbooks": .array(rows)]) }
+        if common.json { telling.document(["playbooks": .array(rows)]) }
         return .done
     }
 }

@@ -31,9 +31,10 @@ struct Resume: QuellCommand {
         }
         Interruption.listen()
         var outcomes: [Outcome] = []
+        var documents: [JSONValue] = []
         for home in cases {
             do throws(Failure) {
-                outcomes += try resume(home, bench, environment, telling)
+                outcomes += try resume(home, bench, environment, telling, &documents)
             } catch {
                 guard id == nil else { throw error }
                 telling.tell(error)
@@ -41,6 +42,7 @@ struct Resume: QuellCommand {
             }
         }
         if outcomes.isEmpty { telling.say("nothing to resume") }
+        if common.json { telling.document(["runs": .array(documents)]) }
         return outcomes.first { $0 != .done } ?? .done
     }
 
@@ -48,7 +50,8 @@ struct Resume: QuellCommand {
         _ home: Case,
         _ bench: Workbench,
         _ environment: Environment,
-        _ telling: Teller
+        _ telling: Teller,
+        _ documents: inout [JSONValue]
     ) throws(Failure) -> [Outcome] {
         let responder = environment.responder(actor)
         let registry = try ActionCatalogue.registry(at: try bench.workplace(home, by: responder))
@@ -61,7 +64,9 @@ struct Resume: QuellCommand {
         telling.say("case     \(home.id)")
         var outcomes: [Outcome] = []
         for result in try recovery.resume() {
-            outcomes.append(try RunReport(result: result, home: home).tell(telling, json: common.json))
+            let report = RunReport(result: result, home: home)
+            if common.json { documents.append(try report.document()) }
+            outcomes.append(try report.tell(telling, as: common.json ? .partOfDocument : .text))
         }
         return outcomes
     }

@@ -62,7 +62,7 @@ struct Run: QuellCommand {
         context.cancellation = Interruption.cancellation
         Interruption.listen()
         let result = try Runner(context).run(bound, approvedPlan: approved)
-        return try RunReport(result: result, home: home).tell(telling, json: common.json)
+        return try RunReport(result: result, home: home).tell(telling, as: common.json ? .document : .text)
     }
 
     /// A store that cannot take a case must not keep anybody from stopping the agent: the hint says what works without.
@@ -125,7 +125,7 @@ struct Run: QuellCommand {
                 ])
             }
             telling.document([
-                "quell": 1, "command": "run", "case": .string(home.id.text), "digest": .string(plan.digest.hex),
+                "case": .string(home.id.text), "digest": .string(plan.digest.hex),
                 "steps": .array(steps),
             ])
             return plan.steps.contains { $0.failure != nil } ? .partial : .done

@@ -8,11 +8,21 @@ struct RunReport {
     let result: RunResult
     let home: Case
 
+    /// How a report is told.
+    enum Form {
+        /// For people.
+        case text
+        /// As the one document of the command.
+        case document
+        /// Its document stands in another one.
+        case partOfDocument
+    }
+
     /// - Returns: the exit status of the run.
-    func tell(_ telling: Teller, json: Bool) throws(Failure) -> Outcome {
+    func tell(_ telling: Teller, as form: Form) throws(Failure) -> Outcome {
         if let failure = result.journalFailure { telling.tell(failure) }
-        if json {
-            telling.document(try document())
+        guard form == .text else {
+            if form == .document { telling.document(try document()) }
             return result.outcome
         }
         let word = result.outcome == .done ? telling.terminal.good("done") : telling.terminal.bad("\(result.outcome)")
@@ -42,7 +52,7 @@ struct RunReport {
             steps.append(.object(object))
         }
         return [
-            "quell": 1, "command": "run", "run": .string(result.run), "case": .string(home.id.text),
+            "run": .string(result.run), "case": .string(home.id.text),
             "folder": .string("\(home.folder)"), "outcome": .string("\(result.outcome)"),
             "exit": .integer(Int64(result.outcome.rawValue)), "steps": .array(steps),
             "bundles": .array(try home.captures().map { .string("\(home.bundles.appending($0.bundle))") }),

@@ -42,6 +42,7 @@ struct UndoCommand: QuellCommand {
         )
         let teller = RunTeller(telling)
         context.observe = { event in teller.take(event) }
-        return try RunReport(result: try UndoRun(context).undo(run), home: home).tell(telling, json: common.json)
+        let report = RunReport(result: try UndoRun(context).undo(run), home: home)
+        return try report.tell(telling, as: common.json ? .document : .text)
     }
 }

@@ -24,7 +24,7 @@ struct Init: QuellCommand {
         let publicKey = root.appending("keys/signing.pub.pem")
         if common.json {
             telling.document([
-                "quell": 1, "store": .string("\(root)"), "publicKey": .string("\(publicKey)"),
+                "store": .string("\(root)"), "publicKey": .string("\(publicKey)"),
                 "fingerprint": .string(key.verifyingKey.fingerprint.hex),
             ])
             return .done

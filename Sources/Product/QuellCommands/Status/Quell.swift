@@ -51,20 +51,29 @@ struct Quell: QuellCommand {
         }
         if common.json {
             telling.document([
-                "quell": 1, "command": "overview", "untrustedAgents": try JSONEncoding.value(of: overview.agents),
+                "untrustedAgents": try JSONEncoding.value(of: overview.agents),
                 "openCases": .array(cases.map { .string($0.id.text) }),
             ])
-            for failure in failures { telling.warnAbout(failure) }
+            warn(failures, environment, telling)
             return failures.isEmpty ? .done : .partial
         }
         tell(overview, environment, telling)
         for home in cases { telling.result("case     \(home.id)  next: quell status \(home.id)") }
-        for failure in failures { telling.warnAbout(failure) }
-        if environment.userID != 0, !failures.isEmpty { telling.say("hint: sudo quell shows everything") }
+        warn(failures, environment, telling)
         if bench.store.key == nil, environment.userID == 0 {
             telling.say("hint: quell init makes a key, so that bundles are signed")
         }
         return failures.isEmpty ? .done : .partial
+    }
+
+    /// Without rights one hint says it all.
+    private func warn(_ failures: [Failure], _ environment: Environment, _ telling: Teller) {
+        guard environment.userID != 0 else {
+            for failure in failures { telling.warnAbout(failure) }
+            return
+        }
+        for failure in failures { telling.warn(failure.description) }
+        if !failures.isEmpty { telling.say("hint: sudo quell shows everything") }
     }
 
     private func permitted<Value>(

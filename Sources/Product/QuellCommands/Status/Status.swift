@@ -38,7 +38,7 @@ struct Status: QuellCommand {
             }
         }
         if common.json {
-            telling.document(["quell": 1, "command": "status", "stands": .bool(stands), "cases": .array(documents)])
+            telling.document(["stands": .bool(stands), "cases": .array(documents)])
         } else if cases.isEmpty {
             telling.result("no open case")
         }
@@ -51,6 +51,14 @@ struct Status: QuellCommand {
             "facts": .array(
                 standing.facts.map { ["holds": .bool($0.holds), "untrustedText": .string($0.text)] }
             ),
+            "untrustedLeftovers": .array(
+                standing.leftovers.map { .string("\($0.hierarchy) \($0.path)") }
+            ),
+            "liveRuns": .array(
+                standing.liveRuns.map { live in
+                    ["run": .string(live.run), "pid": live.holder.pid.map { .integer(Int64($0)) } ?? .null]
+                }
+            ),
             "unfinishedRuns": .array(standing.unfinishedRuns.map { .string($0) }), "next": .string(standing.next),
         ]
     }
@@ -61,6 +69,10 @@ struct Status: QuellCommand {
             let word = fact.holds ? telling.terminal.good("true     ") : telling.terminal.bad("NO LONGER")
             telling.result("  \(word) \(fact.text)")
         }
+        for group in standing.leftovers {
+            telling.result("  left      \(group.path) holds nobody any more: the session has ended")
+        }
+        for live in standing.liveRuns { telling.result("  run \(live.run) goes on: \(live.holder) is at it") }
         for run in standing.unfinishedRuns { telling.result("  run \(run) was interrupted") }
         telling.result("  next: \(standing.next)")
     }

@@ -15,7 +15,7 @@ struct TimelineCommand: QuellCommand {
         discussion: """
             SOURCE is a case or the path of a bundle. Each row says who vouches for it: what the agent wrote is \
             testimony or a claimed instruction; only the kernel and Quell observe. The store is rebuilt from verified \
-            evidence each time. A bundle whose signer is not trusted is told with exit status 3.
+            evidence each time. --json prints the rows of jsonl as one document. A bundle whose signer is not trusted is told with exit status 3.
             """
     )
 
@@ -94,6 +94,11 @@ struct TimelineCommand: QuellCommand {
     }
 
     private func write(_ store: EventStore, _ environment: Environment, _ telling: Teller) throws(Failure) {
+        guard !common.json else {
+            return try telling.document(listing: "untrustedEvents") { (tell: (String) -> Void) throws(Failure) in
+                try JSONLinesExport.write(store) { (line) throws(Failure) in tell(line) }
+            }
+        }
         switch format {
         case .table:
             var options = TableExport.Options()

@@ -97,7 +97,7 @@ public struct TimelineAction: Action {
             let keys = place.key.map { [$0.verifyingKey] } ?? []
             let bundle = try BundleJudge.verify(record, in: place.home, trusting: keys)
             try log.apply(.build(bundle: name)) { () throws(Failure) in
-                _ = try CaseTimeline.build(bundle, for: place.home)
+                _ = try CaseTimeline.build(bundle, for: place.home, by: scope.deadline)
             }
         }
         return try CaseTimeline.summary(try EventStore(opening: place.home.timeline))
@@ -131,11 +131,16 @@ public struct TimelineAction: Action {
 
 /// Builds and sums up the timeline of a case.
 public enum CaseTimeline {
-    /// Builds it from a verified bundle and the case's journal as it stands.
+    /// Builds it from a verified bundle and the case's journal as it stands. Logs that are not read by `deadline` are
+    /// told as not read to their end.
     ///
     /// - Throws: `notVerified` when the bundle changed, `system` when the file cannot be written.
-    public static func build(_ bundle: VerifiedBundle, for home: Case) throws(Failure) -> EventStore {
-        let worker = LogWorker()
+    public static func build(
+        _ bundle: VerifiedBundle,
+        for home: Case,
+        by deadline: Deadline? = nil
+    ) throws(Failure) -> EventStore {
+        let worker = LogWorker(deadline: deadline)
         return try Timeline.build(from: bundle, journal: try home.journal.entries(), at: home.timeline) {
             (log, deliver) throws(Failure) in try worker.read(log, deliver)
         }

@@ -44,6 +44,11 @@ struct Scene: Sendable {
         )
     }
 
+    /// The store's folder, before `quell init` made its key.
+    func makeRoot() throws {
+        try #require(root.withCString { mkdir($0, 0o700) } == 0)
+    }
+
     func draft(_ kind: Entry.Kind = .note, _ number: Int64) -> EntryDraft {
         EntryDraft(kind, ["effect": .integer(number), "state": "done"], by: Scene.person, run: "run-1", step: "s")
     }

@@ -202,6 +202,7 @@ final class Scene {
     let unified: TestCgroup
     let group: Cgroup
     let leader: ProcessPin
+    let child: Child
     let ready: [Int32]
     private(set) var effects: [ContainmentEffect] = []
 
@@ -220,14 +221,14 @@ final class Scene {
             let roots = [sandbox.unified] + (alsoVersionOne ? [sandbox.freezer] : [])
             let groups = roots.compactMap { $0?.subgroup(room) }
             let program = Program(testkit, ["enter"] + groups.map(\.path) + ["--", testkit] + arguments)
-            let child = try sandbox.start(program)
+            child = try sandbox.start(program)
             ready = try child.line { $0.hasPrefix("ready") }.split(separator: " ").compactMap { Int32($0) }
             unified = try #require(groups.first)
             group = try Cgroup(BytePath("/\(sandbox.name)/\(room)"), in: try #require(host.unified))
             leader = try ProcessDirectory(child.id, on: host).stat().pin
             return
         }
-        let child = try sandbox.start(Program(testkit, arguments), in: placement)
+        child = try sandbox.start(Program(testkit, arguments), in: placement)
         ready = try child.line { $0.hasPrefix("ready") }.split(separator: " ").compactMap { Int32($0) }
         unified = try #require(sandbox.unified)
         group = try Cgroup(BytePath("/\(sandbox.name)"), in: try #require(host.unified))

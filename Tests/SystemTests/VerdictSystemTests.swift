@@ -87,23 +87,6 @@ extension SystemTests {
             #expect(!result.stuck.isEmpty)
         }
 
-        @Test("RT22 sockets that a process had before it was moved are told by their cgroup", .sandbox)
-        func olderSockets() throws {
-            let sandbox = try Sandbox.of()
-            let peer = try sandbox.start(Program(try Sandbox.testkitPath(), ["peer", "0"]))
-            let port = try peer.line { $0.hasPrefix("ready") }.split(separator: " ").last.map(String.init) ?? ""
-            let scene = try Scene("client", "127.0.0.1", port)
-            let subject = Subject(pin: SessionPin(bootID: scene.host.bootID, cgroups: [], leader: scene.leader))
-            let result = try scene.freeze(subject)
-            let drops = try #require(result.cut?.drops)
-            let sockets = OlderSockets(scene.host)
-            #expect(sockets.told(of: [scene.leader], beside: drops).count == 1)
-            let origin = Drop(group: scene.group.pin, program: 0)
-            #expect(sockets.told(of: [scene.leader], beside: drops + [origin]).isEmpty)
-            #expect(sockets.told(of: [], beside: []).isEmpty)
-            #expect(try scene.thaw(result).isComplete)
-        }
-
         @Test("a group without processes is not called confirmed", .sandbox)
         func empty() throws {
             let sandbox = try Sandbox.of()

@@ -63,21 +63,19 @@ int hold_memfd(int count, char **arguments) {
 static volatile sig_atomic_t asked;
 static void ask(int signal) { asked = signal; }
 
-// Listens on loopback and counts what all clients send. Writes "ready PORT"; on SIGUSR1 "bytes N"; when a client goes
+// Listens on loopback, or on ADDRESS, and counts what all clients send. Writes "ready PORT"; on SIGUSR1 "bytes N"; when a client goes
 // away "closed N".
 int peer(int count, char **arguments) {
     int port = number(count, arguments, 0, 0);
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_storage address;
+    socklen_t length = name_of(count > 1 ? arguments[1] : "127.0.0.1", port, &address);
+    int listener = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int yes = 1;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
     if (bind(listener, (struct sockaddr *)&address, length) != 0 || listen(listener, 64) != 0) die("listen", "on loopback");
-    getsockname(listener, (struct sockaddr *)&address, &length);
     struct sigaction action = {.sa_handler = ask};
     sigaction(SIGUSR1, &action, NULL);
-    say("ready %d\n", ntohs(address.sin_port));
+    say("ready %d\n", port_of(listener));
     struct pollfd open[64] = {{.fd = listener, .events = POLLIN}};
     nfds_t used = 1;
     unsigned long long total = 0;
@@ -111,10 +109,7 @@ int peer(int count, char **arguments) {
 int client(int count, char **arguments) {
     if (count < 2) return 64;
     signal(SIGPIPE, SIG_IGN);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)number(count, arguments, 1, 1))};
-    if (inet_pton(AF_INET, arguments[0], &address.sin_addr) != 1) return 64;
-    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0) die("connect to", arguments[0]);
+    int descriptor = connect_to(arguments[0], number(count, arguments, 1, 1));
     char bytes[64];
     memset(bytes, 'q', sizeof bytes);
     for (int first = 1;; first = 0) {

@@ -40,8 +40,13 @@ static const struct command commands[] = {
     {"writer", disk_writer, "PATH"},
     {"holdfile", hold_file, "PATH"},
     {"memfd", hold_memfd, ""},
-    {"peer", peer, "PORT (0 chooses one; SIGUSR1 writes the count)"},
+    {"peer", peer, "PORT [ADDRESS] (0 chooses one; SIGUSR1 writes the count)"},
     {"client", client, "HOST PORT"},
+    {"flood", flood, "HOST PORT"},
+    {"takesocket", take_socket, "PATH"},
+    {"givesocket", give_socket, "PATH HOST PORT"},
+    {"holdlock", hold_lock, "HOST PORT"},
+    {"ownnetwork", own_network, "[--leave] [--weak]"},
 };
 
 int main(int count, char **arguments) {

@@ -1,6 +1,7 @@
 #ifndef TESTKIT_H
 #define TESTKIT_H
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 // Says what failed on what, and ends with status 1.
@@ -15,6 +16,13 @@ pid_t spawn(void);
 void join_cgroup(const char *folder);
 // Reads a count of at least `least`, or ends with status 64.
 int number(int count, char **arguments, int index, int least);
+
+// The address of a host in digits, either family, or the end.
+socklen_t name_of(const char *host, int port, struct sockaddr_storage *name);
+// The port that a socket is bound to.
+int port_of(int fd);
+// A TCP connection, or the end.
+int connect_to(const char *host, int port);
 
 int sleepers(int count, char **arguments);
 int forkstorm(int count, char **arguments);
@@ -34,5 +42,10 @@ int hold_file(int count, char **arguments);
 int hold_memfd(int count, char **arguments);
 int peer(int count, char **arguments);
 int client(int count, char **arguments);
+int flood(int count, char **arguments);
+int take_socket(int count, char **arguments);
+int give_socket(int count, char **arguments);
+int hold_lock(int count, char **arguments);
+int own_network(int count, char **arguments);
 
 #endif

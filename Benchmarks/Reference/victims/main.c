@@ -1,13 +1,17 @@
 // What the benchmarks act on, and what loads the machine meanwhile. Each writes "ready" when it is under way.
 //
 //     reference-victims sleepers N CGROUP...     N processes inside the cgroup folders
+//     reference-victims sender PORT CGROUP...    sends 1400 bytes to 127.0.0.1 every half millisecond, from inside them
 //     reference-victims hogs N                   N processes that only burn time
 //     reference-victims writer PATH              one MiB after another with fsync, in a file of 256 MiB
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static _Noreturn void die(const char *tried) {
@@ -35,12 +39,24 @@ static void start(int wanted, void (*body)(void)) {
     }
 }
 
-static void rest(void) {
+static _Noreturn void rest(void) {
     for (;;) pause();
 }
 
 static void burn(void) {
     for (volatile uint64_t turn = 0;; turn++) {}
+}
+
+static _Noreturn void send_for_ever(int port) {
+    signal(SIGPIPE, SIG_IGN);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) die("connect");
+    ready();
+    static char bytes[1400];
+    while (send(fd, bytes, sizeof bytes, 0) > 0) usleep(500);
+    rest();
 }
 
 static _Noreturn void write_for_ever(const char *path) {
@@ -62,6 +78,8 @@ int main(int count, char **arguments) {
     if (strcmp(arguments[1], "sleepers") == 0) {
         // This process is one of them.
         start(wanted - 1, rest);
+    } else if (strcmp(arguments[1], "sender") == 0) {
+        send_for_ever(wanted);
     } else if (strcmp(arguments[1], "hogs") == 0) {
         start(wanted, burn);
     } else {

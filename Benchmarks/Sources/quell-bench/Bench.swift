@@ -35,7 +35,10 @@ struct Bench {
             try bench.version()
             try bench.freeze("freeze of 100", rounds: bench.isSmoke ? 3 : 31)
             try bench.freezeUnderLoad()
-            if !arguments.contains("--freeze") { try bench.capture() }
+            if !arguments.contains("--freeze") {
+                try bench.isolation()
+                try bench.capture()
+            }
         } catch {
             print(bench.table.text)
             complain("error: \(error)")
@@ -55,7 +58,7 @@ struct Bench {
         ["PATH": "/usr/bin:/bin", "QUELL_STORE": "\(work)/store", "NO_COLOR": "1"]
     }
 
-    private func quellCommand(_ arguments: [String]) -> Command {
+    func quellCommand(_ arguments: [String]) -> Command {
         Command(path: quell, arguments: arguments, environment: environment)
     }
 

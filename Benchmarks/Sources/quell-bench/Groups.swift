@@ -9,14 +9,15 @@ final class Groups {
     /// The paths within their hierarchies, v2 first.
     var paths: [String] { folders.map { _ in "/\(name)" } }
 
-    init(victims: String, count: Int) throws {
+    /// `kind` and `count` are for reference-victims.
+    init(victims: String, kind: String = "sleepers", count: Int) throws {
         let name = "quell-bench-\(getpid())-\(monotonic())"
         self.name = name
         folders = try Groups.mounts().map { "\($0)/\(name)" }
         for folder in folders where mkdir(folder, 0o755) != 0 {
             throw Command.Failed(description: "cannot make \(folder): \(String(cString: strerror(errno)))")
         }
-        let (process, output) = try Command(path: victims, arguments: ["sleepers", "\(count)"] + folders).start()
+        let (process, output) = try Command(path: victims, arguments: [kind, "\(count)"] + folders).start()
         parent = process
         var mark = [UInt8](repeating: 0, count: 6)
         guard read(output, &mark, 6) == 6 else { throw Command.Failed(description: "the victims did not get ready") }

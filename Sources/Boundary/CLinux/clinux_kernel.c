@@ -106,21 +106,15 @@ static int call_bpf(int command, union bpf_attr *attributes) {
 
 static uint64_t address(const void *pointer) { return (uint64_t)(uintptr_t)pointer; }
 
-// r0 = 0; exit. A cgroup_skb program that returns 0 drops the packet; it has no type-specific expected attach, so one
-// program serves both directions.
-int quell_bpf_load_drop(void) {
+int quell_bpf_load_packet(const uint64_t *instructions, uint32_t count, const char *name) {
     static const char license[] = "GPL";
-    const struct bpf_insn program[] = {
-        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
-        {.code = BPF_JMP | BPF_EXIT},
-    };
     union bpf_attr attributes;
     memset(&attributes, 0, sizeof attributes);
     attributes.prog_type = BPF_PROG_TYPE_CGROUP_SKB;
-    attributes.insn_cnt = sizeof program / sizeof program[0];
-    attributes.insns = address(program);
+    attributes.insn_cnt = count;
+    attributes.insns = address(instructions);
     attributes.license = address(license);
-    memcpy(attributes.prog_name, "quell_drop", sizeof "quell_drop");
+    strncpy(attributes.prog_name, name, sizeof attributes.prog_name - 1);
     return call_bpf(BPF_PROG_LOAD, &attributes);
 }
 
@@ -169,14 +163,23 @@ int quell_bpf_detach(int cgroup, int program, int egress) {
     return call_bpf(BPF_PROG_DETACH, &attributes);
 }
 
-int quell_bpf_query(int cgroup, int egress, uint32_t *ids, uint32_t *count) {
+static int query(int cgroup, int egress, uint32_t flags, uint32_t *ids, uint32_t *count) {
     union bpf_attr attributes;
     memset(&attributes, 0, sizeof attributes);
     attributes.query.target_fd = (uint32_t)cgroup;
     attributes.query.attach_type = direction(egress);
+    attributes.query.query_flags = flags;
     attributes.query.prog_ids = address(ids);
     attributes.query.prog_cnt = *count;
     int result = call_bpf(BPF_PROG_QUERY, &attributes);
     *count = attributes.query.prog_cnt;
     return result;
+}
+
+int quell_bpf_query(int cgroup, int egress, uint32_t *ids, uint32_t *count) {
+    return query(cgroup, egress, 0, ids, count);
+}
+
+int quell_bpf_query_effective(int cgroup, int egress, uint32_t *ids, uint32_t *count) {
+    return query(cgroup, egress, BPF_F_QUERY_EFFECTIVE, ids, count);
 }

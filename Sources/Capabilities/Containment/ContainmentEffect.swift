@@ -25,6 +25,18 @@ public enum ContainmentEffect: Hashable, Sendable, Codable {
     case signal(process: ProcessPin, number: Int32)
     /// Kill everything in a group and below.
     case killGroup(group: CgroupPin)
+    /// Keep on record what these sockets of the session are. Changes nothing: it is evidence of what is destroyed next.
+    case recordSockets([SessionSocket])
+    /// Destroy these sockets of a network namespace. Nothing brings them back.
+    case destroySockets(networkNamespace: UInt64, cookies: [UInt64])
+    /// Make a group of that name below another one, for the probe that tries a cut.
+    case beginTrial(parent: CgroupPin, name: String)
+    /// Remove that group.
+    case endTrial(parent: CgroupPin, name: String)
+    /// Load a table of nftables.
+    case addTable(PacketTable)
+    /// Remove a table of nftables.
+    case removeTable(PacketTable)
 
     /// The effect that takes this one back, or `nil` where there is none: a kill, a freeze that somebody else had asked
     /// for before, a made group (its inode is not known when it is made; see ``Thaw``), a detached program (the next one
@@ -43,7 +55,10 @@ public enum ContainmentEffect: Hashable, Sendable, Codable {
             case SIGCONT: .signal(process: process, number: SIGSTOP)
             default: nil
             }
+        case .beginTrial(let parent, let name): .endTrial(parent: parent, name: name)
+        case .addTable(let table): .removeTable(table)
         case .makeGroup, .removeGroup, .detachDrop, .killGroup: nil
+        case .recordSockets, .destroySockets, .endTrial, .removeTable: nil
         }
     }
 
@@ -61,6 +76,13 @@ public enum ContainmentEffect: Hashable, Sendable, Codable {
         case .detachDrop(let group, let program): "give \(group.path) its network back (program \(program))"
         case .signal(let process, let number): "send signal \(number) to process \(process.pid)"
         case .killGroup(let group): "kill \(group.hierarchy) \(group.path)"
+        case .recordSockets(let sockets): "keep on record what \(sockets.count) sockets are"
+        case .destroySockets(let namespace, let cookies):
+            "destroy \(cookies.count) sockets in network namespace \(namespace), which cannot be undone"
+        case .beginTrial(let parent, let name): "try the cut in a group \(name) below \(parent.path)"
+        case .endTrial(let parent, let name): "remove the group \(name) below \(parent.path)"
+        case .addTable(let table): "load the table \(table.name) in network namespace \(table.networkNamespace)"
+        case .removeTable(let table): "remove the table \(table.name) in network namespace \(table.networkNamespace)"
         }
     }
 
@@ -87,6 +109,15 @@ public enum ContainmentEffect: Hashable, Sendable, Codable {
         case .signal(let process, let number):
             try ContainmentEffect.unlessEnded { () throws(Failure) in try PidFD(process, on: host).send(number) }
         case .killGroup(let group): try Cgroup(group, on: host).killAll()
+        case .recordSockets: return
+        case .destroySockets, .beginTrial:
+            throw Failure(.refused, summary, on: "", because: "only quell isolate does it", hint: "quell isolate")
+        case .endTrial(let parent, let name): try ContainmentEffect.endTrial(parent, name, on: host)
+        case .addTable(let table):
+            try PacketTables(in: .find(table.networkNamespace, on: host)).add(table, by: Deadline(after: .seconds(5)))
+        case .removeTable(let table):
+            let tables = PacketTables(in: try .find(table.networkNamespace, on: host))
+            try tables.remove(table.name, by: Deadline(after: .seconds(5)))
         }
     }
 
@@ -95,6 +126,22 @@ public enum ContainmentEffect: Hashable, Sendable, Codable {
             throw Failure(.notFound, "make a cgroup", on: name, because: "the hierarchy \(hierarchy) is not mounted")
         }
         return try Cgroup(BytePath("/"), in: found).makeChild(name)
+    }
+
+    /// A probe that has just died leaves its group a moment later. A group that is gone with its parent is no error.
+    private static func endTrial(_ parent: CgroupPin, _ name: String, on host: Host) throws(Failure) {
+        let deadline = Deadline(after: .seconds(2))
+        while true {
+            do throws(Failure) {
+                let group = try Cgroup(parent.path.appending(name), in: Cgroup(parent, on: host).hierarchy)
+                try group.remove()
+                return
+            } catch {
+                if error.code == .notFound || error.code == .changed { return }
+                guard error.errno == 16, !deadline.hasPassed else { throw error }
+            }
+            usleep(1000)
+        }
     }
 
     static func unlessEnded(_ act: () throws(Failure) -> Void) throws(Failure) {

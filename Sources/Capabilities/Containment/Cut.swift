@@ -59,16 +59,31 @@ public enum Cut {
     /// Cuts v2 groups that stand already, such as the session's own: one program, attached to each, one effect a group.
     /// A group that a drop of ours cuts already is left as it is and is in the result. A group that cannot be cut is told
     /// in the result; the others are cut all the same.
-    public static func drop(_ groups: [CgroupPin], on host: Host, apply: Apply) throws(Failure) -> CutResult {
+    ///
+    /// `allowed` stays reachable. `earlier` are drops of ours that leave other things open: each is taken away after the
+    /// new one stands, so that nothing passes meanwhile.
+    public static func drop(
+        _ groups: [CgroupPin],
+        allowing allowed: AllowList = AllowList(),
+        replacing earlier: [Drop] = [],
+        on host: Host,
+        apply: Apply
+    ) throws(Failure) -> CutResult {
         var result = CutResult()
         let unified = groups.filter { $0.hierarchy == "v2" }
         for group in groups where group.hierarchy != "v2" {
             result.notReached.append("\(group.path): a \(group.hierarchy) group cannot be cut")
         }
         guard !unified.isEmpty else { return result }
-        let program = try DropProgram()
+        let program = try DropProgram(allowing: allowed)
         for pin in unified {
             result.add(pin, program, on: host, apply)
+        }
+        for drop in result.drops {
+            for other in earlier where other.group == drop.group && other.program != drop.program {
+                result.replace(other, on: host, apply)
+            }
+            if !allowed.isEmpty { result.tellStricter(than: drop, on: host) }
         }
         return result
     }
@@ -82,9 +97,25 @@ public enum Cut {
         return !result.drops.isEmpty
     }
 
-    /// Takes our drops away and leaves every other program as it is. A group that is gone took its drop with it.
-    public static func release(_ drops: [Drop], on host: Host, apply: Apply) throws(Failure) -> ReleaseResult {
+    /// Takes our drops and tables away and leaves every other program and rule as it is. A group that is gone took its
+    /// drop with it, a network namespace that is gone its tables.
+    public static func release(
+        _ drops: [Drop],
+        _ tables: [PacketTable] = [],
+        on host: Host,
+        apply: Apply
+    ) throws(Failure) -> ReleaseResult {
         var result = ReleaseResult()
+        for table in tables {
+            let effect = ContainmentEffect.removeTable(table)
+            do throws(Failure) {
+                guard try effect.probe(on: host) == .notDone else { continue }
+                try apply([effect]) { () throws(Failure) in try effect.perform(on: host) }
+                result.removed.append(table)
+            } catch {
+                result.failures.append(error)
+            }
+        }
         for drop in drops {
             let effect = ContainmentEffect.detachDrop(group: drop.group, program: drop.program)
             guard try effect.probe(on: host) != .cannotTell else {
@@ -131,6 +162,27 @@ public struct CutResult: Hashable, Sendable, Codable {
     /// Whether every group that was asked for is cut.
     public var isComplete: Bool { failures.isEmpty && notReached.isEmpty && !drops.isEmpty }
 
+    mutating func replace(_ other: Drop, on host: Host, _ apply: Apply) {
+        let effect = ContainmentEffect.detachDrop(group: other.group, program: other.program)
+        do throws(Failure) {
+            guard try effect.probe(on: host) != .done else { return }
+            try apply([effect]) { () throws(Failure) in try effect.perform(on: host) }
+        } catch {
+            failures.append(error)
+        }
+    }
+
+    /// A drop of which no record says that it is ours stays; then what is allowed stays cut, too.
+    mutating func tellStricter(than drop: Drop, on host: Host) {
+        do throws(Failure) {
+            let group = try Cgroup(drop.group, on: host)
+            guard let other = try DropProgram().standing(on: group), other.id != drop.program else { return }
+            notReached.append("\(drop.group.path): a drop that allows nothing stands there, too; name its case")
+        } catch {
+            failures.append(error)
+        }
+    }
+
     mutating func add(
         _ pin: CgroupPin,
         _ program: DropProgram,
@@ -161,6 +213,8 @@ public struct ReleaseResult: Hashable, Sendable, Codable {
     public var released: [Drop] = []
     /// Drops whose group is gone.
     public var gone: [Drop] = []
+    /// Tables that were taken away.
+    public var removed: [PacketTable] = []
     /// What failed.
     public var failures: [Failure] = []
 

@@ -58,7 +58,25 @@ extension ContainmentEffect {
             guard let found = host.hierarchy(named: group.hierarchy) else { return .cannotTell }
             guard ContainmentEffect.exists(group.path, in: found) else { return .done }
             return try FreezerControl(Cgroup(group, on: host)).isPopulated() ? .notDone : .done
+        case .recordSockets: return .done
+        case .destroySockets(let namespace, let cookies):
+            let there = try NamespaceSockets.find(namespace, on: host).dump(by: Deadline(after: .seconds(2)))
+            let left = Set(cookies).intersection(there.inet.map(\.cookie)).count
+            return left == 0 ? .done : left < cookies.count ? .partly : .notDone
+        case .beginTrial(let parent, let name):
+            return ContainmentEffect.exists(parent.path.appending(name), in: try Cgroup(parent, on: host).hierarchy)
+                ? .done : .notDone
+        case .endTrial(let parent, let name):
+            return ContainmentEffect.exists(parent.path.appending(name), in: try Cgroup(parent, on: host).hierarchy)
+                ? .notDone : .done
+        case .addTable(let table): return try ContainmentEffect.holds(table, host) ? .done : .notDone
+        case .removeTable(let table): return try ContainmentEffect.holds(table, host) ? .notDone : .done
         }
+    }
+
+    private static func holds(_ table: PacketTable, _ host: Host) throws(Failure) -> Bool {
+        let tables = PacketTables(in: try .find(table.networkNamespace, on: host))
+        return try tables.handle(of: table.name, by: Deadline(after: .seconds(5))) != nil
     }
 
     private static func exists(_ path: BytePath, in hierarchy: CgroupHierarchy) -> Bool {

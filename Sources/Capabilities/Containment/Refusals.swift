@@ -4,6 +4,8 @@ internal import Kernel
 /// What a freeze refuses before it touches anything (DESIGN section 5). Only stat and cgroup files are read for it.
 struct Refusals {
     let policy: FreezePolicy
+    /// What is refused.
+    var verb = "freeze"
 
     /// Names of programs whose loss is the host's; a name alone counts only for a process that is not of the session,
     /// because anybody can take a name.
@@ -65,7 +67,7 @@ struct Refusals {
                 guard let stat = scanner.namedStat(of: pid), isGuarded(stat, host) else { continue }
                 throw Failure(
                     .refused,
-                    "freeze the group",
+                    "\(verb) the group",
                     on: String(decoding: below.path.bytes, as: UTF8.self),
                     because: "it holds \(stat.name) (process \(pid)), which this machine needs",
                     hint: "quell freeze --broad REASON"
@@ -87,7 +89,7 @@ struct Refusals {
     private func refusal(_ group: Cgroup, _ reason: String, isFinal: Bool = false) -> Failure {
         Failure(
             .refused,
-            "freeze the group",
+            "\(verb) the group",
             on: String(decoding: group.path.bytes, as: UTF8.self),
             because: reason,
             hint: isFinal ? nil : "quell freeze --broad REASON"
@@ -97,7 +99,7 @@ struct Refusals {
     private func refusal(_ leader: ProcessPin, _ reason: String, isFinal: Bool = false) -> Failure {
         Failure(
             .refused,
-            "freeze process \(leader.pid)",
+            "\(verb) process \(leader.pid)",
             on: String(leader.pid),
             because: reason,
             hint: isFinal ? nil : "quell freeze --broad REASON"

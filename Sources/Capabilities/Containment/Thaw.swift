@@ -163,7 +163,9 @@ public struct Thaw {
         var drops: [Drop] = []
         for case .attachDrop(let group, let program) in effects { drops.append(Drop(group: group, program: program)) }
         guard !release else {
-            result.released = try Cut.release(drops, on: host, apply: apply)
+            var tables: [PacketTable] = []
+            for case .addTable(let table) in effects { tables.append(table) }
+            result.released = try Cut.release(drops, tables, on: host, apply: apply)
             return
         }
         for drop in drops {

@@ -90,6 +90,13 @@ public final class ContainmentJournal: JournalWriter {
     /// The file of the emergency record.
     private var record: BytePath { spools.appending("\(id).spool") }
 
+    /// The case, when it opens within the patience; to be asked for before the first entry, and `nil` is no error.
+    public func home(within patience: Duration) -> Case? {
+        state.wait(until: Deadline(after: patience)) { state -> Case?? in
+            state.opened.map { _ in state.home }
+        } ?? nil
+    }
+
     /// Where the entries went so far.
     public var keeping: Keeping {
         if let reason = emergency.with({ $0.reason }) { return .emergencyRecord(reason) }

@@ -10,8 +10,8 @@ public enum PacketDirection: String, Sendable, CaseIterable, Codable {
     case egress
 }
 
-/// A BPF program that drops every packet, to be attached to cgroups of the unified hierarchy. It stays attached after
-/// Quell has ended, until it is detached or the cgroup is removed.
+/// A BPF program that drops every packet but those of an allow list, to be attached to cgroups of the unified hierarchy.
+/// It stays attached after Quell has ended, until it is detached or the cgroup is removed.
 ///
 /// The cgroup of a packet is that of its socket when the socket was made: sockets older than a move into the cgroup are
 /// not covered, nor are AF_UNIX, AF_VSOCK and packet sockets. Source: bpf(2), linux/bpf.h.
@@ -22,9 +22,10 @@ public final class DropProgram: Sendable {
     private let tag: UInt64
     private let descriptor: Descriptor
 
-    /// Loads the two instructions `r0 = 0; exit`.
-    public init() throws(Failure) {
-        let loaded = quell_bpf_load_drop()
+    /// Loads the program for a list; for an empty one it is the two instructions `r0 = 0; exit`.
+    public init(allowing allowed: AllowList = AllowList()) throws(Failure) {
+        let instructions = PacketProgram.dropping(except: allowed)
+        let loaded = quell_bpf_load_packet(instructions, UInt32(instructions.count), "quell_drop")
         let problem = errno
         var id: UInt32 = 0
         var tag: UInt64 = 0
@@ -66,6 +67,18 @@ public final class DropProgram: Sendable {
         var count = UInt32(ids.count)
         guard quell_bpf_query(cgroup.directory.number, direction == .egress ? 1 : 0, &ids, &count) == 0 else {
             throw Failure(errno: errno, "ask which programs are attached", on: cgroup.path)
+        }
+        return Array(ids.prefix(Int(count)))
+    }
+
+    /// The ids of all programs that run on packets of the cgroup's sockets, those of its ancestors included: what one of
+    /// them drops is dropped.
+    public static func inForce(on cgroup: Cgroup, _ direction: PacketDirection) throws(Failure) -> [UInt32] {
+        var ids = [UInt32](repeating: 0, count: 256)
+        var count = UInt32(ids.count)
+        let result = quell_bpf_query_effective(cgroup.directory.number, direction == .egress ? 1 : 0, &ids, &count)
+        guard result == 0 else {
+            throw Failure(errno: errno, "ask which programs are in force", on: cgroup.path)
         }
         return Array(ids.prefix(Int(count)))
     }

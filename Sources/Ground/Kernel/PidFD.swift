@@ -7,6 +7,7 @@ public struct PidFD: ~Copyable, Sendable {
     /// Which process it is.
     public let pin: ProcessPin
     private let descriptor: Descriptor
+    var handle: Int32 { descriptor.number }
 
     /// Opens the process and then checks its start time, so that a reused pid is ``Base/Failure/Code/changed``.
     public init(_ pin: ProcessPin, on host: Host) throws(Failure) {

@@ -10,6 +10,8 @@ public struct ProcessStatus: Hashable, Sendable {
     public let tracer: Int32
     /// Effective capabilities as a bit mask, with respect to its own user namespace.
     public let effectiveCapabilities: UInt64
+    /// What it or a program it executes can ever have, as a bit mask.
+    public let boundingCapabilities: UInt64
     /// Whether no_new_privs is set.
     public let noNewPrivileges: Bool
     /// 0 no seccomp, 1 strict, 2 filter.
@@ -22,6 +24,7 @@ public struct ProcessStatus: Hashable, Sendable {
         var pids: [Int32] = []
         var tracer: Int32 = 0
         var capabilities: UInt64 = 0
+        var bounding: UInt64 = 0
         var isConfined = false
         var seccomp: Int32 = 0
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
@@ -34,6 +37,8 @@ public struct ProcessStatus: Hashable, Sendable {
             case "TracerPid": tracer = words.first.flatMap { Decimal.int32($0) } ?? 0
             case "CapEff":
                 capabilities = words.first.flatMap { UInt64(String(decoding: $0, as: UTF8.self), radix: 16) } ?? 0
+            case "CapBnd":
+                bounding = words.first.flatMap { UInt64(String(decoding: $0, as: UTF8.self), radix: 16) } ?? 0
             case "NoNewPrivs": isConfined = words.first?.elementsEqual("1".utf8) ?? false
             case "Seccomp": seccomp = words.first.flatMap { Decimal.int32($0) } ?? 0
             default: continue
@@ -44,6 +49,7 @@ public struct ProcessStatus: Hashable, Sendable {
         namespacePids = pids
         self.tracer = tracer
         effectiveCapabilities = capabilities
+        boundingCapabilities = bounding
         noNewPrivileges = isConfined
         self.seccomp = seccomp
     }

@@ -129,6 +129,10 @@ public struct CaseStanding: Sendable {
             let state = try effect.probe(on: host)
             facts.append(Fact(holds: state == .done, text: "the network of \(drop.group.path) is dropped"))
         }
+        for table in held.tables {
+            let state = try ContainmentEffect.addTable(table).probe(on: host)
+            facts.append(Fact(holds: state == .done, text: "the table \(table.name) of nftables stands"))
+        }
         return facts
     }
 

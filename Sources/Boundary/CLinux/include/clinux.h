@@ -5,4 +5,5 @@
 #include "clinux_clock.h"
 #include "clinux_kernel.h"
 #include "clinux_net.h"
+#include "clinux_netns.h"
 #endif

@@ -35,7 +35,8 @@ int quell_set_undumpable(void);
 int quell_raise_priority(int nice);
 
 // Cgroup BPF. bpf(2).
-int quell_bpf_load_drop(void);
+// Loads a cgroup_skb program of `count` instructions (struct bpf_insn as 8 bytes each).
+int quell_bpf_load_packet(const uint64_t *instructions, uint32_t count, const char *name);
 // The id, and the kernel's digest over the instructions.
 int quell_bpf_program_info(int program, uint32_t *id, uint64_t *tag);
 int quell_bpf_program_by_id(uint32_t id);
@@ -43,5 +44,7 @@ int quell_bpf_attach(int cgroup, int program, int egress);
 int quell_bpf_detach(int cgroup, int program, int egress);
 // The program ids attached to the cgroup itself; `count` is the capacity before and the number after.
 int quell_bpf_query(int cgroup, int egress, uint32_t *ids, uint32_t *count);
+// The same for all that run on packets of the cgroup, those of its ancestors included (BPF_F_QUERY_EFFECTIVE).
+int quell_bpf_query_effective(int cgroup, int egress, uint32_t *ids, uint32_t *count);
 
 #endif

@@ -42,7 +42,8 @@ public enum ChildEnd: Hashable, Sendable {
 }
 
 /// A child in the root folder with an empty environment and exactly the descriptors it was given. It never outlives its owner: when the
-/// value goes away before ``finish(by:)``, the child is killed and waited for. Sources: posix_spawn(3), pidfd_open(2).
+/// value goes away before ``finish(by:)``, the child is killed and waited for; one that the kernel keeps from dying is given
+/// up after half a second. Sources: posix_spawn(3), pidfd_open(2).
 public struct ChildProcess: ~Copyable {
     /// The child's process id, ours as long as this value lives.
     public let pid: Int32
@@ -50,7 +51,7 @@ public struct ChildProcess: ~Copyable {
     private let name: BytePath
     private var isReaped = false
 
-    private init(pid: Int32, handle: consuming Descriptor, name: BytePath) {
+    init(pid: Int32, handle: consuming Descriptor, name: BytePath) {
         self.pid = pid
         self.handle = handle
         self.name = name
@@ -65,13 +66,44 @@ public struct ChildProcess: ~Copyable {
         _ arguments: [BytePath] = [],
         descriptors: [ChildDescriptor] = []
     ) throws(Failure) -> ChildProcess {
+        try start(program, arguments, descriptors) { file, argv, sources, targets, pid in
+            quell_spawn(file, argv, sources, targets, Int32(sources.count), &pid)
+        }
+    }
+
+    /// Starts a child in the network namespace behind a descriptor of /proc/PID/ns/net; -1 means the caller's. With
+    /// `seeingCgroups` the child alone sees the unified hierarchy at /sys/fs/cgroup, read-only. A child that cannot get
+    /// there ends with status 126.
+    ///
+    /// - Throws: As ``start(_:_:descriptors:)``.
+    public static func start(
+        _ program: Program,
+        _ arguments: [BytePath],
+        descriptors: [ChildDescriptor],
+        inNetworkNamespace namespace: Int32,
+        seeingCgroups: Bool = false
+    ) throws(Failure) -> ChildProcess {
+        try start(program, arguments, descriptors) { file, argv, sources, targets, pid in
+            let count = Int32(sources.count)
+            return quell_spawn_in_network(file, argv, sources, targets, count, namespace, seeingCgroups ? 1 : 0, &pid)
+        }
+    }
+
+    private static func start(
+        _ program: Program,
+        _ arguments: [BytePath],
+        _ descriptors: [ChildDescriptor],
+        by spawn: (
+            UnsafePointer<CChar>, UnsafePointer<UnsafeMutablePointer<CChar>?>, [Int32], [Int32], inout Int32
+        ) -> Int32
+    ) throws(Failure) -> ChildProcess {
         let path = try program.checkedPath()
         let given = Set(descriptors.map(\.target))
         let all = descriptors + (0...2).filter { !given.contains($0) }.map { ChildDescriptor(nullAs: $0) }
         var pid: Int32 = -1
         let result = withArguments([path] + arguments) { argv in
             path.withCString { file in
-                quell_spawn(file, argv, all.map { $0.source ?? -1 }, all.map(\.target), Int32(all.count), &pid)
+                spawn(file, argv, all.map { $0.source ?? -1 }, all.map(\.target), &pid)
             }
         }
         guard result >= 0 else { throw Failure(errno: -result, "start", on: path) }
@@ -83,7 +115,10 @@ public struct ChildProcess: ~Copyable {
     /// - Throws: `system` when it cannot be waited for.
     public consuming func finish(by deadline: Deadline) throws(Failure) -> ChildEnd {
         let inTime = handle.wait(for: POLLIN, until: deadline)
-        if !inTime { _ = quell_pidfd_send_signal(handle.number, SIGKILL) }
+        if !inTime, !killed() {
+            isReaped = true
+            return .overran
+        }
         var status: Int32 = 0
         while waitpid(pid, &status, 0) != pid {
             guard errno == EINTR else { throw Failure(errno: errno, "wait for", on: name) }
@@ -94,9 +129,14 @@ public struct ChildProcess: ~Copyable {
         return signal == 0 ? .exited(status >> 8 & 0xff) : .killed(signal: signal)
     }
 
-    deinit {
-        guard !isReaped else { return }
+    /// Kills it; `false` when it does not die, because the kernel holds it in a system call.
+    private borrowing func killed() -> Bool {
         _ = quell_pidfd_send_signal(handle.number, SIGKILL)
+        return handle.wait(for: POLLIN, until: Deadline(after: .milliseconds(500)))
+    }
+
+    deinit {
+        guard !isReaped, killed() else { return }
         while waitpid(pid, nil, 0) < 0, errno == EINTR {}
     }
 

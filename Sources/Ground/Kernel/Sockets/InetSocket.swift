@@ -1,6 +1,6 @@
 public import Base
 
-/// One TCP or UDP socket as the kernel's sock_diag reports it (sock_diag(7), linux/inet_diag.h).
+/// One TCP, UDP or raw socket as the kernel's sock_diag reports it (sock_diag(7), linux/inet_diag.h).
 public struct InetSocket: Hashable, Sendable, Codable {
     /// The transport.
     public enum Transport: String, Hashable, Sendable, Codable, CaseIterable {
@@ -8,8 +8,16 @@ public struct InetSocket: Hashable, Sendable, Codable {
         case tcp
         /// IPPROTO_UDP.
         case udp
+        /// Raw IP sockets of any protocol, where the kernel tells them (CONFIG_INET_RAW_DIAG).
+        case raw
 
-        var number: UInt8 { self == .tcp ? 6 : 17 }
+        var number: UInt8 {
+            switch self {
+            case .tcp: 6
+            case .udp: 17
+            case .raw: 255
+            }
+        }
     }
 
     /// The state (include/net/tcp_states.h); a UDP socket is `established` when connected, else `closed`.
@@ -51,6 +59,8 @@ public struct InetSocket: Hashable, Sendable, Codable {
     public let cgroupID: UInt64?
     /// The counters of a TCP connection; `nil` for UDP, for listeners of old kernels and for time-wait.
     public let counters: TCPCounters?
+    /// The index of the interface that the socket is bound to, 0 for none.
+    public let interface: UInt32
 
     /// Takes all parts.
     public init(
@@ -64,7 +74,8 @@ public struct InetSocket: Hashable, Sendable, Codable {
         receiveQueue: UInt32 = 0,
         sendQueue: UInt32 = 0,
         cgroupID: UInt64? = nil,
-        counters: TCPCounters? = nil
+        counters: TCPCounters? = nil,
+        interface: UInt32 = 0
     ) {
         self.transport = transport
         self.state = state
@@ -77,6 +88,7 @@ public struct InetSocket: Hashable, Sendable, Codable {
         self.sendQueue = sendQueue
         self.cgroupID = cgroupID
         self.counters = counters
+        self.interface = interface
     }
 }
 
@@ -109,14 +121,28 @@ public struct UnixSocket: Hashable, Sendable, Codable {
     public let isListening: Bool
     /// The name it was bound to; an abstract name has a leading `@` here instead of its NUL.
     public let name: BytePath?
+    /// Bytes received and not yet read; for a listener, connections not yet accepted.
+    public let receiveQueue: UInt32
+    /// Bytes sent that the peer has not read; for a listener, the length of its backlog.
+    public let sendQueue: UInt32
 
     /// Takes all parts.
-    public init(inode: UInt64, peer: UInt64?, type: UInt8, isListening: Bool, name: BytePath?) {
+    public init(
+        inode: UInt64,
+        peer: UInt64?,
+        type: UInt8,
+        isListening: Bool,
+        name: BytePath?,
+        receiveQueue: UInt32 = 0,
+        sendQueue: UInt32 = 0
+    ) {
         self.inode = inode
         self.peer = peer
         self.type = type
         self.isListening = isListening
         self.name = name
+        self.receiveQueue = receiveQueue
+        self.sendQueue = sendQueue
     }
 }
 

@@ -5,16 +5,40 @@ internal import Base
 enum SockDiagMessage {
     static let headerSize = 16
     private static let byFamily: UInt16 = 20
+    private static let destroy: UInt16 = 21
     private static let request: UInt16 = 0x001
+    private static let acknowledge: UInt16 = 0x004
     private static let dump: UInt16 = 0x300
     private static let allStates: UInt32 = 0xffff_ffff
     private static let noCookie: [UInt8] = [UInt8](repeating: 0xff, count: 8)
 
-    /// A dump of all sockets of one transport and family, with tcp_info.
-    static func inetDump(_ transport: InetSocket.Transport, _ family: NetworkAddress.Family, sequence: UInt32)
-        -> [UInt8]
-    {
-        inet(transport, family, id: [UInt8](repeating: 0, count: 48), flags: request | dump, sequence: sequence)
+    /// A dump of all sockets of one transport and family, with tcp_info unless told: for that the kernel takes the lock of
+    /// each socket, which a process that sends from a page that never comes holds for ever.
+    static func inetDump(
+        _ transport: InetSocket.Transport,
+        _ family: NetworkAddress.Family,
+        sequence: UInt32,
+        withCounters: Bool = true
+    ) -> [UInt8] {
+        let id = [UInt8](repeating: 0, count: 48)
+        return inet(transport, family, id: id, flags: request | dump, sequence: sequence, withCounters: withCounters)
+    }
+
+    /// The end of exactly that socket (SOCK_DESTROY), acknowledged.
+    static func destruction(of socket: InetSocket, sequence: UInt32) -> [UInt8] {
+        let id =
+            bigEndian(socket.local.port) + bigEndian(socket.remote.port) + padded(socket.local.address)
+            + padded(socket.remote.address) + bytes(of: socket.interface)
+            + bytes(of: UInt32(truncatingIfNeeded: socket.cookie))
+            + bytes(of: UInt32(truncatingIfNeeded: socket.cookie >> 32))
+        return inet(
+            socket.transport,
+            socket.local.address.family,
+            id: id,
+            type: destroy,
+            flags: request | acknowledge,
+            sequence: sequence
+        )
     }
 
     /// One TCP socket by its two ends.
@@ -29,24 +53,26 @@ enum SockDiagMessage {
         _ transport: InetSocket.Transport,
         _ family: NetworkAddress.Family,
         id: [UInt8],
+        type: UInt16 = byFamily,
         flags: UInt16,
-        sequence: UInt32
+        sequence: UInt32,
+        withCounters: Bool = true
     ) -> [UInt8] {
-        let tcpInfo: UInt8 = 1 << (Attribute.tcpInfo - 1)
+        let tcpInfo: UInt8 = withCounters ? 1 << (Attribute.tcpInfo - 1) : 0
         let body = [family.rawValue, transport.number, tcpInfo, 0] + bytes(of: allStates) + id
-        return header(length: body.count, flags: flags, sequence: sequence) + body
+        return header(type, length: body.count, flags: flags, sequence: sequence) + body
     }
 
-    /// A dump of all unix sockets with name and peer.
+    /// A dump of all unix sockets with name, peer and queues.
     static func unixDump(sequence: UInt32) -> [UInt8] {
-        let nameAndPeer: UInt32 = 0x1 | 0x4
+        let nameAndPeer: UInt32 = 0x1 | 0x4 | 0x10
         let body =
             [UInt8(1), 0, 0, 0] + bytes(of: allStates) + bytes(of: UInt32(0)) + bytes(of: nameAndPeer) + noCookie
-        return header(length: body.count, flags: request | dump, sequence: sequence) + body
+        return header(byFamily, length: body.count, flags: request | dump, sequence: sequence) + body
     }
 
-    private static func header(length: Int, flags: UInt16, sequence: UInt32) -> [UInt8] {
-        bytes(of: UInt32(headerSize + length)) + bytes(of: byFamily) + bytes(of: flags) + bytes(of: sequence)
+    private static func header(_ type: UInt16, length: Int, flags: UInt16, sequence: UInt32) -> [UInt8] {
+        bytes(of: UInt32(headerSize + length)) + bytes(of: type) + bytes(of: flags) + bytes(of: sequence)
             + bytes(of: UInt32(0))
     }
 
@@ -66,6 +92,7 @@ enum SockDiagMessage {
         static let cgroupID = 21
         static let unixName = 0
         static let unixPeer = 2
+        static let unixQueues = 4
     }
 }
 
@@ -120,6 +147,7 @@ extension SockDiagMessage {
             let state = message.uint8(at: 1),
             let local = endpoint(message, family, port: 4, address: 8),
             let remote = endpoint(message, family, port: 6, address: 24),
+            let interface = message.uint32(at: 40),
             let cookieLow = message.uint32(at: 44), let cookieHigh = message.uint32(at: 48),
             let receiveQueue = message.uint32(at: 56), let sendQueue = message.uint32(at: 60),
             let uid = message.uint32(at: 64), let inode = message.uint32(at: 68)
@@ -144,7 +172,8 @@ extension SockDiagMessage {
             receiveQueue: receiveQueue,
             sendQueue: sendQueue,
             cgroupID: cgroupID,
-            counters: counters
+            counters: counters,
+            interface: interface
         )
     }
 
@@ -174,15 +203,25 @@ extension SockDiagMessage {
         else { return nil }
         var peer: UInt64?
         var name: BytePath?
+        var queues: (receive: UInt32?, send: UInt32?)
         for (number, value) in attributes(message.dropping(16)) {
             switch number {
             case Attribute.unixPeer: peer = value.uint32(at: 0).map(UInt64.init)
             case Attribute.unixName: name = unixName(value.bytes)
+            case Attribute.unixQueues: queues = (value.uint32(at: 0), value.uint32(at: 4))
             default: break
             }
         }
         let listening: UInt8 = 10
-        return UnixSocket(inode: UInt64(inode), peer: peer, type: type, isListening: state == listening, name: name)
+        return UnixSocket(
+            inode: UInt64(inode),
+            peer: peer,
+            type: type,
+            isListening: state == listening,
+            name: name,
+            receiveQueue: queues.receive ?? 0,
+            sendQueue: queues.send ?? 0
+        )
     }
 
     private static func unixName(_ bytes: ArraySlice<UInt8>) -> BytePath? {

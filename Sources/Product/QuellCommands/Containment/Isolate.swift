@@ -12,22 +12,33 @@ struct Isolate: QuellCommand {
         _superCommandName: "quell",
         abstract: "Drop the network of a session both ways, frozen or not.",
         discussion: """
-            Nothing gives the network back by itself. Sockets that were opened before their process was moved into the \
-            group are not reached by the drop; they are listed.
+            Nothing gives the network back but quell release. Every socket of the session is put on record and then \
+            destroyed, also those that were made elsewhere, which the drop does not reach; that cannot be undone. Then \
+            a process of Quell's own tries to get out, on old sockets and new ones; a test that fails keeps the cut and \
+            ends with status 3.
             """,
         version: Version.text
     )
 
     @OptionGroup var options: VerbOptions
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Leave this address reachable, such as your log shipper's; may be given again.",
+            valueName: "addr[:port]"
+        )
+    )
+    var allow: [String] = []
     var common: CommonOptions { options.common }
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        _ = try IsolateAction.allowed(allow)
         let bench = try Workbench(environment, store: common.store, telling: telling)
         let session = try bench.resolve(options.locator, for: "isolate")
         let containment = try ContainmentVerb(session, options.effect, bench, environment)
         let result = containment.single.run(
-            IsolateAction(on: bench.host, home: nil),
-            IsolateAction.Input(session: containment.reference)
+            IsolateAction(on: bench.host, home: containment.journal.home(within: .milliseconds(500))),
+            IsolateAction.Input(session: containment.reference, allow: allow.isEmpty ? nil : allow)
         )
         guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }
         if common.json {
@@ -40,7 +51,7 @@ struct Isolate: QuellCommand {
             return result.outcome
         }
         telling.result("isolate \(result.step.state.rawValue)")
-        for drop in output.cut.drops { telling.say("network      dropped for \(drop.group.path)") }
+        for line in IsolationReport.lines(of: output.result) { telling.say(line) }
         for reason in result.step.reasons { telling.result("not done     \(Escaped.terminal(reason))") }
         // The result first: a store that is slow now may take seconds more.
         containment.tellCase(containment.journal.settle(within: .seconds(2)), telling)

@@ -10,7 +10,7 @@ struct Release: QuellCommand {
         commandName: "release",
         _superCommandName: "quell",
         abstract: "Give a session its network back.",
-        discussion: "Takes away exactly the drops that Quell attached; every other program stays.",
+        discussion: "Takes away exactly the drops and rules that Quell put there; every other program and rule stays.",
         version: Version.text
     )
 
@@ -30,6 +30,7 @@ struct Release: QuellCommand {
         telling.result("release \(result.step.state.rawValue)")
         for drop in output.result.released { telling.say("released     \(drop.group.path)") }
         for drop in output.result.gone { telling.say("gone         \(drop.group.path), and its drop with it") }
+        for table in output.result.removed { telling.say("removed      the table \(table.name) of nftables") }
         verb.tell(result, telling)
         return result.outcome
     }

@@ -43,7 +43,7 @@ enum StepStory {
     }
 
     private static func isolate(_ output: IsolateAction.Output) -> [String] {
-        output.cut.drops.map { "network dropped for \($0.group.path)" }
+        IsolationReport.lines(of: output.result)
     }
 
     private static func capture(_ output: CaptureAction.Output) -> [String] {

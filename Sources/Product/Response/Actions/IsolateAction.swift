@@ -5,45 +5,55 @@ public import Engine
 public import Kernel
 import Sessions
 
-/// Drops the network of a session both ways; reversible, and never undone by itself (RT2). After a freeze it finds the
-/// drop already there and proves it.
+/// Isolates a session: drops its network both ways, puts its sockets on record and destroys them, and proves that nothing
+/// passes. The drop is reversible and never undone by itself (RT2); the destroyed sockets are gone for good, so only this
+/// action does it, never a freeze.
 public struct IsolateAction: Action {
     /// What a playbook or a command gives.
     public struct Input: Hashable, Sendable, Codable {
         /// Whose.
         public var session: SessionReference
+        /// Addresses that stay reachable, `ADDR` or `ADDR:PORT`; none unless told.
+        public var allow: [String]?
 
-        /// Takes it.
-        public init(session: SessionReference) { self.session = session }
+        /// Takes all parts.
+        public init(session: SessionReference, allow: [String]? = nil) {
+            self.session = session
+            self.allow = allow
+        }
     }
 
-    /// What was pinned: the groups to cut.
+    /// What was pinned.
     public struct Target: Sendable, Codable {
-        let groups: [CgroupPin]
-        /// Processes that Quell moved into them.
-        let moved: [ProcessPin]
+        let scope: IsolationScope
+        let leader: ProcessPin?
+        let allowed: AllowList
+        let earlier: EarlierCut
     }
 
     /// The primitive acts of containment.
     public typealias Effect = ContainmentEffect
 
-    /// What is cut now.
+    /// What is true now.
     public struct Output: Sendable, Codable {
-        /// Every drop that stands.
-        public let cut: CutResult
-        /// Whether every group is cut.
+        /// Everything that Containment has to say.
+        public let result: IsolationResult
+        /// Whether every group is cut, no socket reaches past the drop, and the self-test showed it.
         public let isComplete: Bool
     }
 
     /// What is known without running it.
     public static let descriptor = ActionDescriptor(
         name: "isolate",
-        summary: "drop the network of a session both ways",
+        summary: "drop the network of a session and end its connections",
         nature: .contains,
         lane: .containment,
         deadline: .seconds(10),
-        inputs: [Field("session", .session, "whose")],
-        outputs: [Field("isComplete", .flag, "whether every group is cut")]
+        inputs: [
+            Field("session", .session, "whose"),
+            Field("allow", .list, isRequired: false, "addresses that stay reachable, ADDR or ADDR:PORT"),
+        ],
+        outputs: [Field("isComplete", .flag, "whether every group is cut, and proven to be")]
     )
 
     private let host: Host
@@ -55,12 +65,13 @@ public struct IsolateAction: Action {
         self.home = home
     }
 
-    /// Finds the session's groups.
+    /// Finds the session's groups and what stands already.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
         let pin = input.session.pin
         let held = heldSession(of: pin)
-        let all = (pin.cgroups + (held?.quarantines ?? [])).filter { $0.hierarchy == "v2" }
-        guard !all.isEmpty else {
+        let groups = pin.cgroups + (held?.quarantines ?? [])
+        let unified = groups.filter { $0.hierarchy == "v2" }
+        guard !unified.isEmpty else {
             throw Failure(
                 .refused,
                 "isolate the session",
@@ -69,11 +80,50 @@ public struct IsolateAction: Action {
                 hint: "quell freeze moves it into one and cuts that"
             )
         }
+        let allowed = try IsolateAction.allowed(input.allow ?? [])
         return Observation(
-            target: Target(groups: all, moved: held?.moved ?? []),
+            target: Target(
+                scope: IsolationScope(groups: groups, processes: held?.members ?? []),
+                leader: pin.leader,
+                allowed: allowed,
+                earlier: EarlierCut(
+                    drops: held?.drops ?? [],
+                    tables: held?.tables ?? [],
+                    frozen: held?.frozenGroups ?? []
+                )
+            ),
             pins: [pin],
-            decisions: all.map { "drop the network of \($0.path)" }
+            decisions: unified.map { "drop the network of \($0.path)" }
+                + allowed.entries.map { "leave \($0.text) reachable" }
+                + ["keep its sockets on record and destroy them, which cannot be undone"]
         )
+    }
+
+    /// Reads the addresses of an allow list.
+    ///
+    /// - Throws: `usage` for one that is no address, or for more than the program can hold.
+    public static func allowed(_ texts: [String]) throws(Failure) -> AllowList {
+        var entries: [AllowList.Entry] = []
+        for text in texts {
+            guard let entry = AllowList.Entry(text) else {
+                throw Failure(
+                    .usage,
+                    "leave an address reachable",
+                    on: text,
+                    because: "it is not ADDR, ADDR:PORT or [ADDR]:PORT with an IPv4 or IPv6 address of one machine"
+                )
+            }
+            entries.append(entry)
+        }
+        guard entries.count <= AllowList.most else {
+            throw Failure(
+                .usage,
+                "leave addresses reachable",
+                on: "\(entries.count)",
+                because: "the drop takes at most \(AllowList.most)"
+            )
+        }
+        return AllowList(entries)
     }
 
     /// What the case says that we hold. A journal that does not hold never forbids a cut (RT12): then only the session's
@@ -83,23 +133,29 @@ public struct IsolateAction: Action {
         do throws(Failure) { return try HeldSession(actingOn: pin, in: home, on: host) } catch { return nil }
     }
 
-    /// The ids of programs are not known beforehand.
+    /// The ids of programs and the sockets are not known beforehand.
     public func plan(_ input: Input, from seen: Observation<Target>) -> Plan<Target, Effect> {
         Plan(target: seen.target, effects: [])
     }
 
-    /// Cuts what is not cut already.
+    /// Cuts what is not cut already, and sweeps its sockets.
     public func perform(
         _ plan: Plan<Target, Effect>,
         permit: borrowing Permit,
         log: EffectLog<Effect>,
         in scope: Scope
     ) throws(Failure) -> Output {
-        var cut = try Cut.drop(plan.target.groups, on: host) { effects, act throws(Failure) in
+        let target = plan.target
+        let result = try Isolator(host).isolate(
+            target.scope,
+            leader: target.leader,
+            IsolationPolicy(allowed: target.allowed),
+            after: target.earlier,
+            by: scope.deadline
+        ) { effects, act throws(Failure) in
             try log.apply(effects, act)
         }
-        cut.notReached += OlderSockets(host).told(of: plan.target.moved, beside: cut.drops)
-        return Output(cut: cut, isComplete: cut.isComplete)
+        return Output(result: result, isComplete: result.shortfalls.isEmpty)
     }
 
     /// Asks the kernel.
@@ -110,10 +166,12 @@ public struct IsolateAction: Action {
     /// Takes the drop away.
     public func undo(_ effect: Effect) -> Undo<Effect>? { ContainmentUndo.of(effect, on: host) }
 
-    /// Each drop is asked for again.
+    /// Each drop is asked for again. A self-test that failed makes the result partial, and the cut stays (RT2).
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
-        guard try Cut.stands(output.cut, on: host) else { return .fails(["the drop does not stand"]) }
-        let reasons = output.cut.notReached + output.cut.failures.map(\.description)
+        guard try Cut.stands(output.result.cut, on: host) else {
+            return .fails(["the drop does not stand"] + output.result.shortfalls)
+        }
+        let reasons = output.result.shortfalls
         return reasons.isEmpty ? .holds : .partly(reasons)
     }
 }

@@ -2,7 +2,7 @@ public import Base
 public import Containment
 public import Engine
 
-/// Gives a session its network back: takes away exactly the drops that Quell attached.
+/// Gives a session its network back: takes away exactly the drops and the tables that Quell put there.
 public struct ReleaseAction: Action {
     /// What a playbook or a command gives.
     public struct Input: Hashable, Sendable, Codable {
@@ -13,9 +13,12 @@ public struct ReleaseAction: Action {
         public init(session: SessionReference) { self.session = session }
     }
 
-    /// What was pinned: the drops.
+    /// What was pinned: the drops and the tables.
     public struct Target: Sendable, Codable {
         let drops: [Drop]
+        let tables: [PacketTable]
+        /// Ends of self-tests that a killed Quell left begun.
+        let trials: [ContainmentEffect]
     }
 
     /// The primitive acts of containment.
@@ -46,33 +49,39 @@ public struct ReleaseAction: Action {
     /// Reads from the journal which drops stand.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
         let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: place.host)
-        guard !held.drops.isEmpty || held.unfinished.contains(Self.descriptor.name) else {
+        guard !held.drops.isEmpty || !held.tables.isEmpty || held.unfinished.contains(Self.descriptor.name) else {
             throw held.notHeld("release the session", input.session)
         }
         return Observation(
-            target: Target(drops: held.drops),
+            target: Target(drops: held.drops, tables: held.tables, trials: held.openTrials),
             pins: [input.session.pin],
             decisions: held.drops.map { "give \($0.group.path) its network back" }
+                + held.tables.map { "remove the table \($0.name)" }
         )
     }
 
-    /// One detachment a drop.
+    /// One detachment a drop, one removal a table.
     public func plan(_ input: Input, from seen: Observation<Target>) -> Plan<Target, Effect> {
         Plan(
             target: seen.target,
-            effects: seen.target.drops.map { .detachDrop(group: $0.group, program: $0.program) }
+            effects: seen.target.tables.map { .removeTable($0) }
+                + seen.target.drops.map { .detachDrop(group: $0.group, program: $0.program) }
         )
     }
 
-    /// Detaches.
+    /// Removes the tables, then the drops.
     public func perform(
         _ plan: Plan<Target, Effect>,
         permit: borrowing Permit,
         log: EffectLog<Effect>,
         in scope: Scope
     ) throws(Failure) -> Output {
-        let result = try Cut.release(plan.target.drops, on: place.host) { effects, act throws(Failure) in
+        let target = plan.target
+        let result = try Cut.release(target.drops, target.tables, on: place.host) { effects, act throws(Failure) in
             try log.apply(effects, act)
+        }
+        for end in target.trials {
+            try log.apply(end) { () throws(Failure) in try end.perform(on: place.host) }
         }
         return Output(result: result)
     }

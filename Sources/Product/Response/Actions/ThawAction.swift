@@ -76,8 +76,11 @@ public struct ThawAction: Action {
     /// The inverse of what stands.
     public func plan(_ input: Input, from seen: Observation<Target>) -> Plan<Target, Effect> {
         let inverses = seen.target.effects.reversed().compactMap(\.inverse).filter { effect in
-            if case .detachDrop = effect { return seen.target.release }
-            return true
+            switch effect {
+            case .detachDrop, .removeTable: return seen.target.release
+            case .endTrial: return false
+            default: return true
+            }
         }
         return Plan(target: seen.target, effects: inverses)
     }

@@ -68,6 +68,22 @@ public struct HeldSession: Sendable {
         }
     }
 
+    /// The tables of nftables that stand.
+    public var tables: [PacketTable] {
+        effects.compactMap { effect -> PacketTable? in
+            guard case .addTable(let table) = effect else { return nil }
+            return table
+        }
+    }
+
+    /// Ends of self-tests that a killed Quell left begun.
+    var openTrials: [ContainmentEffect] {
+        effects.compactMap { effect -> ContainmentEffect? in
+            guard case .beginTrial = effect else { return nil }
+            return effect.inverse
+        }
+    }
+
     /// The groups that were frozen by us, quarantine ones included.
     public var frozenGroups: [CgroupPin] {
         var groups: [CgroupPin] = []

@@ -16,6 +16,7 @@ struct KeptEffects {
     /// Takes the next effect of the journal; `state` is its outcome, `nil` without one. An effect without outcome that
     /// would take another one back does so only if the world says that it happened.
     mutating func take(_ effect: ContainmentEffect, _ state: EffectState?, _ probe: Probe) throws(Failure) {
+        guard !effect.leavesNothing else { return }
         let isReversal = effect.isReversal || kept.contains { $0.effect.isTakenBack(by: effect) }
         switch state {
         case .done: isReversal ? takeBack(effect) : add(effect, isOpen: false)
@@ -74,7 +75,15 @@ extension ContainmentEffect {
     /// Whether it only ever takes others back.
     fileprivate var isReversal: Bool {
         switch self {
-        case .thaw, .detachDrop, .removeGroup: true
+        case .thaw, .detachDrop, .removeGroup, .endTrial, .removeTable: true
+        default: false
+        }
+    }
+
+    /// Whether nothing of it stands that could be taken back or looked at again.
+    fileprivate var leavesNothing: Bool {
+        switch self {
+        case .recordSockets, .destroySockets: true
         default: false
         }
     }

@@ -1,0 +1,219 @@
+internal import Base
+internal import Kernel
+
+/// What one look for the sockets of a session found.
+struct SocketFinding {
+    /// Every socket of the session.
+    var sockets: [SessionSocket] = []
+    /// The network namespaces in which they are, and in which members stand, by inode.
+    var spaces: [UInt64: NamespaceSockets] = [:]
+    /// Sockets that do not belong to the session at the other end of its connections, by cookie, with the bytes that
+    /// reached them.
+    var farEnds: [UInt64: (socket: InetSocket, bytes: UInt64)] = [:]
+    /// The members that were looked at.
+    var members: [ProcessPin] = []
+    /// What could not be looked at, in words for people.
+    var unknown: [String] = []
+    /// Whether every member is frozen.
+    var isFrozen = true
+    /// Whether the bytes that its connections moved are known.
+    var hasCounters = true
+}
+
+/// Looks for the sockets of a session: by the cgroup in which they were made, and by the descriptors of its processes,
+/// also those that were made elsewhere, before a process was moved or by whoever passed them in (RT22).
+struct SocketHunt {
+    private let host: Host
+    private let scope: IsolationScope
+    /// The inodes of the groups that are cut, and of all below.
+    private let cut: Set<UInt64>
+
+    init(_ scope: IsolationScope, cut: Set<UInt64>, on host: Host) {
+        self.scope = scope
+        self.cut = cut
+        self.host = host
+    }
+
+    /// The inodes of these groups and of all below; a group that is gone has none.
+    static func inodes(of groups: [CgroupPin], on host: Host) throws(Failure) -> Set<UInt64> {
+        var found: Set<UInt64> = []
+        for pin in groups where pin.hierarchy == "v2" {
+            do throws(Failure) {
+                try Cgroup(pin, on: host).forEachInTree { group throws(Failure) in found.insert(group.inode) }
+            } catch {
+                guard error.code == .notFound || error.code == .changed else { throw error }
+            }
+        }
+        return found
+    }
+
+    /// `hasCounters` is `false` when an earlier look was held up by them.
+    func find(countingBytes hasCounters: Bool = true, by deadline: Deadline) throws(Failure) -> SocketFinding {
+        var finding = SocketFinding()
+        finding.hasCounters = hasCounters
+        let own = try SocketHunt.inodes(of: scope.groups, on: host)
+        finding.isFrozen = areFrozen()
+        let held = try holdings(&finding)
+        let home = try NamespaceSockets.own(on: host)
+        if finding.spaces[home.inode] == nil { finding.spaces[home.inode] = home }
+        var dumps: [UInt64: NamespaceSockets.Dump] = [:]
+        try dump(&dumps, &finding, deadline)
+        let hidden = lookInto(held, beyond: dumps, &finding)
+        try dump(&dumps, &finding, deadline)
+        var seen: Set<UInt64> = []
+        for (space, dump) in dumps.sorted(by: { $0.key < $1.key }) {
+            for socket in dump.inet {
+                let isOwn = socket.cgroupID.map(own.contains) ?? false
+                guard isOwn || held[socket.inode] != nil else { continue }
+                seen.insert(socket.inode)
+                finding.sockets.append(
+                    SessionSocket(
+                        in: space,
+                        inet: socket,
+                        inode: socket.inode,
+                        holders: held[socket.inode]?.pins ?? [],
+                        isCut: socket.cgroupID.map(cut.contains)
+                    )
+                )
+            }
+            for socket in dump.unix {
+                guard let holders = held[socket.inode]?.pins else { continue }
+                seen.insert(socket.inode)
+                finding.sockets.append(SessionSocket(in: space, unix: socket, inode: socket.inode, holders: holders))
+            }
+        }
+        for (inode, found) in hidden.sorted(by: { $0.key < $1.key }) where !seen.contains(inode) {
+            let holders = held[inode]?.pins ?? []
+            finding.sockets.append(SessionSocket(in: found.space, other: found.facts, inode: inode, holders: holders))
+        }
+        keepFarEnds(of: dumps, &finding)
+        return finding
+    }
+
+    private func areFrozen() -> Bool {
+        guard !scope.groups.isEmpty else { return false }
+        return scope.groups.allSatisfy { pin in
+            do throws(Failure) { return try FreezerControl(Cgroup(pin, on: host)).current() == .frozen } catch {
+                // A group that is gone holds nobody.
+                return error.code == .notFound || error.code == .changed
+            }
+        }
+    }
+
+    // MARK: Descriptors
+
+    private struct Held {
+        var pins: [ProcessPin] = []
+        var descriptor: SocketHolding
+    }
+
+    private func holdings(_ finding: inout SocketFinding) throws(Failure) -> [UInt64: Held] {
+        var held: [UInt64: Held] = [:]
+        for pid in try pids() {
+            do throws(Failure) {
+                let process = try ProcessDirectory(pid, on: host)
+                let pin = try process.stat().pin
+                finding.members.append(pin)
+                for holding in try process.socketHoldings() {
+                    held[holding.inode, default: Held(descriptor: holding)].pins.append(pin)
+                }
+                for (inode, thread) in try process.networkNamespaces() where finding.spaces[inode] == nil {
+                    finding.spaces[inode] = try NamespaceSockets(of: process, thread: thread)
+                }
+            } catch {
+                // A process that has ended has no sockets.
+                guard error.code != .notFound, error.code != .changed, error.errno != 3 else { continue }
+                finding.unknown.append("sockets that process \(pid) may have: \(error)")
+            }
+        }
+        return held
+    }
+
+    /// Everybody in the groups and whoever is named besides; never Quell itself.
+    private func pids() throws(Failure) -> [Int32] {
+        var pids = Set(scope.processes.filter(isAlive).map(\.pid))
+        for pin in scope.groups {
+            do throws(Failure) {
+                pids.formUnion(try Cgroup(pin, on: host).domain().treeMembers().flatMap(\.pids))
+            } catch {
+                guard error.code == .notFound || error.code == .changed else { throw error }
+            }
+        }
+        return pids.subtracting([Responder.ownPid, 0]).sorted()
+    }
+
+    private func isAlive(_ pin: ProcessPin) -> Bool {
+        do throws(Failure) {
+            _ = try ProcessDirectory(pin, on: host)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    // MARK: Lists
+
+    private func dump(
+        _ dumps: inout [UInt64: NamespaceSockets.Dump],
+        _ finding: inout SocketFinding,
+        _ deadline: Deadline
+    ) throws(Failure) {
+        for (inode, space) in finding.spaces where dumps[inode] == nil {
+            let patience: Duration = finding.hasCounters ? .milliseconds(500) : .zero
+            let dump = try space.dump(countersWithin: patience, by: deadline)
+            finding.hasCounters = finding.hasCounters && dump.hasCounters
+            dumps[inode] = dump
+        }
+        if !finding.hasCounters {
+            finding.unknown.append("how many bytes its sockets moved: a process holds the lock of one of them")
+        }
+    }
+
+    /// Held sockets that no list has: of other families, closed, or in a namespace where no process stands.
+    private func lookInto(
+        _ held: [UInt64: Held],
+        beyond dumps: [UInt64: NamespaceSockets.Dump],
+        _ finding: inout SocketFinding
+    ) -> [UInt64: (facts: SocketFacts, space: UInt64)] {
+        var known: Set<UInt64> = []
+        for dump in dumps.values {
+            known.formUnion(dump.inet.map(\.inode))
+            known.formUnion(dump.unix.map(\.inode))
+        }
+        var found: [UInt64: (facts: SocketFacts, space: UInt64)] = [:]
+        for (inode, one) in held where !known.contains(inode) {
+            guard let pin = one.pins.first else { continue }
+            do throws(Failure) {
+                let seen = try PidFD(pin, on: host).facts(of: one.descriptor)
+                found[inode] = (seen.facts, seen.space.inode)
+                if finding.spaces[seen.space.inode] == nil { finding.spaces[seen.space.inode] = seen.space }
+            } catch {
+                // Closed meanwhile, with its process or without.
+                guard error.code != .notFound, error.code != .changed, error.errno != 9, error.errno != 3 else { continue }
+                finding.unknown.append("what socket \(inode) of process \(pin.pid) is: \(error)")
+            }
+        }
+        return found
+    }
+
+    /// The other ends of the session's connections on this machine.
+    private func keepFarEnds(of dumps: [UInt64: NamespaceSockets.Dump], _ finding: inout SocketFinding) {
+        struct Ends: Hashable {
+            let near: Endpoint
+            let far: Endpoint
+        }
+        var near: Set<Ends> = []
+        var mine: Set<UInt64> = []
+        for case let socket? in finding.sockets.map(\.inet) where socket.transport == .tcp {
+            near.insert(Ends(near: socket.local.unmapped, far: socket.remote.unmapped))
+            mine.insert(socket.cookie)
+        }
+        guard !near.isEmpty else { return }
+        for dump in dumps.values {
+            for socket in dump.inet where socket.transport == .tcp && !mine.contains(socket.cookie) {
+                guard near.contains(Ends(near: socket.remote.unmapped, far: socket.local.unmapped)) else { continue }
+                finding.farEnds[socket.cookie] = (socket, socket.counters?.bytesReceived ?? 0)
+            }
+        }
+    }
+}

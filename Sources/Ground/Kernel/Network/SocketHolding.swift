@@ -1,0 +1,103 @@
+public import Base
+internal import CLinux
+internal import Glibc
+
+/// A socket that a process holds as one of its descriptors.
+public struct SocketHolding: Hashable, Sendable {
+    /// The number of the descriptor.
+    public let descriptor: Int32
+    /// The inode, as in `socket:[N]`.
+    public let inode: UInt64
+}
+
+/// What a held socket is, where no dump has it: of another family, closed, or of a namespace that no process stands in.
+public struct SocketFacts: Hashable, Sendable, Codable {
+    /// AF_* (SO_DOMAIN).
+    public let family: Int32
+    /// SOCK_* (SO_TYPE).
+    public let type: Int32
+    /// SO_PROTOCOL; for packet sockets in network order.
+    public let `protocol`: Int32
+
+    /// Takes all parts.
+    public init(family: Int32, type: Int32, protocol: Int32) {
+        self.family = family
+        self.type = type
+        self.protocol = `protocol`
+    }
+
+    /// AF_INET or AF_INET6.
+    public var isInternet: Bool { family == AF_INET || family == AF_INET6 }
+
+    /// The family by the name people know, for those that can carry data off the machine or past a drop; else `nil`.
+    public var wayOut: String? {
+        switch family {
+        case 17: "packet"
+        case 40: "vsock"
+        case 44: "XDP"
+        case 30: "TIPC"
+        case 31: "bluetooth"
+        case 29: "CAN"
+        case 21: "RDS"
+        case 43: "SMC"
+        default: nil
+        }
+    }
+}
+
+extension ProcessDirectory {
+    /// The sockets in the descriptor table of the process, and of each thread that has one of its own: links are read,
+    /// nothing is opened.
+    public func socketHoldings() throws(Failure) -> Set<SocketHolding> {
+        var found = try holdings("fd")
+        for thread in try threadIDs() where thread != pid {
+            do throws(Failure) {
+                found.formUnion(try holdings("task/\(thread)/fd"))
+            } catch {
+                // A thread that has ended holds nothing.
+                guard error.code == .notFound || error.errno == ESRCH else { throw error }
+            }
+        }
+        return found
+    }
+
+    private func holdings(_ name: String) throws(Failure) -> Set<SocketHolding> {
+        let path = BytePath(name)
+        let table = try directory.open(path, O_RDONLY | O_DIRECTORY, to: "list the open files of process \(pid)")
+        var found: Set<SocketHolding> = []
+        for number in try table.numbers(in: path) {
+            guard let inode = try link("\(name)/\(number)")?.socketInode else { continue }
+            found.insert(SocketHolding(descriptor: number, inode: inode))
+        }
+        return found
+    }
+
+    /// The network namespaces that its threads stand in, each once, with a thread that does.
+    public func networkNamespaces() throws(Failure) -> [UInt64: Int32] {
+        var found: [UInt64: Int32] = [:]
+        for thread in try threadIDs() {
+            guard let text = try link("task/\(thread)/ns/net") else { continue }
+            let digits = text.bytes.drop { $0 != UInt8(ascii: "[") }.dropFirst().prefix { $0 != UInt8(ascii: "]") }
+            if let inode = Decimal.uint64(digits), found[inode] == nil { found[inode] = thread }
+        }
+        return found
+    }
+}
+
+extension PidFD {
+    /// What a held socket is, and its network namespace (pidfd_getfd(2), SIOCGSKNS). The socket itself is not touched.
+    ///
+    /// - Throws: `notFound` or `system` when the descriptor is closed by now, `notPermitted` without the right to look.
+    public func facts(of holding: SocketHolding) throws(Failure) -> (facts: SocketFacts, space: NamespaceSockets)
+    {
+        var family: Int32 = 0
+        var type: Int32 = 0
+        var number: Int32 = 0
+        let result = quell_socket_facts(handle, holding.descriptor, &family, &type, &number)
+        guard result >= 0 else {
+            throw Failure(errno: -result, "look at a socket of process \(pin.pid)", on: BytePath("\(holding.inode)"))
+        }
+        let space = try NamespaceSockets(adopting: Descriptor(adopting: result))
+        return (SocketFacts(family: family, type: type, protocol: number), space)
+    }
+}

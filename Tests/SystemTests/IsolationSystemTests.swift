@@ -130,18 +130,25 @@ extension SystemTests {
             let inet = try #require(sockets.compactMap(\.inet).first)
             #expect("\(inet.remote.port)" == peer.port)
             #expect(sockets.first { $0.inet != nil }?.holders == [scene.leader])
-            #expect(scene.effects.allSatisfy { effect in
-                if case .destroySockets = effect { effect.inverse == nil } else { true }
-            })
+            #expect(
+                scene.effects.allSatisfy { effect in
+                    if case .destroySockets = effect { effect.inverse == nil } else { true }
+                }
+            )
             _ = try scene.release(IsolationResult())
         }
 
-        @Test("RT2 a cut with one open half is not proven, and the other half stays", .sandbox, arguments: [true, false])
+        @Test(
+            "RT2 a cut with one open half is not proven, and the other half stays",
+            .sandbox,
+            arguments: [true, false]
+        )
         func brokenHalf(outward: Bool) throws {
             let scene = try Scene("sleepers", "0")
             let direction: PacketDirection = outward ? .egress : .ingress
             let result = try Isolator(scene.host).isolate(scene.scope(), scene.policy, by: scene.soon) {
-                effects, act throws(Failure) in
+                effects,
+                act throws(Failure) in
                 try act()
                 guard case .attachDrop(_, let program)? = effects.first else { return }
                 try DropProgram.detach(id: program, from: scene.group, direction)
@@ -227,7 +234,8 @@ extension SystemTests {
             let list = AllowList([try #require(AllowList.Entry("192.0.2.7:6514"))])
             var lowest = Int.max
             let loose = try Cut.drop([scene.group.pin], allowing: list, replacing: strict.drops, on: scene.host) {
-                effects, act throws(Failure) in
+                effects,
+                act throws(Failure) in
                 try act()
                 lowest = min(lowest, try DropProgram.attached(to: scene.group, .egress).count)
             }
@@ -299,8 +307,11 @@ extension SystemTests {
         }
 
         private func ruleset(of pid: pid_t) throws -> String {
-            let result = try Program("/usr/bin/nsenter", ["-t", "\(pid)", "-n", "/usr/sbin/nft", "-a", "list", "ruleset"])
-                .run()
+            let result = try Program(
+                "/usr/bin/nsenter",
+                ["-t", "\(pid)", "-n", "/usr/sbin/nft", "-a", "list", "ruleset"]
+            )
+            .run()
             #expect(result.status == 0)
             return String(decoding: result.output, as: UTF8.self)
         }
@@ -317,134 +328,6 @@ extension SystemTests {
             }
             #expect(failure?.code == .refused)
             #expect(failure?.attempt == "isolate the group")
-        }
-    }
-}
-
-/// A testkit peer on one loopback address.
-private struct Peer {
-    let port: String
-    private let child: Child
-
-    init(_ host: String) throws {
-        child = try Sandbox.of().start(Program(try Sandbox.testkitPath(), ["peer", "0", host]))
-        port = try child.line { $0.hasPrefix("ready") }.split(separator: " ").last.map(String.init) ?? ""
-    }
-
-    func count() throws -> UInt64 {
-        child.signal(SIGUSR1)
-        return try UInt64(child.line { $0.hasPrefix("bytes") }.split(separator: " ").last ?? "") ?? 0
-    }
-
-    /// Whether the peer gets anything within 100 ms.
-    func grows() throws -> Bool {
-        let first = try count()
-        return eventually(within: .milliseconds(100)) { (try? count()) != first }
-    }
-}
-
-/// A listener of the test process that accepts one connection with a small queue and reads only when told.
-private final class SlowReader {
-    let port: UInt16
-    private let listener: Int32
-    private var connection: Int32 = -1
-    private let address: NetworkAddress
-
-    struct Problem: Error {}
-
-    init(_ host: String) throws {
-        address = try #require(NetworkAddress(host))
-        let family = address.family == .v4 ? AF_INET : AF_INET6
-        listener = socket(family, Int32(SOCK_STREAM.rawValue), 0)
-        var size: Int32 = 65536
-        setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
-        _ = fcntl(listener, F_SETFD, FD_CLOEXEC)
-        _ = fcntl(listener, F_SETFL, O_NONBLOCK)
-        var name = [UInt8](repeating: 0, count: family == AF_INET ? 16 : 28)
-        name[0] = UInt8(family)
-        name.replaceSubrange((family == AF_INET ? 4 : 8)..<(family == AF_INET ? 8 : 24), with: address.bytes)
-        var length = socklen_t(name.count)
-        let isReady = name.withUnsafeMutableBytes { bytes in
-            guard let start = bytes.baseAddress else { return false }
-            let pointer = start.assumingMemoryBound(to: sockaddr.self)
-            return bind(listener, pointer, length) == 0 && listen(listener, 1) == 0
-                && getsockname(listener, pointer, &length) == 0
-        }
-        guard isReady else { throw Problem() }
-        port = UInt16(name[2]) << 8 | UInt16(name[3])
-    }
-
-    deinit {
-        if connection >= 0 { close(connection) }
-        close(listener)
-    }
-
-    /// The bytes that the kernel has received for it.
-    func kernelCount() throws -> UInt64 {
-        let soon = Deadline(after: .seconds(5))
-        let sockets = try SockDiag().inetSockets(.tcp, address.family, by: soon).sockets
-        let end = try #require(sockets.first { $0.local.port == port && $0.state != .listen })
-        return try #require(end.counters?.bytesReceived)
-    }
-
-    /// Reads for a while; gives the count.
-    func readEverything(for span: Duration) -> Int {
-        if connection < 0 { connection = accept(listener, nil, nil) }
-        var total = 0
-        var buffer = [UInt8](repeating: 0, count: 1 << 20)
-        let end = Deadline(after: span)
-        while !end.hasPassed {
-            let count = recv(connection, &buffer, buffer.count, Int32(MSG_DONTWAIT.rawValue))
-            if count > 0 { total += count } else { usleep(2000) }
-        }
-        return total
-    }
-}
-
-extension Scene {
-    fileprivate var soon: Deadline { Deadline(after: .seconds(10)) }
-    fileprivate var policy: IsolationPolicy { IsolationPolicy() }
-
-    fileprivate func scope(_ groups: [CgroupPin]? = nil) -> IsolationScope {
-        IsolationScope(groups: groups ?? [group.pin])
-    }
-
-    fileprivate func isolate(
-        _ groups: [CgroupPin]? = nil,
-        allowing allowed: AllowList = AllowList(),
-        tables: IsolationPolicy.Tables = .whereNeeded,
-        after frozen: FreezeResult? = nil
-    ) throws -> IsolationResult {
-        try Isolator(host).isolate(
-            scope(groups),
-            IsolationPolicy(allowed: allowed, tables: tables),
-            after: EarlierCut(drops: frozen?.cut?.drops ?? []),
-            by: soon,
-            apply: record
-        )
-    }
-
-    /// Takes everything back that this scene put there.
-    fileprivate func release(_ result: IsolationResult) throws -> ReleaseResult {
-        var drops = result.cut.drops
-        var tables = result.tables.tables
-        for effect in effects {
-            if case .attachDrop(let group, let program) = effect {
-                let drop = Drop(group: group, program: program)
-                if !drops.contains(drop) { drops.append(drop) }
-            }
-            if case .addTable(let table) = effect, !tables.contains(table) { tables.append(table) }
-        }
-        return try Cut.release(drops, tables, on: host, apply: record)
-    }
-
-    /// The groups of self-tests that are there still.
-    fileprivate func leftovers() throws -> [String] {
-        effects.compactMap { effect -> String? in
-            guard case .beginTrial(let parent, let name) = effect, let hierarchy = host.unified,
-                (try? Cgroup(parent.path.appending(name), in: hierarchy)) != nil
-            else { return nil }
-            return name
         }
     }
 }

@@ -75,12 +75,18 @@ int peer(int count, char **arguments) {
     if (bind(listener, (struct sockaddr *)&address, length) != 0 || listen(listener, 64) != 0) die("listen", "on loopback");
     struct sigaction action = {.sa_handler = ask};
     sigaction(SIGUSR1, &action, NULL);
+    // The signal comes only while it waits: one that came between looking and waiting would be lost.
+    sigset_t asking, before;
+    sigemptyset(&asking);
+    sigaddset(&asking, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &asking, &before);
+    sigdelset(&before, SIGUSR1);
     say("ready %d\n", port_of(listener));
     struct pollfd open[64] = {{.fd = listener, .events = POLLIN}};
     nfds_t used = 1;
     unsigned long long total = 0;
     for (;;) {
-        int ready = poll(open, used, -1);
+        int ready = ppoll(open, used, NULL, &before);
         if (asked) {
             asked = 0;
             say("bytes %llu\n", total);

@@ -27,7 +27,9 @@ extension Bench {
                 .lastByte
             )
         }
-        table.note("isolate: medians of \(rounds); quell to its own end, with record and proof \(milliseconds(median(whole)))")
+        table.note(
+            "isolate: medians of \(rounds); quell to its own end, with record and proof \(milliseconds(median(whole)))"
+        )
         guard let nft = rules.isEmpty ? nil : median(rules), let ss = destroyed.isEmpty ? nil : median(destroyed) else {
             table.note("isolate: to the last byte \(milliseconds(median(ours))); nft or ss is not installed")
             return

@@ -25,6 +25,9 @@ public struct CutTest: Hashable, Sendable, Codable {
 /// it; a frozen group would freeze the probe, and a cut one could not show success, so there the probe stands beside it
 /// and the kernel is asked which programs are in force for the session.
 final class CutTrial {
+    /// Where the probe stands.
+    var place: ProbePlace { ProbePlace(pid: probe.pid, inode: group.inode) }
+
     private let probe: CutProbe
     private let group: Cgroup
     private let effect: ContainmentEffect

@@ -95,7 +95,7 @@ public struct Isolator {
         let trial = begin(scope, policy, deadline, apply, &result)
         do throws(Failure) {
             result.cut = try Cut.drop(
-                scope.groups,
+                scope.groups.filter { $0.hierarchy == "v2" },
                 allowing: policy.allowed,
                 replacing: earlier.drops,
                 on: host,
@@ -106,8 +106,8 @@ public struct Isolator {
         }
         var last: SocketFinding?
         do throws(Failure) {
-            let sweep = SocketSweep(scope, beside: result.cut.drops, allowing: policy.allowed, on: host)
-            let swept = try sweep.run(by: deadline, apply: apply)
+            let hunt = try SocketHunt(scope, beside: result.cut.drops, sparing: trial?.place, on: host)
+            let swept = try SocketSweep(hunt, allowing: policy.allowed).run(by: deadline, apply: apply)
             result.sockets = swept.result
             last = swept.last
         } catch {
@@ -119,7 +119,7 @@ public struct Isolator {
             let means = SecondMeans(allowing: policy.allowed, matching: matched, on: host)
             result.tables = means.add(last, beside: earlier.tables, by: deadline, apply: apply)
         }
-        conclude(trial, last, scope, deadline, apply, &result)
+        conclude(trial, last, scope, policy.allowed, deadline, apply, &result)
         return result
     }
 
@@ -164,6 +164,7 @@ public struct Isolator {
         _ trial: CutTrial?,
         _ before: SocketFinding?,
         _ scope: IsolationScope,
+        _ allowed: AllowList,
         _ deadline: Deadline,
         _ apply: Apply,
         _ result: inout IsolationResult
@@ -181,27 +182,34 @@ public struct Isolator {
         }
         guard let before else { return }
         do throws(Failure) {
-            let cut = try SocketHunt.inodes(of: result.cut.drops.map(\.group), on: host)
-            let hunt = SocketHunt(scope, cut: cut, on: host)
+            let hunt = try SocketHunt(scope, beside: result.cut.drops, sparing: nil, on: host)
             let after = try hunt.find(countingBytes: before.hasCounters, by: limit)
-            result.test.shortfalls += Isolator.progress(from: before, to: after)
+            result.test.shortfalls += Isolator.progress(from: before, to: after, besides: allowed)
         } catch {
             result.test.shortfalls.append("whether its sockets are silent: \(error)")
         }
     }
 
     /// What moved over the session's connections between two looks, also seen from their far ends on this machine.
-    static func progress(from before: SocketFinding, to after: SocketFinding) -> [String] {
+    static func progress(
+        from before: SocketFinding,
+        to after: SocketFinding,
+        besides allowed: AllowList
+    ) -> [String] {
         var lines: [String] = []
         var counters: [UInt64: TCPCounters] = [:]
         for socket in before.sockets { socket.inet.map { counters[$0.cookie] = $0.counters } }
         for socket in after.sockets {
-            guard let inet = socket.inet, let now = inet.counters, let then = counters[inet.cookie] else { continue }
+            guard let inet = socket.inet, !allowed.permits(inet.remote), let now = inet.counters,
+                let then = counters[inet.cookie]
+            else { continue }
             if now.bytesAcknowledged > then.bytesAcknowledged { lines.append("bytes went out over \(socket.text)") }
             if now.bytesReceived > then.bytesReceived { lines.append("bytes came in over \(socket.text)") }
         }
         for (cookie, end) in after.farEnds {
-            guard let then = before.farEnds[cookie], end.bytes > then.bytes else { continue }
+            guard !allowed.permits(end.socket.local), let then = before.farEnds[cookie], end.bytes > then.bytes else {
+                continue
+            }
             lines.append("\(end.bytes - then.bytes) bytes reached \(end.socket.local) from \(end.socket.remote)")
         }
         return lines

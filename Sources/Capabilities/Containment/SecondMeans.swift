@@ -44,7 +44,7 @@ struct SecondMeans {
                 var groups: [CgroupPin] = []
                 if inode == home {
                     groups = matched
-                    guard !groups.isEmpty, try stands(anyOf: finding.members, in: inode) else { continue }
+                    guard !groups.isEmpty else { continue }
                 } else if let reason = try obstacle(in: inode, for: finding) {
                     result.notes.append("no rules of nftables in network namespace \(inode): \(reason)")
                     continue
@@ -86,11 +86,6 @@ struct SecondMeans {
         } catch {
             result.notes.append("no rules of nftables in network namespace \(space.inode): \(error)")
         }
-    }
-
-    private func stands(anyOf members: [ProcessPin], in namespace: UInt64) throws(Failure) -> Bool {
-        for pin in members where try self.namespace(of: pin.pid) == namespace { return true }
-        return false
     }
 
     /// Why a table in a namespace of the session's does not count, or would hit others; `nil` when it is its own.

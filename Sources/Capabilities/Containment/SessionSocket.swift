@@ -39,7 +39,9 @@ public struct SessionSocket: Hashable, Sendable, Codable {
     /// One line for people.
     public var text: String {
         let held = holders.isEmpty ? "held by nobody" : "held by " + holders.map { "\($0.pid)" }.joined(separator: ", ")
-        if let inet { return "\(inet.transport.rawValue) \(inet.local) to \(inet.remote) (\(inet.state.rawValue)), \(held)" }
+        if let inet {
+            return "\(inet.transport.rawValue) \(inet.local) to \(inet.remote) (\(inet.state.rawValue)), \(held)"
+        }
         if let unix { return "unix socket \(unix.name?.description ?? "\(unix.inode)"), \(held)" }
         if let other { return "\(other.wayOut ?? "family \(other.family)") socket, \(held)" }
         return "socket \(inode), \(held)"

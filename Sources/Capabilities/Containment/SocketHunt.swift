@@ -1,6 +1,14 @@
 internal import Base
 internal import Kernel
 
+/// Where the probe of a cut stands.
+struct ProbePlace {
+    /// Its process id.
+    let pid: Int32
+    /// The inode of its group.
+    let inode: UInt64
+}
+
 /// What one look for the sockets of a session found.
 struct SocketFinding {
     /// Every socket of the session.
@@ -27,15 +35,18 @@ struct SocketHunt {
     private let scope: IsolationScope
     /// The inodes of the groups that are cut, and of all below.
     private let cut: Set<UInt64>
+    /// Quell's own probe, which may stand below the session's group and is not of the session.
+    private let probe: ProbePlace?
 
-    init(_ scope: IsolationScope, cut: Set<UInt64>, on host: Host) {
+    init(_ scope: IsolationScope, beside drops: [Drop], sparing probe: ProbePlace?, on host: Host) throws(Failure) {
         self.scope = scope
-        self.cut = cut
+        self.probe = probe
         self.host = host
+        cut = try SocketHunt.inodes(of: drops.map(\.group), on: host)
     }
 
     /// The inodes of these groups and of all below; a group that is gone has none.
-    static func inodes(of groups: [CgroupPin], on host: Host) throws(Failure) -> Set<UInt64> {
+    private static func inodes(of groups: [CgroupPin], on host: Host) throws(Failure) -> Set<UInt64> {
         var found: Set<UInt64> = []
         for pin in groups where pin.hierarchy == "v2" {
             do throws(Failure) {
@@ -51,7 +62,8 @@ struct SocketHunt {
     func find(countingBytes hasCounters: Bool = true, by deadline: Deadline) throws(Failure) -> SocketFinding {
         var finding = SocketFinding()
         finding.hasCounters = hasCounters
-        let own = try SocketHunt.inodes(of: scope.groups, on: host)
+        var own = try SocketHunt.inodes(of: scope.groups, on: host)
+        if let probe { own.remove(probe.inode) }
         finding.isFrozen = areFrozen()
         let held = try holdings(&finding)
         let home = try NamespaceSockets.own(on: host)
@@ -114,6 +126,11 @@ struct SocketHunt {
                 let process = try ProcessDirectory(pid, on: host)
                 let pin = try process.stat().pin
                 finding.members.append(pin)
+                if try standsOutside(process) {
+                    finding.unknown.append(
+                        "process \(pid) stands outside the groups that are cut: its new sockets get out"
+                    )
+                }
                 for holding in try process.socketHoldings() {
                     held[holding.inode, default: Held(descriptor: holding)].pins.append(pin)
                 }
@@ -129,6 +146,13 @@ struct SocketHunt {
         return held
     }
 
+    /// Whether a member, of a v1 group say, makes its sockets where no drop is.
+    private func standsOutside(_ process: borrowing ProcessDirectory) throws(Failure) -> Bool {
+        let place = try process.cgroups().first { $0.hierarchy == "v2" }
+        guard let place else { return false }
+        return !scope.groups.contains { $0.hierarchy == "v2" && place.path.isAtOrBelow($0.path) }
+    }
+
     /// Everybody in the groups and whoever is named besides; never Quell itself.
     private func pids() throws(Failure) -> [Int32] {
         var pids = Set(scope.processes.filter(isAlive).map(\.pid))
@@ -139,7 +163,7 @@ struct SocketHunt {
                 guard error.code == .notFound || error.code == .changed else { throw error }
             }
         }
-        return pids.subtracting([Responder.ownPid, 0]).sorted()
+        return pids.subtracting([Responder.ownPid, 0, probe?.pid ?? 0]).sorted()
     }
 
     private func isAlive(_ pin: ProcessPin) -> Bool {
@@ -189,7 +213,9 @@ struct SocketHunt {
                 if finding.spaces[seen.space.inode] == nil { finding.spaces[seen.space.inode] = seen.space }
             } catch {
                 // Closed meanwhile, with its process or without.
-                guard error.code != .notFound, error.code != .changed, error.errno != 9, error.errno != 3 else { continue }
+                guard error.code != .notFound, error.code != .changed, error.errno != 9, error.errno != 3 else {
+                    continue
+                }
                 finding.unknown.append("what socket \(inode) of process \(pin.pid) is: \(error)")
             }
         }

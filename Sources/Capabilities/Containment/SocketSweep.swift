@@ -32,24 +32,19 @@ public struct SweepResult: Hashable, Sendable, Codable {
 /// Puts the sockets of a session on record and destroys them (SOCK_DESTROY): those made in its cgroups, and those that its
 /// processes hold from elsewhere. By what they are, never by when they were made (RT22). It cannot be undone.
 struct SocketSweep {
-    private let host: Host
     private let allowed: AllowList
-    private let scope: IsolationScope
-    private let drops: [Drop]
+    private let hunt: SocketHunt
 
     /// How many sockets an entry of the record has at most.
     private static let batch = 64
 
-    init(_ scope: IsolationScope, beside drops: [Drop], allowing allowed: AllowList, on host: Host) {
-        self.scope = scope
-        self.drops = drops
+    init(_ hunt: SocketHunt, allowing allowed: AllowList) {
+        self.hunt = hunt
         self.allowed = allowed
-        self.host = host
     }
 
     /// Sweeps until a look finds nothing new; gives the last look as well.
     func run(by deadline: Deadline, apply: Apply) throws(Failure) -> (result: SweepResult, last: SocketFinding) {
-        let hunt = SocketHunt(scope, cut: try SocketHunt.inodes(of: drops.map(\.group), on: host), on: host)
         var result = SweepResult()
         var finding = try hunt.find(by: deadline)
         var recorded: Set<SocketKey> = []
@@ -103,7 +98,9 @@ struct SocketSweep {
         case .refused(95): result.lack("sockets are not destroyed: this kernel has no INET_DIAG_DESTROY (EOPNOTSUPP)")
         case .refused(let number):
             guard socket.isCut != true else { return }
-            result.lack("not destroyed: \(socket.text): \(Failure(errno: number, "destroy", on: BytePath("socket")).reason)")
+            result.lack(
+                "not destroyed: \(socket.text): \(Failure(errno: number, "destroy", on: BytePath("socket")).reason)"
+            )
         }
     }
 

@@ -53,7 +53,8 @@ extension ChildProcess {
                 program,
                 arguments,
                 descriptors: [
-                    ChildDescriptor(reading.number, as: 0), ChildDescriptor(output, as: 1), ChildDescriptor(output, as: 2),
+                    ChildDescriptor(reading.number, as: 0), ChildDescriptor(output, as: 1),
+                    ChildDescriptor(output, as: 2),
                 ],
                 inNetworkNamespace: namespace,
                 seeingCgroups: seeingCgroups

@@ -129,7 +129,9 @@ public final class CutProbe {
         var reached: Set<Channel> = []
         for channel in channels {
             if channel.isStream, reply.mask & 1 << UInt32(channel.rawValue) != 0 { reached.insert(channel) }
-            if channel.isStream, accept(channel, from: nil, by: Deadline(after: .zero)) != nil { reached.insert(channel) }
+            if channel.isStream, accept(channel, from: nil, by: Deadline(after: .zero)) != nil {
+                reached.insert(channel)
+            }
             if !channel.isStream, arrived(on: channel) { reached.insert(channel) }
         }
         return reached

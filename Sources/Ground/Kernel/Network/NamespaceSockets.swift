@@ -81,7 +81,8 @@ public final class NamespaceSockets: Sendable {
     /// All sockets. When the byte counters cannot be had within `patience`, the sockets are listed without them.
     ///
     /// - Throws: `timedOut` when the kernel does not answer, `notPermitted` without the right to enter.
-    public func dump(countersWithin patience: Duration = .milliseconds(500), by deadline: Deadline) throws(Failure) -> Dump
+    public func dump(countersWithin patience: Duration = .milliseconds(500), by deadline: Deadline) throws(Failure)
+        -> Dump
     {
         if patience > .zero {
             let soon = min(deadline, Deadline(after: patience))

@@ -88,8 +88,7 @@ extension PidFD {
     /// What a held socket is, and its network namespace (pidfd_getfd(2), SIOCGSKNS). The socket itself is not touched.
     ///
     /// - Throws: `notFound` or `system` when the descriptor is closed by now, `notPermitted` without the right to look.
-    public func facts(of holding: SocketHolding) throws(Failure) -> (facts: SocketFacts, space: NamespaceSockets)
-    {
+    public func facts(of holding: SocketHolding) throws(Failure) -> (facts: SocketFacts, space: NamespaceSockets) {
         var family: Int32 = 0
         var type: Int32 = 0
         var number: Int32 = 0

@@ -1,5 +1,6 @@
 import Base
 import Containment
+import Kernel
 
 /// What an isolation did, in lines for people.
 enum IsolationReport {

@@ -2,6 +2,7 @@ internal import ArgumentParser
 import Base
 import Containment
 import Engine
+import Kernel
 import Response
 
 /// `quell release`.

@@ -1,6 +1,7 @@
 public import Base
 public import Containment
 public import Engine
+import Kernel
 
 /// Gives a session its network back: takes away exactly the drops and the tables that Quell put there.
 public struct ReleaseAction: Action {

@@ -70,8 +70,8 @@ struct Gate: Sendable {
             .refused,
             descriptor.name,
             on: pins.first?.cgroups.first.map { String(decoding: $0.path.bytes, as: UTF8.self) } ?? "the session",
-            because: reason,
-            hint: "\(capture(of: pins, profile)), or give --waive and the reason"
+            because: "\(reason); --waive with a reason goes on without",
+            hint: capture(of: pins, profile)
         )
     }
 

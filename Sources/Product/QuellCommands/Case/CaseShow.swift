@@ -1,6 +1,7 @@
 internal import ArgumentParser
 import Base
 import Casework
+import Engine
 
 /// `quell case show`.
 struct CaseShow: QuellCommand {
@@ -17,13 +18,14 @@ struct CaseShow: QuellCommand {
         let found = try store.open(try environment.requiredCase(id))
         let opening = try found.opening()
         let captures = try found.captures()
+        let runs = try runs(of: found, telling)
         if common.json {
             telling.document([
                 "case": .string(found.id.text), "folder": .string("\(found.folder)"),
                 "opened": .string(opening.entry.time.description), "closed": .bool(try found.isClosed()),
                 "untrustedReason": .string(opening.reason),
                 "subjects": try JSONEncoding.value(of: try found.subjects()),
-                "captures": try JSONEncoding.value(of: captures),
+                "captures": try JSONEncoding.value(of: captures), "runs": try JSONEncoding.value(of: runs),
             ])
             return .done
         }
@@ -32,12 +34,28 @@ struct CaseShow: QuellCommand {
         if !opening.reason.isEmpty { telling.result("reason   \(Escaped.terminal(opening.reason))") }
         telling.result("folder   \(found.folder)")
         for pin in try found.subjects() { telling.result("session  \(Words.pin(pin))") }
+        for run in runs {
+            let what = run.undoes.map { "takes back \($0)" } ?? run.actions.joined(separator: ", ")
+            let end = run.isUndone ? "taken back" : run.isEnded ? "ended" : "not ended"
+            telling.result("run      \(run.run) (\(end)): \(what.isEmpty ? "nothing done" : what)")
+        }
         for capture in captures {
             telling.result("bundle   \(found.bundles.appending(capture.bundle)) (\(capture.profile.rawValue))")
             telling.result("         root \(capture.root)")
         }
         telling.result("next     quell case journal \(found.id) --verify")
         return .done
+    }
+
+    /// What a journal that does not hold says of runs is not shown.
+    private func runs(of found: Case, _ telling: Teller) throws(Failure) -> [RunSummary] {
+        do throws(Failure) {
+            return try RunSummary.all(in: try found.journal.verify().verified(of: found.id))
+        } catch {
+            guard error.code == .notVerified else { throw error }
+            telling.warnAbout(error)
+            return []
+        }
     }
 }
 

@@ -39,10 +39,12 @@ struct FreezeReport {
         for stray in result.strays where stray.isHeld {
             telling.say("stray held   \(stray.process.pid) \(stray.name) (\(words(of: stray)))")
         }
-        for stray in result.listed {
+        // An agent can make hundreds of these; what matters must stay on the screen.
+        for stray in result.listed.prefix(20) {
             let pid = stray.process.pid
             telling.say("maybe        \(pid) \(stray.name) (\(words(of: stray))); --include \(pid) takes it along")
         }
+        if result.listed.count > 20 { telling.say("maybe        \(result.listed.count - 20) more: --json lists all") }
         for guest in result.guests {
             telling.say("guest        \(guest.process.pid) \(guest.name): \(Escaped.terminal(guest.reason))")
         }

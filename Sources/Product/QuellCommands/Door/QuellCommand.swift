@@ -39,7 +39,7 @@ extension QuellCommand {
             teller.tell(failure)
             return outcome == .done ? .partial : outcome
         } catch {
-            teller.tell(withSudoLine(error, environment))
+            teller.tell(withStore(withSudoLine(error, environment), environment))
             if common.json {
                 teller.document([
                     "outcome": .string("\(Outcome(error))"),
@@ -61,6 +61,15 @@ extension QuellCommand {
         return .object(object)
     }
 
+    /// A hint is for the store that was given; commands that need none take the option all the same.
+    private func withStore(_ failure: Failure, _ environment: Environment) -> Failure {
+        guard let store = common.store, let hint = failure.hint, hint.hasPrefix("quell "), !hint.contains("--store")
+        else {
+            return failure
+        }
+        return failure.hinting("\(hint) --store \(ShellWord.quoted(store))")
+    }
+
     /// A refused right is answered with the exact line that has it (DESIGN section 4, status 77).
     private func withSudoLine(_ failure: Failure, _ environment: Environment) -> Failure {
         guard failure.code == .notPermitted, failure.hint == nil, environment.userID != 0 else { return failure }
@@ -70,7 +79,12 @@ extension QuellCommand {
 
 /// The command line of this process with the rights it lacks, ready to paste.
 var sudoLine: String {
-    (["sudo", "quell"] + CommandLine.arguments.dropFirst().map(ShellWord.quoted)).joined(separator: " ")
+    var words = ["sudo", "quell"] + CommandLine.arguments.dropFirst().map(ShellWord.quoted)
+    // sudo does not hand the variable on.
+    if let store = getenv("QUELL_STORE").map({ String(cString: $0) }), !store.isEmpty, !words.contains("--store") {
+        words += ["--store", ShellWord.quoted(store)]
+    }
+    return words.joined(separator: " ")
 }
 
 /// A word of a suggested command line, quoted so that a POSIX shell takes it as one word and runs nothing (RT14). Only

@@ -17,7 +17,13 @@ struct UndoCommand: QuellCommand {
 
     @OptionGroup var common: CommonOptions
     @Argument(help: ArgumentHelp("The case.", valueName: "case")) var id: String
-    @Argument(help: ArgumentHelp("The run, as `quell case journal` names it.", valueName: "run")) var run: String
+    @Argument(
+        help: ArgumentHelp(
+            "The run, as `quell case show` names it (default: the newest that is not taken back).",
+            valueName: "run"
+        )
+    )
+    var run: String?
     @Option(name: .long, help: ArgumentHelp("Why; required, because a contained agent runs again.", valueName: "text"))
     var reason: String
     @Option(
@@ -42,7 +48,23 @@ struct UndoCommand: QuellCommand {
         )
         let teller = RunTeller(telling)
         context.observe = { event in teller.take(event) }
-        let report = RunReport(result: try UndoRun(context).undo(run), home: home)
+        let wanted: String
+        if let run { wanted = run } else { wanted = try newest(in: home) }
+        let report = RunReport(result: try UndoRun(context).undo(wanted), home: home)
         return try report.tell(telling, as: common.json ? .document : .text)
+    }
+
+    private func newest(in home: Case) throws(Failure) -> String {
+        let runs = try RunSummary.all(in: try home.journal.verify().verified(of: home.id))
+        guard let newest = runs.last(where: { $0.undoes == nil && !$0.isUndone }) else {
+            throw Failure(
+                .notFound,
+                "undo the newest run",
+                on: home.id.text,
+                because: "the case has none that is not taken back",
+                hint: "quell case show \(home.id)"
+            )
+        }
+        return newest.run
     }
 }

@@ -42,9 +42,11 @@ struct CaseClose: QuellCommand {
         let waiver = holds.lines.isEmpty ? nil : waive
         try found.close(because: reason, holding: waiver, by: environment.responder(actor))
         for line in holds.lines { telling.warn("still so: \(line)") }
-        if common.json { telling.document([
+        if common.json {
+            telling.document([
                 "case": .string(found.id.text), "untrustedHeld": .array(holds.lines.map { .string($0) }),
-            ]) }
+            ])
+        }
         telling.say("closed \(found.id)")
         if let next = holds.next { telling.say("next         \(next)") }
         return .done

@@ -31,7 +31,10 @@ public struct StandingHolds: Sendable {
     }
 
     private static func verb(against effect: ContainmentEffect) -> String {
-        if case .attachDrop = effect { "release" } else { "thaw" }
+        switch effect {
+        case .attachDrop, .addTable: "release"
+        default: "thaw"
+        }
     }
 
     private static func line(for effect: ContainmentEffect, on host: Host) throws(Failure) -> String? {
@@ -45,6 +48,8 @@ public struct StandingHolds: Sendable {
             return "the network of \(group.path) is dropped"
         case .signal(let process, _):
             return try stands(effect, on: host) ? "process \(process.pid) is stopped" : nil
+        case .addTable(let table):
+            return try stands(effect, on: host) ? "the table \(table.name) of nftables stands" : nil
         default:
             guard effect.inverse != nil, try stands(effect, on: host) else { return nil }
             return effect.summary

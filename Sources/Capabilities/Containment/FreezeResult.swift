@@ -76,8 +76,11 @@ public struct FrozenGroup: Hashable, Sendable, Codable {
     public var processes: Int
     /// Threads in it and below.
     public var threads: Int
+    /// CPU time that it had used when the freeze was concluded, in microseconds; equal later means that nothing in it ran.
+    /// `nil` where the kernel does not tell, as in v1.
+    public var cpuMicroseconds: UInt64?
 
-    /// Takes all parts.
+    /// Takes all parts but the time.
     public init(group: CgroupPin, isFrozen: Bool, requestedBefore: Bool, processes: Int, threads: Int) {
         self.group = group
         self.isFrozen = isFrozen

@@ -43,6 +43,7 @@ extension FreezeRun {
                     tally.threads += try below.threadCount()
                 }
                 if !tally.isFrozen { result.stuck += try proof.stuck(in: group.cgroup) }
+                tally.cpuMicroseconds = try group.cgroup.cpuMicroseconds()
             } catch {
                 tally.isFrozen = false
                 result.failures.append(error)

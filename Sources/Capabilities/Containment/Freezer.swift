@@ -15,7 +15,8 @@ public struct Freezer {
 
     /// Freezes. What was done before a failure stays done and is in `apply`'s record.
     ///
-    /// `earlier` is what an earlier freeze left: it is taken up, so that nothing is done twice.
+    /// `earlier` is what an earlier freeze left: it is taken up, so that nothing is done twice. Without `applyEach` a batch
+    /// is recorded as one.
     ///
     /// Throws ``Base/Failure/Code/refused`` for what DESIGN section 5 refuses, ``Base/Failure/Code/changed`` for a reused
     /// pid or a remade group, ``Base/Failure/Code/notFound`` when nothing of the session is there any more. Threads that do
@@ -24,10 +25,11 @@ public struct Freezer {
         _ subject: Subject,
         _ policy: FreezePolicy = FreezePolicy(),
         after earlier: EarlierFreeze = EarlierFreeze(),
+        applyEach: ApplyEach? = nil,
         apply: Apply
     ) throws(Failure) -> FreezeResult {
         try withoutActuallyEscaping(apply) { apply throws(Failure) in
-            var run = try FreezeRun(subject, policy, earlier, host, apply)
+            var run = try FreezeRun(subject, policy, earlier, host, apply, applyEach)
             do throws(Failure) {
                 try run.begin()
             } catch {
@@ -60,6 +62,7 @@ struct FreezeRun: ~Copyable {
     let earlier: EarlierFreeze
     let host: Host
     let apply: Apply
+    let each: ApplyEach?
     let scans: ScanMaker
     let responder: Set<Int32>
     var result = FreezeResult()
@@ -85,7 +88,8 @@ struct FreezeRun: ~Copyable {
         _ policy: FreezePolicy,
         _ earlier: EarlierFreeze,
         _ host: Host,
-        _ apply: @escaping Apply
+        _ apply: @escaping Apply,
+        _ each: ApplyEach?
     ) throws(Failure) {
         guard subject.pin.bootID == host.bootID else {
             throw Failure(
@@ -100,6 +104,7 @@ struct FreezeRun: ~Copyable {
         self.earlier = earlier
         self.host = host
         self.apply = apply
+        self.each = each
         scans = ScanMaker(host)
         responder = Responder.pids(on: host)
         knowledge.leader = subject.pin.leader
@@ -113,6 +118,7 @@ struct FreezeRun: ~Copyable {
         try checkLeader()
         try openGroups()
         try Refusals(policy: policy).check(held.map(\.cgroup), leader: knowledge.leader, on: host)
+        try Refusals(policy: policy).check(included: subject.included, responder: responder, on: host)
         try leaveGroups()
         if held.isEmpty {
             try makeQuarantine()

@@ -26,6 +26,22 @@ struct Refusals {
         try check(groups, leader, ProcessScanner(host), on: host)
     }
 
+    /// Whom a person named with `--include`: what can never be held is refused and not left out in silence.
+    func check(included: [ProcessPin], responder: Set<Int32>, on host: Host) throws(Failure) {
+        let scanner = ProcessScanner(host)
+        for process in included {
+            if process.pid <= 1 {
+                throw refusal(process, "it is the first process of this machine", isFinal: true)
+            }
+            if responder.contains(process.pid) { throw refusal(process, "Quell runs below it", isFinal: true) }
+            guard let stat = scanner.namedStat(of: process.pid), stat.pin == process else { continue }
+            if stat.numbers.isKernelThread { throw refusal(process, "it is a thread of the kernel", isFinal: true) }
+            if policy.broad == nil, isGuarded(stat, host) {
+                throw refusal(process, "it is \(stat.name), which this machine needs")
+            }
+        }
+    }
+
     private func check(
         _ groups: [Cgroup],
         _ leader: ProcessPin?,

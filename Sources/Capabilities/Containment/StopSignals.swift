@@ -60,17 +60,11 @@ extension FreezeRun {
 
     private mutating func stop(_ running: [ProcessPin]) throws(Failure) {
         guard !running.isEmpty else { return }
-        var refused: [ProcessPin: String] = [:]
         let host = self.host
-        try perform(running.map { .signal(process: $0, number: SIGSTOP) }) { () throws(Failure) in
-            for pin in running {
-                do throws(Failure) {
-                    try PidFD(pin, on: host).send(SIGSTOP)
-                } catch {
-                    if error.code == .notPermitted { refused[pin] = error.reason }
-                }
-            }
+        let missed = try performEach(running.map { ($0, .signal(process: $0, number: SIGSTOP)) }) {
+            pin throws(Failure) in
+            try PidFD(pin, on: host).send(SIGSTOP)
         }
-        for (pin, reason) in refused { unheld[pin] = reason }
+        for (pin, failure) in missed where failure.code == .notPermitted { unheld[pin] = failure.reason }
     }
 }

@@ -111,7 +111,7 @@ extension FreezeRun {
         _ loose: [(process: ScannedProcess, marks: Set<Mark>)]
     ) throws(Failure) {
         guard let target = quarantineOrReason(for: loose) else { return }
-        var moves: [(ProcessPin, ContainmentEffect)] = []
+        var moves: [(process: ProcessPin, effect: ContainmentEffect)] = []
         for (process, marks) in loose {
             strays[process.pin, default: []].formUnion(marks)
             guard let origin = origin(of: process.pin, in: target.hierarchy) else { continue }
@@ -122,19 +122,12 @@ extension FreezeRun {
         guard !moves.isEmpty else { return }
         quarantine?.isFrozen = false
         if held.isEmpty { result.times.frozen = nil }
-        try stopIfStorming(moves.map(\.0))
-        var refused: [ProcessPin: String] = [:]
+        try stopIfStorming(moves.map(\.process))
         let host = self.host
-        try perform(moves.map(\.1)) { () throws(Failure) in
-            for (pin, _) in moves {
-                do throws(Failure) {
-                    try target.adopt(pin, on: host)
-                } catch {
-                    if error.code != .notFound, error.code != .changed { refused[pin] = error.reason }
-                }
-            }
+        let missed = try performEach(moves) { pin throws(Failure) in try target.adopt(pin, on: host) }
+        for (pin, failure) in missed where failure.code != .notFound && failure.code != .changed {
+            unheld[pin] = failure.reason
         }
-        for (pin, reason) in refused { unheld[pin] = reason }
     }
 
     /// The quarantine; when there can be none, the strays are told as not held, and the freeze of the rest stands.

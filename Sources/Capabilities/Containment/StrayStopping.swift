@@ -15,15 +15,12 @@ extension FreezeRun {
         let running = loose.filter { !isStopped($0) }
         guard !running.isEmpty else { return }
         let host = self.host
-        var reached: [ProcessPin] = []
-        try perform(running.map { .signal(process: $0, number: SIGSTOP) }) { () throws(Failure) in
-            for pin in running {
-                // Who has ended, or refuses, is moved all the same.
-                do throws(Failure) { try PidFD(pin, on: host).send(SIGSTOP) } catch { continue }
-                reached.append(pin)
-            }
+        // Who has ended, or refuses, is moved all the same.
+        let missed = try performEach(running.map { ($0, .signal(process: $0, number: SIGSTOP)) }) {
+            pin throws(Failure) in
+            try PidFD(pin, on: host).send(SIGSTOP)
         }
-        stopped += reached
+        stopped += running.filter { missed[$0] == nil }
     }
 
     /// Those that the frozen group holds; whoever got no place in it stays stopped.
@@ -35,10 +32,8 @@ extension FreezeRun {
         if left > 0 { result.notes.append("\(left) strays outside stay stopped by a signal") }
         guard !frozen.isEmpty else { return }
         let host = self.host
-        try perform(frozen.map { .signal(process: $0, number: SIGCONT) }) { () throws(Failure) in
-            for pin in frozen {
-                do throws(Failure) { try PidFD(pin, on: host).send(SIGCONT) } catch { continue }
-            }
+        _ = try performEach(frozen.map { ($0, .signal(process: $0, number: SIGCONT)) }) { pin throws(Failure) in
+            try PidFD(pin, on: host).send(SIGCONT)
         }
     }
 }

@@ -24,6 +24,12 @@ public typealias Apply = (
     _ effects: [ContainmentEffect], _ act: () throws(Failure) -> Void
 ) throws(Failure) -> Void
 
+/// The same for a batch of which each effect may go wrong by itself: `act` does all it can and gives those that it could
+/// not do, with the reason, so that the record says of each what became of it.
+public typealias ApplyEach = (
+    _ effects: [ContainmentEffect], _ act: () throws(Failure) -> [ContainmentEffect: Failure]
+) throws(Failure) -> Void
+
 /// What a freeze may do and how long it waits.
 public struct FreezePolicy: Hashable, Sendable, Codable {
     /// Also attach the reversible network drop.

@@ -11,12 +11,15 @@ public final class Case: Sendable {
     public let journal: Journal
     /// The machine it was opened from, in its present life.
     public let host: HostIdentity
+    /// Whether it was closed while it held a session, and was opened again just now because that session is acted upon.
+    public let isReopened: Bool
 
-    init(id: CaseID, folder: BytePath, host: HostIdentity, journal: Journal) {
+    init(id: CaseID, folder: BytePath, host: HostIdentity, journal: Journal, isReopened: Bool = false) {
         self.id = id
         self.folder = folder
         self.host = host
         self.journal = journal
+        self.isReopened = isReopened
     }
 
     /// The folder of its bundles.
@@ -122,24 +125,5 @@ public final class Case: Sendable {
         let body = entry.meant.body
         let host = HostIdentity(machine: body["machine"]?.string ?? "", bootID: body["bootID"]?.string ?? "")
         return (entry, host, body["reason"]?.string ?? "")
-    }
-
-    /// Whether it was closed.
-    ///
-    /// - Throws: `malformed` when the journal was altered.
-    public func isClosed() throws(Failure) -> Bool { try !journal.notes(about: "case-closed").isEmpty }
-
-    /// Closes the case; a checkpoint follows when there is a key. No verb joins it any more.
-    ///
-    /// - Throws: `refused` when it is closed already, or why the journal cannot be written.
-    public func close(because reason: String, by actor: Responder) throws(Failure) {
-        guard try !isClosed() else {
-            throw Failure(.refused, "close the case", on: id.text, because: "it is closed already")
-        }
-        try journal.append([EntryDraft(note: "case-closed", ["reason": .string(reason)], by: actor)])
-        let mark = folder.appending("closed")
-        let file = mark.withCString { open($0, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600) }
-        guard file >= 0 else { throw Failure(errno: errno, "mark the case as closed", on: mark) }
-        Glibc.close(file)
     }
 }

@@ -39,6 +39,9 @@ public struct CaptureRecord: Hashable, Sendable, Codable {
     public let purpose: Purpose
     /// Whether every required class of items was collected or waived.
     public let isComplete: Bool
+    /// What each of the groups that held the session had used right before the seal: when one has used more since, what
+    /// was captured is not what is there (RT28). `nil` when that was not looked at.
+    public let times: [GroupTime]?
 
     /// Takes all parts.
     public init(
@@ -47,7 +50,8 @@ public struct CaptureRecord: Hashable, Sendable, Codable {
         pins: [SessionPin],
         profile: Profile,
         purpose: Purpose = .incident,
-        isComplete: Bool
+        isComplete: Bool,
+        times: [GroupTime]? = nil
     ) {
         self.bundle = bundle
         self.root = root
@@ -55,6 +59,7 @@ public struct CaptureRecord: Hashable, Sendable, Codable {
         self.profile = profile
         self.purpose = purpose
         self.isComplete = isComplete
+        self.times = times
     }
 }
 

@@ -16,6 +16,7 @@ public struct CaseStore: Sendable {
     private let busyTimeout: Duration
     private let announce: @Sendable (SignedNote) -> Void
     private let fault: JournalFault
+    private var anchors: AnchorSource = { _, _ in [] }
 
     /// Takes all parts; nothing is opened yet. `spools` is the folder with emergency records that are brought in when
     /// their case opens; `announce` gets every signed checkpoint, to be repeated where the store's owner cannot change it.
@@ -50,7 +51,14 @@ public struct CaseStore: Sendable {
 
     /// The same store with a fault for tests.
     package func with(_ fault: JournalFault) -> CaseStore {
-        CaseStore(root, host, key, spools, busyTimeout, announce, fault)
+        CaseStore(root, host, key, spools, busyTimeout, announce, fault).anchored(by: anchors)
+    }
+
+    /// The same store, whose journals are also compared with what `anchors` finds whenever they are verified (RT15).
+    public func anchored(by anchors: @escaping AnchorSource) -> CaseStore {
+        var store = self
+        store.anchors = anchors
+        return store
     }
 
     /// The folder of the cases.
@@ -104,7 +112,9 @@ public struct CaseStore: Sendable {
                 hint: "quell case list"
             )
         }
-        if let spools { try Spool.merge(spools.appending("\(id).spool"), into: opened) }
+        if let spools, !opened.journal.isReadOnly {
+            try Spool.merge(spools.appending("\(id).spool"), into: opened)
+        }
         return opened
     }
 
@@ -120,7 +130,7 @@ public struct CaseStore: Sendable {
 
     /// The same store, signing with `key`.
     public func signing(with key: SigningKey?) -> CaseStore {
-        CaseStore(root, host, key, spools, busyTimeout, announce, fault)
+        CaseStore(root, host, key, spools, busyTimeout, announce, fault).anchored(by: anchors)
     }
 
     /// Gets a new case ready: its folder and database are on disk when it returns, taken from the reserve when `id` is
@@ -234,6 +244,7 @@ public struct CaseStore: Sendable {
             of: id,
             key: key,
             notes: CheckpointFile(path: folder.appending("checkpoints.jsonl")),
+            anchors: { [anchors] in anchors(id, folder) },
             announce: announce,
             fault: fault
         )

@@ -5,7 +5,8 @@ import Sealing
 struct ChainWalk {
     private let caseID: CaseID
     private let keys: [VerifyingKey]
-    private let anchors: [SignedNote]
+    private let notes: [SignedNote]
+    private let anchors: [JournalAnchor]
     private var entries: [Entry] = []
     private var head: JournalHead
     private var digests: [Digest] = []
@@ -17,9 +18,10 @@ struct ChainWalk {
     /// The first outcome that did not get one in its own commit.
     private var firstUnsigned: UInt64?
 
-    init(of caseID: CaseID, keys: [VerifyingKey], anchors: [SignedNote]) {
+    init(of caseID: CaseID, keys: [VerifyingKey], notes: [SignedNote], anchors: [JournalAnchor]) {
         self.caseID = caseID
         self.keys = keys
+        self.notes = notes
         self.anchors = anchors
         head = JournalHead(origin: caseID)
     }
@@ -112,10 +114,26 @@ struct ChainWalk {
         return false
     }
 
+    /// Compares the heads that others tell.
+    private mutating func compareAnchors() {
+        let size = head.size
+        for anchor in anchors where anchor.size > 0 {
+            if anchor.size > size {
+                report(
+                    size,
+                    "the last entries were removed: \(anchor.place) tells of \(anchor.size), only \(size) are here"
+                )
+            } else if anchor.size <= UInt64(digests.count), digests[Int(anchor.size) - 1] != anchor.head {
+                report(anchor.size, "entries up to \(anchor.size) were rewritten: \(anchor.place) tells of others")
+            }
+        }
+    }
+
     /// Compares the notes seen elsewhere and gives the result.
     consuming func end() -> JournalVerification {
         let size = head.size
-        for note in anchors {
+        compareAnchors()
+        for note in notes {
             let claim = note.unverifiedCheckpoint
             guard claim.size <= size, claim.size > 0 else {
                 report(

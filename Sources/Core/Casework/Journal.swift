@@ -10,6 +10,7 @@ public final class Journal: JournalWriter {
     private let caseID: CaseID
     private let key: SigningKey?
     private let notes: CheckpointFile
+    private let anchors: @Sendable () -> [JournalAnchor]
     private let announce: @Sendable (SignedNote) -> Void
     private let fault: JournalFault
     private let appends = Atomic<Int>(0)
@@ -19,6 +20,7 @@ public final class Journal: JournalWriter {
         of caseID: CaseID,
         key: SigningKey?,
         notes: CheckpointFile,
+        anchors: @escaping @Sendable () -> [JournalAnchor],
         announce: @escaping @Sendable (SignedNote) -> Void,
         fault: JournalFault
     ) {
@@ -26,6 +28,7 @@ public final class Journal: JournalWriter {
         self.caseID = caseID
         self.key = key
         self.notes = notes
+        self.anchors = anchors
         self.announce = announce
         self.fault = fault
     }
@@ -61,12 +64,15 @@ public final class Journal: JournalWriter {
 
     /// The entries behind `sequence`, in order.
     ///
-    /// - Throws: `malformed` when a line is not one that Quell writes; ``verify(keys:anchors:)`` tells all of that.
+    /// - Throws: `malformed` when a line is not one that Quell writes; ``verify(keys:notes:)`` tells all of that.
     public func entries(after sequence: UInt64 = 0) throws(Failure) -> [Entry] {
         var entries: [Entry] = []
         for row in try rows(after: sequence, topic: nil) { entries.append(try Entry(parsing: row.line)) }
         return entries
     }
+
+    /// Whether it can only be read, because its file system cannot be written.
+    var isReadOnly: Bool { database.isReadOnly }
 
     /// Whether there is any entry: a case whose opening never reached the disk has none.
     func hasEntries() throws(Failure) -> Bool {
@@ -85,17 +91,18 @@ public final class Journal: JournalWriter {
         return entries
     }
 
-    /// Walks the chain and all checkpoints, those in `anchors` too: signed notes seen elsewhere, such as in the seals of
-    /// bundles. The notes beside the database are always among them. What is wrong is in the result, not thrown.
+    /// Walks the chain and all checkpoints, those in `notes` too: signed notes seen elsewhere, such as in a ticket. The notes
+    /// beside the database are always among them, and so is what the store's source of anchors finds, such as the seals of
+    /// the case's bundles (RT15). What is wrong is in the result, not thrown.
     ///
     /// - Throws: when the database cannot be read at all.
     public func verify(
         keys: [VerifyingKey]? = nil,
-        anchors: [SignedNote] = []
+        notes elsewhere: [SignedNote] = []
     ) throws(Failure) -> JournalVerification {
         let beside = try notes.all()
         let trusted = keys ?? key.map { [$0.verifyingKey] } ?? []
-        var walk = ChainWalk(of: caseID, keys: trusted, anchors: anchors + beside)
+        var walk = ChainWalk(of: caseID, keys: trusted, notes: elsewhere + beside, anchors: anchors())
         for row in try rows(after: 0, topic: nil) { walk.take(row) }
         return walk.end()
     }

@@ -10,7 +10,11 @@ struct JournalDatabase: Sendable {
 
     static let layout = 1
 
-    /// Opens or makes the file, 0600 whatever the umask.
+    /// Whether it can only be read, because its file system cannot be written.
+    let isReadOnly: Bool
+
+    /// Opens or makes the file, 0600 whatever the umask; one on a file system that is read-only or full is opened for
+    /// reading, and writing to it fails as the file system says.
     ///
     /// A new file has nothing to lose, so it is made with one sync, that of its header, instead of seven: without a
     /// rollback journal, and with its tables in the unsynced beginning of the WAL, which the first commit of entries
@@ -18,13 +22,31 @@ struct JournalDatabase: Sendable {
     /// to a new file are not synced until ``syncCommits()``.
     init(at path: BytePath, busyTimeout: Duration) throws(Failure) {
         self.path = path
-        let isNew = try JournalDatabase.create(path)
         guard let text = path.text else {
             throw Failure(.malformed, "open the case", on: "\(path)", because: "the path is not UTF-8")
         }
-        var configuration = Configuration()
-        configuration.foreignKeysEnabled = false
-        configuration.busyMode = .timeout(busyTimeout.inMilliseconds / 1000)
+        var wasThere = true
+        do throws(Failure) {
+            try JournalDatabase.checkWritable(path)
+            let isNew = try JournalDatabase.create(path)
+            wasThere = !isNew
+            queue = try JournalDatabase.connect(text, isNew: isNew, busyTimeout)
+            isReadOnly = false
+        } catch {
+            guard wasThere, error.errno == EROFS || error.errno == ENOSPC else { throw error }
+            queue = try ReadOnlyDatabase(at: path, text).open(busyTimeout)
+            isReadOnly = true
+        }
+    }
+
+    /// SQLite would open a file that it cannot write without a word, and fail later for another reason.
+    private static func checkWritable(_ path: BytePath) throws(Failure) {
+        guard path.withCString({ access($0, W_OK) }) != 0, errno == EROFS else { return }
+        throw Failure(errno: EROFS, "open the case", on: path)
+    }
+
+    private static func connect(_ text: String, isNew: Bool, _ busyTimeout: Duration) throws(Failure) -> DatabaseQueue {
+        var configuration = JournalDatabase.configuration(busyTimeout)
         configuration.prepareDatabase { database in
             if isNew { try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA journal_mode = OFF") }
             try database.execute(sql: "PRAGMA journal_mode = WAL")
@@ -39,10 +61,17 @@ struct JournalDatabase: Sendable {
             try database.execute(sql: "PRAGMA trusted_schema = OFF")
         }
         do {
-            queue = try DatabaseQueue(path: text, configuration: configuration)
+            return try DatabaseQueue(path: text, configuration: configuration)
         } catch {
-            throw JournalDatabase.failure("open the case", path, error)
+            throw failure("open the case", BytePath(text), error)
         }
+    }
+
+    static func configuration(_ busyTimeout: Duration) -> Configuration {
+        var configuration = Configuration()
+        configuration.foreignKeysEnabled = false
+        configuration.busyMode = .timeout(busyTimeout.inMilliseconds / 1000)
+        return configuration
     }
 
     /// From now on a commit is on disk when it returns, and with it all before it.
@@ -131,7 +160,7 @@ struct JournalDatabase: Sendable {
     }
 
     /// The words for what SQLite says. Source: https://www.sqlite.org/rescode.html.
-    private static func failure(_ attempt: String, _ path: BytePath, _ error: any Error) -> Failure {
+    static func failure(_ attempt: String, _ path: BytePath, _ error: any Error) -> Failure {
         if let failure = error as? Failure { return failure }
         let subject = String(decoding: path.bytes, as: UTF8.self)
         guard let error = error as? DatabaseError else {
@@ -140,6 +169,9 @@ struct JournalDatabase: Sendable {
         switch error.resultCode {
         case .SQLITE_FULL: return Failure(errno: ENOSPC, attempt, on: path)
         case .SQLITE_READONLY: return Failure(errno: EROFS, attempt, on: path)
+        // The index of the WAL cannot be made, which takes 32 KiB.
+        case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_SHMSIZE:
+            return Failure(errno: ENOSPC, attempt, on: path)
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             return Failure(.timedOut, attempt, on: subject, because: "another process holds the case locked")
         case .SQLITE_CORRUPT, .SQLITE_NOTADB:

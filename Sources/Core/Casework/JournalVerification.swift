@@ -82,14 +82,14 @@ public struct VerifiedJournal: Sendable {
 
 /// Verifies entries that left their database, such as a bundle's data/journal.jsonl.
 public enum ExportedJournal {
-    /// Walks the lines as ``Journal/verify(keys:anchors:)`` does. What is wrong is in the result.
+    /// Walks the lines as ``Journal/verify(keys:notes:)`` does. What is wrong is in the result.
     public static func verify(
         _ bytes: [UInt8],
         of caseID: CaseID,
         keys: [VerifyingKey],
-        anchors: [SignedNote] = []
+        notes: [SignedNote] = []
     ) -> JournalVerification {
-        var walk = ChainWalk(of: caseID, keys: keys, anchors: anchors)
+        var walk = ChainWalk(of: caseID, keys: keys, notes: notes, anchors: [])
         for line in bytes.completeLines { walk.take(Array(line)) }
         if !bytes.tornLine.isEmpty { walk.take(Array(bytes.tornLine)) }
         return walk.end()

@@ -71,5 +71,16 @@ enum StoreFolder {
         guard fsync(folder) == 0 else { throw Failure(errno: errno, "sync the folder", on: path) }
     }
 
+    /// Whether there is anything at `path`.
+    ///
+    /// - Throws: why that cannot be told, such as a folder above that may not be looked into.
+    static func isThere(_ path: BytePath) throws(Failure) -> Bool {
+        var status = stat()
+        if path.withCString({ lstat($0, &status) }) == 0 { return true }
+        let number = errno
+        guard number == ENOENT else { throw Failure(errno: number, "open the store", on: path) }
+        return false
+    }
+
     static func exists(_ path: BytePath) -> Bool { path.withCString { access($0, F_OK) } == 0 }
 }

@@ -1,4 +1,5 @@
 public import Base
+public import Casework
 
 /// One verb of the catalogue. Stateless: what it needs of the world comes in by its own initialiser, what it needs of the
 /// run by parameters. All members are synchronous (docs/decisions/0002) and run on the thread of the action's lane.
@@ -22,6 +23,13 @@ public protocol Action<Input, Output>: Sendable {
 
     /// Says what would be done. Pure: no clock, no file, no randomness.
     func plan(_ input: Input, from seen: Observation<Target>) -> Plan<Target, Effect>
+
+    /// Looks, read-only, whether a capture that the journal lets count still shows the sessions `pins` as they are: what the
+    /// journal cannot know, because it happened outside of Quell (RT16, RT28). Called right before an action that needs a
+    /// capture, unless an earlier attempt of the same step already did a part of it.
+    ///
+    /// - Throws: `refused` with what happened since.
+    func confirm(_ capture: CaptureRecord, of pins: [SessionPin]) throws(Failure)
 
     /// Acts, through `log.apply` only. It must skip what already is as it should be, because it is called again after a
     /// crash.
@@ -49,6 +57,8 @@ public protocol Action<Input, Output>: Sendable {
 extension Action {
     /// Nothing can be taken back unless the action says how.
     public func undo(_ effect: Effect) -> Undo<Effect>? { nil }
+    /// What needs no capture has nothing to confirm; an action whose evidence is a capture has to look.
+    public func confirm(_ capture: CaptureRecord, of pins: [SessionPin]) throws(Failure) {}
     /// What reads needs no proof.
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict { .holds }
 }

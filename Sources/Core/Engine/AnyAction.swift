@@ -5,6 +5,7 @@ import Casework
 struct AnyAction: Sendable {
     let descriptor: ActionDescriptor
     let plan: @Sendable (_ parameters: JSONValue, Scope) throws(Failure) -> AnyPlan
+    let confirm: @Sendable (CaptureRecord, _ of: [SessionPin]) throws(Failure) -> Void
     let probe: @Sendable (_ effect: JSONValue, Scope) throws(Failure) -> EffectState
     let undo: @Sendable (_ effect: JSONValue) throws(Failure) -> AnyUndo?
     let verify: @Sendable (_ output: JSONValue, Scope) throws(Failure) -> Verdict
@@ -16,6 +17,7 @@ struct AnyAction: Sendable {
             let seen = try action.inspect(input, in: scope)
             return try AnyPlan(action, seen, action.plan(input, from: seen))
         }
+        confirm = { capture, pins throws(Failure) in try action.confirm(capture, of: pins) }
         probe = { effect, scope throws(Failure) in
             try action.probe(try JSONDecoding.decode(A.Effect.self, from: effect), in: scope)
         }

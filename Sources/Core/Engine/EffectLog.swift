@@ -40,19 +40,41 @@ public struct EffectLog<Effect: Codable & Hashable & Sendable>: Sendable {
     ///
     /// - Throws: what `body` throws, or that the journal kept nothing; then `body` did not run.
     public func apply(_ effects: [Effect], _ body: ([Effect]) throws(Failure) -> Void) throws(Failure) {
+        try applyEach(effects) { remaining throws(Failure) in
+            try body(remaining)
+            return [:]
+        }
+    }
+
+    /// Applies many effects of which each may go wrong by itself; `body` gets those that no earlier attempt did, does all it
+    /// can, and gives those that it could not do, with the reason: they are recorded as not done, or, when their object
+    /// changed meanwhile, as what nobody can tell. When it throws, each effect is probed, and that is its outcome.
+    ///
+    /// - Throws: what `body` throws, or that the journal kept nothing; then `body` did not run.
+    public func applyEach(
+        _ effects: [Effect],
+        _ body: ([Effect]) throws(Failure) -> [Effect: Failure]
+    ) throws(Failure) {
         var remaining: [Effect] = []
         for effect in effects where try !isDone(effect) { remaining.append(effect) }
         guard !remaining.isEmpty else { return }
         var values: [JSONValue] = []
         for effect in remaining { values.append(try JSONEncoding.value(of: effect)) }
         let numbers = try record.intend(values)
+        let missed: [Effect: Failure]
         do {
-            try body(remaining)
+            missed = try body(remaining)
         } catch {
             let states = remaining.map(probe)
-            try record.conclude(zip(numbers, states).map { ($0, $1) }, values, because: error)
+            let outcomes = zip(numbers, states).map { StepRecord.EffectOutcome($0, $1, $1 == .done ? nil : error) }
+            try record.conclude(outcomes, values)
             throw error
         }
-        try record.conclude(numbers.map { ($0, .done) }, values, because: nil)
+        let outcomes = zip(numbers, remaining).map { number, effect in
+            let failure = missed[effect]
+            let state = failure.map { $0.code == .changed ? EffectState.cannotTell : .notDone } ?? .done
+            return StepRecord.EffectOutcome(number, state, failure)
+        }
+        try record.conclude(outcomes, values)
     }
 }

@@ -53,6 +53,19 @@ public struct RunContext: Sendable {
 }
 
 extension RunContext {
+    /// Asks the gate which capture permits `descriptor` on `pins` now, as the journal has it. Nothing is done.
+    ///
+    /// - Throws: `notVerified` when the journal does not hold, `refused` with the reason why no capture counts.
+    public func captureThatCounts(
+        for descriptor: ActionDescriptor,
+        on pins: [SessionPin]
+    ) throws(Failure) -> CaptureRecord? {
+        let gate = Gate(home: home, reverify: reverify)
+        let permit = try gate.permit(descriptor, rule: descriptor.evidence, on: pins, for: Asker(run: "", step: ""))
+        guard case .capture(let capture) = permit.basis else { return nil }
+        return capture
+    }
+
     /// Old intents and effects name processes and cgroups by numbers that hold for one life of one machine (RT20).
     func requireSameHost(_ attempt: String) throws(Failure) {
         let opened = try home.opening().host

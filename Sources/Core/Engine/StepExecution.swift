@@ -74,6 +74,9 @@ struct StepExecution: Sendable {
             record.add(try startDraft(attempt, plan, record))
             try waive(descriptor, plan, record)
             let permit = try permit(descriptor, plan, step.id)
+            if case .capture(let capture) = permit.basis, !record.hasDone {
+                try attempt.action.confirm(capture, plan.pins)
+            }
             let made = try plan.perform(permit, record, scope)
             attempt.capture = made.capture
             return try judge(step, made.output, attempt.action.verify(made.output, scope))

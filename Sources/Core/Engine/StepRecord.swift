@@ -34,6 +34,9 @@ final class StepRecord: Sendable {
 
     func isDone(_ effect: [UInt8]) -> Bool { state.withLock { $0.done.contains(effect) } }
 
+    /// Whether any effect of the step was done, by this attempt or an earlier one.
+    var hasDone: Bool { state.withLock { !$0.done.isEmpty } }
+
     /// Adds an entry to those that go with the next commit.
     func add(_ draft: EntryDraft) { state.withLock { $0.pending.append(draft) } }
 
@@ -50,18 +53,27 @@ final class StepRecord: Sendable {
         return Array(first..<first + effects.count)
     }
 
+    /// What became of one effect, and why it is not simply done.
+    struct EffectOutcome {
+        let number: Int
+        let state: EffectState
+        let failure: Failure?
+
+        init(_ number: Int, _ state: EffectState, _ failure: Failure? = nil) {
+            self.number = number
+            self.state = state
+            self.failure = failure
+        }
+    }
+
     /// Commits an outcome for each effect.
-    func conclude(
-        _ outcomes: [(number: Int, state: EffectState)],
-        _ effects: [JSONValue],
-        because failure: Failure?
-    ) throws(Failure) {
+    func conclude(_ outcomes: [EffectOutcome], _ effects: [JSONValue]) throws(Failure) {
         var drafts: [EntryDraft] = []
         for outcome in outcomes {
             var body = JSONObject()
             body["effect"] = .integer(Int64(outcome.number))
             body["state"] = .string(outcome.state.rawValue)
-            if let failure { body["failure"] = try JSONEncoding.value(of: failure) }
+            if let failure = outcome.failure { body["failure"] = try JSONEncoding.value(of: failure) }
             drafts.append(draft(.outcome, .object(body)))
         }
         try writer.append(drafts)

@@ -58,7 +58,8 @@ public struct UndoRun: Sendable {
         var state = StepState.succeeded
         var failure: Failure?
         do {
-            try permit(action, past.pins, Asker(run: run, step: id), record)
+            let capture = try permit(action, past.pins, Asker(run: run, step: id), record)
+            if let capture, number == 0 { try action.confirm(capture, past.pins) }
             for entry in past.effects.reversed() where entry.state == .done || entry.state == .partly {
                 do {
                     if try !undo(entry.effect, action, record) {
@@ -78,20 +79,22 @@ public struct UndoRun: Sendable {
         return result
     }
 
-    /// Taking back a freeze is a thaw: it needs what a thaw needs.
+    /// Taking back a freeze is a thaw: it needs what a thaw needs. Gives the capture that permits it, if one does.
     private func permit(
         _ action: AnyAction,
         _ pins: [SessionPin],
         _ asker: Asker,
         _ record: StepRecord
-    ) throws(Failure) {
-        guard action.descriptor.hold == .begins else { return }
+    ) throws(Failure) -> CaptureRecord? {
+        guard action.descriptor.hold == .begins else { return nil }
         if let reason = context.waiver {
             let waiver = Waiver(reason: reason, action: action.descriptor.name, pins: pins)
             try record.close([record.draft(.waiver, try JSONEncoding.value(of: waiver))])
         }
         let gate = Gate(home: context.home, reverify: context.reverify)
-        _ = try gate.permit(action.descriptor, rule: .capture(atLeast: .volatile), on: pins, for: asker)
+        let permit = try gate.permit(action.descriptor, rule: .capture(atLeast: .volatile), on: pins, for: asker)
+        guard case .capture(let capture) = permit.basis else { return nil }
+        return capture
     }
 
     /// Takes one effect back; gives false when nothing can.
@@ -104,10 +107,10 @@ public struct UndoRun: Sendable {
         do {
             try undo.perform(scope)
         } catch {
-            try record.conclude(numbers.map { ($0, .cannotTell) }, [undo.effect], because: error)
+            try record.conclude(numbers.map { .init($0, .cannotTell, error) }, [undo.effect])
             throw error
         }
-        try record.conclude(numbers.map { ($0, .done) }, [undo.effect], because: nil)
+        try record.conclude(numbers.map { .init($0, .done) }, [undo.effect])
         return true
     }
 

@@ -17,10 +17,13 @@ struct BundleShelf {
     func path(_ name: String) -> BytePath { home.bundles.appending(name) }
 
     /// What stands in the folder, by name; nothing when there is no folder yet.
-    func names() throws(Failure) -> [String] {
-        guard let folder = home.bundles.withCString({ opendir($0) }) else {
+    func names() throws(Failure) -> [String] { try BundleShelf.names(in: home.bundles, of: home.id) }
+
+    /// The same of a folder of bundles of the case `id`.
+    static func names(in bundles: BytePath, of id: CaseID) throws(Failure) -> [String] {
+        guard let folder = bundles.withCString({ opendir($0) }) else {
             if errno == ENOENT { return [] }
-            throw Failure(errno: errno, "list the bundles", on: home.bundles)
+            throw Failure(errno: errno, "list the bundles", on: bundles)
         }
         defer { closedir(folder) }
         var names: [String] = []
@@ -28,7 +31,7 @@ struct BundleShelf {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name.hasPrefix("\(home.id)-") { names.append(name) }
+            if name.hasPrefix("\(id)-") { names.append(name) }
         }
         return names.sorted()
     }
@@ -82,8 +85,11 @@ struct BundleShelf {
         try UnverifiedBundle(at: path(name)).readBack(sealedAs: root, policy)
     }
 
-    private func number(of name: some StringProtocol) -> Int? {
-        guard name.hasPrefix("\(home.id)-") else { return nil }
-        return Int(name.dropFirst(home.id.text.utf8.count + 1))
+    private func number(of name: some StringProtocol) -> Int? { BundleShelf.number(of: name, in: home.id) }
+
+    /// The number in the name of a bundle of the case `id`; `nil` for any other name.
+    static func number(of name: some StringProtocol, in id: CaseID) -> Int? {
+        guard name.hasPrefix("\(id)-") else { return nil }
+        return Int(name.dropFirst(id.text.utf8.count + 1))
     }
 }

@@ -16,8 +16,10 @@ public struct CaseStanding: Sendable {
         public let text: String
     }
 
-    /// Everything that was done and not taken back, as it is now.
+    /// Everything that was done and not taken back, as it is now; of a group that holds nobody there is nothing to say.
     public let facts: [Fact]
+    /// The sessions' groups that were frozen and hold nobody any more, or are gone.
+    public let ended: [CgroupPin]
     /// A run that goes on.
     public struct LiveRun: Hashable, Sendable {
         /// Its name.
@@ -32,6 +34,8 @@ public struct CaseStanding: Sendable {
     public let liveRuns: [LiveRun]
     /// Runs that were interrupted.
     public let unfinishedRuns: [String]
+    /// Whether the case is closed.
+    public let isClosed: Bool
     /// The next command, made of ids only (RT14).
     public let next: String
 
@@ -54,12 +58,14 @@ public struct CaseStanding: Sendable {
                 interrupted.append(run)
             }
         }
+        isClosed = try home.isClosed()
         liveRuns = live
         unfinishedRuns = interrupted
         var facts: [Fact] = []
         var isFrozen = false
         var leftovers: [CgroupPin] = []
         var ended: SessionPin?
+        var empty: [CgroupPin] = []
         for pin in try home.subjects() {
             guard pin.bootID == place.host.bootID else {
                 facts.append(Fact(holds: false, text: "the machine was restarted: nothing of before stands"))
@@ -67,13 +73,20 @@ public struct CaseStanding: Sendable {
             }
             let held = try HeldSession(of: pin, in: home, on: place.host)
             let found = try CaseStanding.freezes(held, on: place.host) + CaseStanding.drops(held, on: place.host)
-            isFrozen = isFrozen || !held.frozenGroups.isEmpty
+            for group in held.frozenGroups {
+                if try StandingHolds.isPopulated(group, on: place.host) {
+                    isFrozen = true
+                } else if !empty.contains(group) {
+                    empty.append(group)
+                }
+            }
             for fact in found where !facts.contains(fact) { facts.append(fact) }
             let left = try CaseStanding.leftovers(of: held, on: place.host)
             if !left.isEmpty { ended = pin }
             leftovers += left.filter { !leftovers.contains($0) }
         }
         self.leftovers = leftovers
+        self.ended = empty.filter { !leftovers.contains($0) }
         facts += try CaseStanding.credentials(at: place)
         self.facts = facts
         let thaw = ended?.leader.map { "quell thaw pid:\($0.pid) --case \(home.id) --waive ended" }
@@ -82,12 +95,15 @@ public struct CaseStanding: Sendable {
 
     private static func freezes(_ held: HeldSession, on host: Host) throws(Failure) -> [Fact] {
         var facts: [Fact] = []
+        var isHeld = false
         for effect in held.effects {
             guard case .freeze(let group, _) = effect else { continue }
+            isHeld = true
+            guard try StandingHolds.isPopulated(group, on: host) else { continue }
             let state = try effect.probe(on: host)
             facts.append(Fact(holds: state == .done, text: "\(group.hierarchy) \(group.path) is frozen"))
         }
-        guard let result = held.lastFreeze, !facts.isEmpty else { return facts }
+        guard let result = held.lastFreeze, isHeld else { return facts }
         let check = try FreezeCheck(of: result, on: host)
         if !check.movedOut.isEmpty {
             let pids = check.movedOut.map { "\($0.pid)" }.joined(separator: ", ")
@@ -124,7 +140,7 @@ public struct CaseStanding: Sendable {
 
     private static func drops(_ held: HeldSession, on host: Host) throws(Failure) -> [Fact] {
         var facts: [Fact] = []
-        for drop in held.drops {
+        for drop in held.drops where try StandingHolds.isPopulated(drop.group, on: host) {
             let effect = ContainmentEffect.attachDrop(group: drop.group, program: drop.program)
             let state = try effect.probe(on: host)
             facts.append(Fact(holds: state == .done, text: "the network of \(drop.group.path) is dropped"))
@@ -186,11 +202,23 @@ public struct CaseStanding: Sendable {
             return try home.captures().isEmpty ? "quell case show \(home.id)" : "quell timeline \(home.id)"
         }
         if facts.contains(where: { !$0.holds }) { return "quell freeze \(leader) --case \(home.id)" }
-        let captures = try home.captures()
-        if isFrozen, !captures.contains(where: { $0.profile >= .standard }) {
-            return "quell capture \(leader) --case \(home.id)"
+        if isFrozen, try !hasCaptureThatCounts(at: place) { return "quell capture \(leader) --case \(home.id)" }
+        return try home.captures().isEmpty ? "quell case show \(home.id)" : "quell timeline \(home.id)"
+    }
+
+    /// Whether a kill would be permitted now, as far as the journal and the kernel know; bundles are not read again.
+    private static func hasCaptureThatCounts(at place: Workplace) throws(Failure) -> Bool {
+        guard let pin = try place.home.subjects().last else { return false }
+        let context = RunContext(place.home, ActionRegistry(), by: place.responder) { _ in }
+        do throws(Failure) {
+            let counted = try context.captureThatCounts(for: KillAction.descriptor, on: [pin])
+            guard let capture = counted else { return true }
+            try UnbrokenHold(in: place.home, on: place.host).require(of: [pin], since: capture, to: "kill")
+            return true
+        } catch {
+            guard error.code == .refused else { throw error }
+            return false
         }
-        return captures.isEmpty ? "quell case show \(home.id)" : "quell timeline \(home.id)"
     }
 
     /// The leader of the newest subject as a locator; `nil` when that very process has ended, because its pid may be

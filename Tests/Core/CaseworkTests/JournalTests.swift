@@ -92,7 +92,27 @@ struct JournalTests {
             #expect(try home.journal.verify().problems.map(\.text) == [words])
             _ = home.folder.appending("checkpoints.jsonl").withCString { unlink($0) }
             #expect(try home.journal.verify().isSound)
-            #expect(try home.journal.verify(anchors: [anchor]).problems.map(\.text) == [words])
+            #expect(try home.journal.verify(notes: [anchor]).problems.map(\.text) == [words])
+        }
+    }
+
+    @Test("RT15 a journal that was rolled back, or is another one, does not fit the heads that others tell")
+    func anchored() throws {
+        try Scene.play { scene in
+            let home = try filled(scene)
+            let last = try #require(try home.journal.entries().last)
+            let anchor = JournalAnchor(size: last.sequence, head: last.digest, place: "the seal of b-1")
+            func problems(_ anchors: [JournalAnchor]) throws -> [String] {
+                let store = try scene.store().anchored { _, _ in anchors }
+                return try store.open(home.id).journal.verify().problems.map(\.text)
+            }
+            #expect(try problems([anchor]) == [])
+            let other = JournalAnchor(size: 3, head: last.digest, place: "the seal of b-2")
+            #expect(try problems([other]) == ["entries up to 3 were rewritten: the seal of b-2 tells of others"])
+            try tamper(home, "DELETE FROM entry WHERE sequence > 5")
+            _ = home.folder.appending("checkpoints.jsonl").withCString { unlink($0) }
+            let words = "the last entries were removed: the seal of b-1 tells of \(last.sequence), only 5 are here"
+            #expect(try problems([anchor]) == [words])
         }
     }
 
@@ -194,7 +214,7 @@ struct JournalTests {
             try tamper(home, "DELETE FROM entry WHERE sequence > 3")
             _ = home.folder.appending("checkpoints.jsonl").withCString { unlink($0) }
             #expect(announced.notes.count == 2)
-            #expect(!(try home.journal.verify(anchors: announced.notes).isSound))
+            #expect(!(try home.journal.verify(notes: announced.notes).isSound))
         }
     }
 
@@ -221,7 +241,7 @@ struct JournalTests {
             for index in stride(from: 0, to: bytes.count, by: 7) {
                 var mutated = bytes
                 mutated[index] ^= 1
-                let result = ExportedJournal.verify(mutated, of: home.id, keys: keys, anchors: [last])
+                let result = ExportedJournal.verify(mutated, of: home.id, keys: keys, notes: [last])
                 let isInTail = index > bytes.count - 300
                 #expect(!result.isSound || isInTail, "byte \(index)")
             }

@@ -100,6 +100,25 @@ struct GateTests {
         expectRefused(attempt, "before the freeze")
     }
 
+    @Test("RT16 RT28 what the action sees to have happened since the capture refuses it, and a waiver goes before")
+    func brokenOutside() throws {
+        try Scene.play { scene in
+            let home = try scene.home()
+            try freeze(scene, home)
+            try home.record(fakeCapture(), by: Scene.person)
+            var action = Fake<Kill>(world: scene.world)
+            action.sinceCapture = { capture throws(Failure) in
+                throw Failure(.refused, "kill", on: capture.bundle, because: "it ran meanwhile")
+            }
+            let refused = Single(in: home, by: Scene.person, reverify: { _ in }).run(action, .init(lines: ["killed"]))
+            #expect(refused.outcome == .refused)
+            #expect(refused.step.failure?.reason == "it ran meanwhile")
+            #expect(scene.world.lines == ["frozen"])
+            let waived = Single(in: home, by: Scene.person, waiver: "known", reverify: { _ in })
+            #expect(waived.run(action, .init(lines: ["killed"])).outcome == .done)
+        }
+    }
+
     @Test("RT16 a thaw that was refused does not end the freeze")
     func refusedThaw() throws {
         let attempt = try tryKill(capture: nil) { scene, home in

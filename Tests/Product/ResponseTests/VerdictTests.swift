@@ -95,7 +95,7 @@ struct VerdictTests {
         #expect(whole == .holds)
         let cases: [(String, (inout ThawResult) -> Void)] = [
             ("/a7 is still frozen", { $0.stillFrozen = [group] }),
-            ("/a7 stays frozen: it was frozen before Quell came", { $0.leftFrozen = [group] }),
+            ("/a7 stays frozen: it was frozen already when this case came to it", { $0.leftFrozen = [group] }),
             ("the drop of /a7 was taken away by somebody else", { $0.lostDrops = [drop] }),
             ("process 7 is back in a group without a drop", { $0.uncut = [process] }),
             ("\(failure)", { $0.failures = [failure] }),

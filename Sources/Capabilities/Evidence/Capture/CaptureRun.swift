@@ -137,7 +137,8 @@ final class CaptureRun {
             first: seen.first,
             last: seen.last,
             threads: seen.threads,
-            breaks: seen.breaks + movedTrees
+            breaks: seen.breaks + movedTrees,
+            times: seen.times
         )
     }
 

@@ -11,6 +11,9 @@ public struct Stillness: Hashable, Sendable, Codable {
     public let threads: Int
     /// What moved: threads that ran, came or went, cgroups that were not frozen, trees that changed. Empty: unbroken.
     public let breaks: [String]
+    /// What each cgroup that holds the session had used when it was looked at last; a hierarchy that does not tell (v1)
+    /// has none.
+    public let times: [GroupTime]
 
     /// Whether nothing moved.
     public var isUnbroken: Bool { breaks.isEmpty }
@@ -81,7 +84,8 @@ struct FreezeWatch {
             first: first.moment,
             last: last.moment,
             threads: last.ran.count,
-            breaks: Array(told.prefix(FreezeWatch.mostBreaks)) + (more > 0 ? ["and \(more) more"] : [])
+            breaks: Array(told.prefix(FreezeWatch.mostBreaks)) + (more > 0 ? ["and \(more) more"] : []),
+            times: cgroups.compactMap { pin in last.cpu[pin].map { GroupTime(group: pin, microseconds: $0) } }
         )
     }
 

@@ -9,6 +9,7 @@ struct ContainmentVerb {
     let journal: ContainmentJournal
     let reference: SessionReference
     let single: Single
+    let wanted: NamedCase
 
     init(
         _ session: Session,
@@ -19,12 +20,14 @@ struct ContainmentVerb {
         let actor = environment.responder(options.actor)
         let named = try environment.namedCase(options.case)?.text
         let reason = options.reason
+        let wanted = NamedCase(named)
+        self.wanted = wanted
         journal = ContainmentJournal(
             about: [session.pin],
             spools: Workbench.spools(of: bench.store.root),
             sink: { line in environment.errors.line(line) }
         ) { () throws(Failure) in
-            try bench.home(named, about: [session.pin], reason: reason, by: actor)
+            try wanted.home(at: bench, about: [session.pin], reason: reason, by: actor)
         }
         reference = SessionReference(locator: session.locator, pin: session.pin, agent: session.agent?.name)
         single = Single(containingWith: journal, by: actor, reason: reason ?? "")
@@ -32,6 +35,7 @@ struct ContainmentVerb {
 
     /// Where the record is: the case, or the emergency record.
     func tellCase(_ home: Case?, _ telling: Teller) {
+        wanted.tell(home, telling)
         ContainmentVerb.tell(home, journal.keeping, telling)
     }
 
@@ -41,6 +45,6 @@ struct ContainmentVerb {
             return telling.say("case         none yet: the record joins one as soon as the store answers")
         }
         if case .emergencyRecord = keeping { telling.say("record       brought into the case, marked late") }
-        telling.say("case         \(home.id)")
+        telling.say("case         \(Words.name(of: home))")
     }
 }

@@ -58,6 +58,7 @@ struct Freeze: QuellCommand {
     ) throws(Failure) -> Outcome {
         let actor = environment.responder(effect.actor)
         let named = try environment.namedCase(effect.case)?.text
+        let wanted = NamedCase(named)
         let start = named == nil ? CaseHeadStart { bench.withKey(telling).store } : nil
         let session: Session
         do throws(Failure) {
@@ -72,7 +73,7 @@ struct Freeze: QuellCommand {
             sink: { line in environment.errors.line(line) }
         ) { [reason = effect.reason] () throws(Failure) in
             if let start { return try start.home(about: [session.pin], reason: reason ?? "", by: actor) }
-            return try bench.withKey(telling).home(named, about: [session.pin], reason: reason, by: actor)
+            return try wanted.home(at: bench.withKey(telling), about: [session.pin], reason: reason, by: actor)
         }
         let reference = SessionReference(locator: session.locator, pin: session.pin, agent: session.agent?.name)
         let agents = session.agent.map { Inventory(agents: [$0]) } ?? .empty
@@ -91,7 +92,9 @@ struct Freeze: QuellCommand {
             output = given
         } catch {
             // What was refused or failed is on record, too.
-            ContainmentVerb.tell(journal.settle(within: .seconds(2)), journal.keeping, telling)
+            let home = journal.settle(within: .seconds(2))
+            wanted.tell(home, telling)
+            ContainmentVerb.tell(home, journal.keeping, telling)
             throw error
         }
         let report = FreezeReport(session: session, result: output.result)
@@ -99,8 +102,12 @@ struct Freeze: QuellCommand {
         if !common.json { report.tell(telling) }
         let home = journal.settle(within: .seconds(2))
         if common.json {
-            telling.document(try report.document(since: environment.startedAt, in: home, journal.keeping))
+            telling.document(
+                try report.document(since: environment.startedAt, in: home, journal.keeping, wanted.refusal)
+            )
+            wanted.tell(home, telling)
         } else {
+            wanted.tell(home, telling)
             report.tellCase(home, journal.keeping, telling)
         }
         // For the next freeze, now that this one is told, and only where the store is quick.

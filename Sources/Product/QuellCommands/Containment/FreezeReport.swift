@@ -68,12 +68,14 @@ struct FreezeReport {
     func document(
         since started: UInt64,
         in home: Case?,
-        _ keeping: ContainmentJournal.Keeping
+        _ keeping: ContainmentJournal.Keeping,
+        _ refusal: Failure?
     ) throws(Failure) -> JSONValue {
         var object = JSONObject()
         object["word"] = .string(result.word.rawValue)
         object["case"] = home.map { .string($0.id.text) } ?? .null
         object["record"] = if case .emergencyRecord = keeping { "emergency" } else { "journal" }
+        object["namedCaseRefused"] = refusal.map { .string($0.description) }
         object["processes"] = .integer(Int64(result.processes))
         object["threads"] = .integer(Int64(result.threads))
         object["untrustedPins"] = try JSONEncoding.value(of: session.pin)

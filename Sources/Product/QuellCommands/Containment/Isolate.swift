@@ -48,6 +48,7 @@ struct Isolate: QuellCommand {
                 "case": home.map { .string($0.id.text) } ?? .null,
                 "untrustedResult": try JSONEncoding.value(of: output),
             ])
+            containment.wanted.tell(home, telling)
             return result.outcome
         }
         telling.result("isolate \(result.step.state.rawValue)")

@@ -71,7 +71,7 @@ struct SingleVerb {
     /// What every verb says at its end.
     func tell<Output>(_ result: SingleResult<Output>, _ telling: Teller) {
         for reason in result.step.reasons { telling.result("not done     \(Escaped.terminal(reason))") }
-        telling.say("case         \(home.id)")
+        telling.say("case         \(Words.name(of: home))")
     }
 
     /// The document of a verb: outcome, case, and what the action gave.

@@ -1,6 +1,7 @@
 import Base
 import Casework
 import Glibc
+import Response
 import Sealing
 
 extension Environment {
@@ -9,7 +10,8 @@ extension Environment {
     /// - Throws: `refused` when others can open the key.
     func store(_ chosen: String?) throws(Failure) -> CaseStore {
         let root = storeDirectory(chosen)
-        return CaseStore(at: root, host: try HostIdentity.read(), key: try CaseStore.loadKey(in: root))
+        let key = try CaseStore.loadKey(in: root)
+        return CaseStore(at: root, host: try HostIdentity.read(), key: key).anchored(by: SealAnchors.source(of: key))
     }
 
     /// The public half of the store's key: readable without the right to sign. Without a store nobody is trusted, which

@@ -1,4 +1,5 @@
 import Base
+import Casework
 
 /// How values of the domain are said to people.
 enum Words {
@@ -7,6 +8,11 @@ enum Words {
         let groups = pin.cgroups.map { "\($0.hierarchy) \($0.path) (inode \($0.inode))" }
         let leader = pin.leader.map { ["leader \($0.pid) (started at tick \($0.startTicks))"] } ?? []
         return (groups + leader).joined(separator: ", ")
+    }
+
+    /// A case, and that it was opened again when it was.
+    static func name(of home: Case) -> String {
+        home.isReopened ? "\(home.id) (opened again: it was closed while it held the session)" : home.id.text
     }
 
     /// A span of time in milliseconds with one digit: `12.3 ms`; from ten seconds on `12.3 s`.

@@ -40,7 +40,8 @@ struct Workbench {
     func withKey(_ telling: Teller) -> Workbench {
         var bench = self
         do throws(Failure) {
-            bench.store = store.signing(with: try CaseStore.loadKey(in: store.root))
+            let key = try CaseStore.loadKey(in: store.root)
+            bench.store = store.signing(with: key).anchored(by: SealAnchors.source(of: key))
         } catch {
             telling.warnAbout(error)
         }
@@ -100,7 +101,7 @@ struct Workbench {
         if let id = try environment.namedCase(named) {
             cases = [try store.open(id)]
         } else {
-            cases = try openCases(telling)
+            cases = openCases(telling)
         }
         for home in cases.reversed() {
             for pin in try home.subjects().reversed() where pin.bootID == host.bootID && pin.leader?.pid == pid {
@@ -133,21 +134,38 @@ struct Workbench {
         by actor: Responder
     ) throws(Failure) -> Case {
         if let id = try environment.namedCase(named) {
-            let found = try store.open(id)
-            guard try !found.isClosed() else {
-                throw Failure(
-                    .refused,
-                    "act in the case",
-                    on: id.text,
-                    because: "it is closed",
-                    hint: "quell case list"
-                )
-            }
+            let found = try store.open(id, toActOn: pins)
             try found.add(pins, by: actor)
             return found
         }
+        return try unnamedHome(about: pins, reason: reason, by: actor)
+    }
+
+    /// The open case that holds the same pins, else a new one.
+    private func unnamedHome(about pins: [SessionPin], reason: String?, by actor: Responder) throws(Failure) -> Case {
         if let joined = try store.join(pins) { return joined }
         return try store.create(about: pins, reason: reason ?? "", by: actor)
+    }
+
+    /// The same for containment, which a wrong name does not hold up (RT12): a case that does not exist or is closed is
+    /// told to `refused`, and the record goes where it would have gone without a name.
+    func home(
+        forContaining named: String?,
+        about pins: [SessionPin],
+        reason: String?,
+        by actor: Responder,
+        refused: (Failure) -> Void
+    ) throws(Failure) -> Case {
+        do throws(Failure) {
+            return try home(named, about: pins, reason: reason, by: actor)
+        } catch {
+            guard try environment.namedCase(named) != nil, error.code == .notFound || error.code == .refused else {
+                throw error
+            }
+            let home = try unnamedHome(about: pins, reason: reason, by: actor)
+            refused(error)
+            return home
+        }
     }
 
     /// Where the actions of a case work.

@@ -27,7 +27,7 @@ struct Resume: QuellCommand {
         if let id {
             cases = [try bench.store.open(try environment.requiredCase(id))]
         } else {
-            cases = try bench.openCases(telling)
+            cases = bench.openCases(telling)
         }
         Interruption.listen()
         var outcomes: [Outcome] = []

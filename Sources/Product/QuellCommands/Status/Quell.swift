@@ -46,24 +46,24 @@ struct Quell: QuellCommand {
         }
         let overview = try Overview.look(at: bench.host, inventory: inventory, by: Deadline(after: .seconds(5)))
         failures += overview.failures
-        let cases = try permitted(else: [], for: environment.userID, &failures) { () throws(Failure) in
-            try bench.openCases(telling)
-        }
+        let seen = bench.seenCases()
         if common.json {
             telling.document([
                 "untrustedAgents": try JSONEncoding.value(of: overview.agents),
-                "openCases": .array(cases.map { .string($0.id.text) }),
+                "openCases": .array(seen.cases.map { .string($0.id.text) }), "unreadableCases": seen.document,
             ])
+            seen.warn(telling)
             warn(failures, environment, telling)
-            return failures.isEmpty ? .done : .partial
+            return failures.isEmpty && seen.isWhole ? .done : .partial
         }
         tell(overview, environment, telling)
-        for home in cases { telling.result("case     \(home.id)  next: quell status \(home.id)") }
+        for home in seen.cases { telling.result("case     \(home.id)  next: quell status \(home.id)") }
+        seen.tell(telling)
         warn(failures, environment, telling)
         if bench.store.key == nil, environment.userID == 0 {
             telling.say("hint: quell init makes a key, so that bundles are signed")
         }
-        return failures.isEmpty ? .done : .partial
+        return failures.isEmpty && seen.isWhole ? .done : .partial
     }
 
     /// Without rights one hint says it all.
@@ -109,19 +109,5 @@ struct Quell: QuellCommand {
             }
             telling.result("         next: \(agent.nextCommand)")
         }
-    }
-}
-
-extension Workbench {
-    /// The open cases; one that cannot be read is told and left out, one that was never born has nothing to tell.
-    func openCases(_ telling: Teller) throws(Failure) -> [Case] {
-        var cases: [Case] = []
-        for listed in try store.list() where !listed.isClosed && !listed.isUnborn {
-            switch listed.result {
-            case .success(let home): cases.append(home)
-            case .failure(let failure): telling.warnAbout(failure)
-            }
-        }
-        return cases
     }
 }

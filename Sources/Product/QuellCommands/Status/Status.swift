@@ -8,7 +8,7 @@ struct Status: QuellCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Ask the world again whether every freeze, cut and revocation of the open cases still stands.",
-        discussion: "Exit 3 when something is no longer true."
+        discussion: "Exit 3 when something is no longer true, or a case cannot be read."
     )
 
     @OptionGroup var common: CommonOptions
@@ -17,15 +17,15 @@ struct Status: QuellCommand {
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let bench = try Workbench(environment, store: common.store, telling: telling)
         bench.mergeEmergencyRecords(telling)
-        let cases: [Case]
+        var seen = SeenCases()
         if let id {
-            cases = [try bench.store.open(try environment.requiredCase(id))]
+            seen.cases = [try bench.store.open(try environment.requiredCase(id))]
         } else {
-            cases = try bench.openCases(telling)
+            seen = bench.seenCases()
         }
         var documents: [JSONValue] = []
         var stands = true
-        for home in cases {
+        for home in seen.cases + seen.holding {
             do throws(Failure) {
                 let place = try bench.workplace(home, by: environment.responder(nil))
                 let standing = try CaseStanding(of: place)
@@ -33,24 +33,29 @@ struct Status: QuellCommand {
                 if common.json { documents.append(try document(home, standing)) } else { tell(home, standing, telling) }
             } catch {
                 guard id == nil else { throw error }
-                telling.tell(error)
-                stands = false
+                seen.unreadable.append(.init(id: home.id, failure: error))
             }
         }
+        stands = stands && seen.isWhole
         if common.json {
-            telling.document(["stands": .bool(stands), "cases": .array(documents)])
-        } else if cases.isEmpty {
-            telling.result("no open case")
+            telling.document([
+                "stands": .bool(stands), "cases": .array(documents), "unreadableCases": seen.document,
+            ])
+            seen.warn(telling)
+        } else {
+            seen.tell(telling)
+            if seen.cases.isEmpty, seen.holding.isEmpty, seen.isWhole { telling.result("no open case") }
         }
         return stands ? .done : .partial
     }
 
     private func document(_ home: Case, _ standing: CaseStanding) throws(Failure) -> JSONValue {
         [
-            "case": .string(home.id.text), "stands": .bool(standing.stands),
+            "case": .string(home.id.text), "closed": .bool(standing.isClosed), "stands": .bool(standing.stands),
             "facts": .array(
                 standing.facts.map { ["holds": .bool($0.holds), "untrustedText": .string($0.text)] }
             ),
+            "untrustedEnded": .array(standing.ended.map { .string("\($0.hierarchy) \($0.path)") }),
             "untrustedLeftovers": .array(
                 standing.leftovers.map { .string("\($0.hierarchy) \($0.path)") }
             ),
@@ -64,10 +69,14 @@ struct Status: QuellCommand {
     }
 
     private func tell(_ home: Case, _ standing: CaseStanding, _ telling: Teller) {
-        telling.result("\(telling.terminal.strong("case \(home.id)"))")
+        let name = standing.isClosed ? "case \(home.id) (closed)" : "case \(home.id)"
+        telling.result("\(telling.terminal.strong(name))")
         for fact in standing.facts {
             let word = fact.holds ? telling.terminal.good("true     ") : telling.terminal.bad("NO LONGER")
             telling.result("  \(word) \(fact.text)")
+        }
+        for group in standing.ended {
+            telling.result("  ended     \(group.hierarchy) \(group.path) holds nobody any more")
         }
         for group in standing.leftovers {
             telling.result("  left      \(group.path) holds nobody any more: the session has ended")

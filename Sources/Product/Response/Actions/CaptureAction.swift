@@ -206,7 +206,8 @@ extension CaptureAction.Output {
                 root: sealed.rootDigest,
                 pins: sealed.pins,
                 profile: target.profile.record,
-                isComplete: sealed.hasRequiredClasses
+                isComplete: sealed.hasRequiredClasses,
+                times: sealed.stillness.times
             ),
             bundle: sealed.path,
             counts: sealed.counts,

@@ -104,6 +104,12 @@ public struct FreezeAction: Action {
         )
     }
 
+    /// Taking a freeze back is a thaw, which needs what a thaw needs.
+    public func confirm(_ capture: CaptureRecord, of pins: [SessionPin]) throws(Failure) {
+        guard let home else { return }
+        try UnbrokenHold(in: home, on: host).require(of: pins, since: capture, to: "take the freeze back")
+    }
+
     /// The groups; strays are found on the way.
     public func plan(_ input: Input, from seen: Observation<Target>) -> Plan<Target, Effect> {
         let groups = seen.target.subject.pin.cgroups
@@ -123,7 +129,16 @@ public struct FreezeAction: Action {
         let result = try Freezer(host).freeze(
             plan.target.subject,
             plan.target.policy,
-            after: held?.earlierFreeze ?? EarlierFreeze()
+            after: held?.earlierFreeze ?? EarlierFreeze(),
+            applyEach: { effects, act throws(Failure) in
+                var isFresh = false
+                for effect in effects where try !log.isDone(effect) { isFresh = true }
+                if isFresh {
+                    try log.applyEach(effects) { _ throws(Failure) in try act() }
+                } else {
+                    _ = try act()
+                }
+            }
         ) { effects, act throws(Failure) in
             var fresh: [Effect] = []
             for effect in effects where try !log.isDone(effect) { fresh.append(effect) }

@@ -1,4 +1,5 @@
 public import Base
+public import Casework
 public import Containment
 public import Engine
 import Kernel
@@ -76,6 +77,11 @@ public struct KillAction: Action {
             pins: [input.session.pin],
             decisions: held.frozenGroups.map { "kill everything in \($0.hierarchy) \($0.path)" }
         )
+    }
+
+    /// Nothing of the session may have run since the freeze and the capture.
+    public func confirm(_ capture: CaptureRecord, of pins: [SessionPin]) throws(Failure) {
+        try UnbrokenHold(in: place.home, on: place.host).require(of: pins, since: capture, to: Self.descriptor.name)
     }
 
     /// One kill a group.

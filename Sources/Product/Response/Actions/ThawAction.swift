@@ -1,4 +1,5 @@
 public import Base
+public import Casework
 public import Containment
 public import Engine
 
@@ -73,6 +74,11 @@ public struct ThawAction: Action {
         )
     }
 
+    /// Nothing of the session may have run since the freeze and the capture.
+    public func confirm(_ capture: CaptureRecord, of pins: [SessionPin]) throws(Failure) {
+        try UnbrokenHold(in: place.home, on: place.host).require(of: pins, since: capture, to: Self.descriptor.name)
+    }
+
     /// The inverse of what stands.
     public func plan(_ input: Input, from seen: Observation<Target>) -> Plan<Target, Effect> {
         let inverses = seen.target.effects.reversed().compactMap(\.inverse).filter { effect in
@@ -112,7 +118,7 @@ public struct ThawAction: Action {
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
         let result = output.result
         var reasons = result.stillFrozen.map { "\($0.path) is still frozen" }
-        reasons += result.leftFrozen.map { "\($0.path) stays frozen: it was frozen before Quell came" }
+        reasons += result.leftFrozen.map { "\($0.path) stays frozen: it was frozen already when this case came to it" }
         reasons += result.couldNotReturn.map { "process \($0.process.pid) is not back in \($0.origin): \($0.reason)" }
         reasons += result.lostDrops.map { "the drop of \($0.group.path) was taken away by somebody else" }
         reasons += result.uncut.map { "process \($0.pid) is back in a group without a drop" }

@@ -31,6 +31,10 @@ struct Fake<Kind: FakeKind>: Action {
     var probeSays: EffectState?
     var verdict = Verdict.holds
     var canUndo = true
+    /// What happened outside since a capture.
+    var sinceCapture: @Sendable (CaptureRecord) throws(Failure) -> Void = { _ in }
+    /// Lines that the world refuses, in one batch with the others.
+    var refused: Set<String> = []
 
     static var descriptor: ActionDescriptor { Kind.descriptor }
 
@@ -52,11 +56,21 @@ struct Fake<Kind: FakeKind>: Action {
         try before(scope)
         try scope.check("write the lines", on: "world")
         if let first = plan.effects.first { try log.apply(first) { () throws(Failure) in try write(first) } }
-        try log.apply(Array(plan.effects.dropFirst())) { (rest: [Effect]) throws(Failure) in
-            for effect in rest { try write(effect) }
+        try log.applyEach(Array(plan.effects.dropFirst())) { (rest: [Effect]) throws(Failure) in
+            var missed: [Effect: Failure] = [:]
+            for effect in rest {
+                if case .write(let line) = effect, refused.contains(line) {
+                    missed[effect] = Failure(.notPermitted, "write the line", on: line, because: "refused")
+                } else {
+                    try write(effect)
+                }
+            }
+            return missed
         }
         return Output(lines: plan.target.lines, capture: capture)
     }
+
+    func confirm(_ capture: CaptureRecord, of pins: [SessionPin]) throws(Failure) { try sinceCapture(capture) }
 
     private func write(_ effect: Effect) throws(Failure) {
         switch effect {

@@ -1,7 +1,13 @@
 import Base
 import Casework
 import Glibc
+import Synchronization
 import Testing
+
+/// What a thread waits at.
+private final class Gate: Sendable {
+    let isOpen = Atomic(false)
+}
 
 @Suite("Case reserve")
 struct CaseReserveTests {
@@ -58,13 +64,31 @@ struct CaseReserveTests {
         }
     }
 
-    @Test("a head start that nobody wants leaves no folder, whenever it arrives")
+    @Test("a head start that nobody wants becomes the reserve again, in time and late")
     func abandoned() throws {
         try Scene.play { scene in
             let store = try scene.store()
-            for _ in 0..<20 { CaseHeadStart { store }.abandon(within: .zero) }
+            let reserve = store.root.appending("reserve/case.sqlite")
+            let start = CaseHeadStart { store }
+            start.abandon(within: .seconds(10))
+            #expect(inode(reserve) != nil)
+            #expect(try store.list().isEmpty)
+
+            // The second is held until it was abandoned; then it takes the reserve, and must bring it back.
+            let gate = Gate()
+            let late = CaseHeadStart {
+                while !gate.isOpen.load(ordering: .acquiring) { sched_yield() }
+                return store
+            }
+            late.abandon(within: .zero)
+            let before = lastChange(store.root.appending("reserve"))
+            gate.isOpen.store(true, ordering: .releasing)
+            // Taking it and bringing it back are renames, which show in its time of change.
             let deadline = Deadline(after: .seconds(10))
-            while !(try store.list().isEmpty), !deadline.hasPassed { sched_yield() }
+            while lastChange(store.root.appending("reserve")) == before, !deadline.hasPassed { sched_yield() }
+            while inode(reserve) == nil, !deadline.hasPassed { sched_yield() }
+            #expect(lastChange(store.root.appending("reserve")) != before)
+            #expect(inode(reserve) != nil)
             #expect(try store.list().isEmpty)
         }
     }
@@ -83,5 +107,11 @@ struct CaseReserveTests {
     private func inode(_ path: BytePath) -> UInt64? {
         var status = stat()
         return path.withCString { lstat($0, &status) } == 0 ? UInt64(status.st_ino) : nil
+    }
+
+    private func lastChange(_ path: BytePath) -> [Int] {
+        var status = stat()
+        guard path.withCString({ lstat($0, &status) }) == 0 else { return [] }
+        return [status.st_ctim.tv_sec, status.st_ctim.tv_nsec]
     }
 }

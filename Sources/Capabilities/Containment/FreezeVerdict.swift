@@ -1,4 +1,5 @@
 internal import Base
+internal import Glibc
 internal import Kernel
 
 /// Telling what is true when the work is done.
@@ -43,7 +44,7 @@ extension FreezeRun {
                     tally.threads += try below.threadCount()
                 }
                 if !tally.isFrozen { result.stuck += try proof.stuck(in: group.cgroup) }
-                tally.cpuMicroseconds = try group.cgroup.cpuMicroseconds()
+                tally.cpuMicroseconds = try time(of: group.cgroup)
             } catch {
                 tally.isFrozen = false
                 result.failures.append(error)
@@ -63,10 +64,24 @@ extension FreezeRun {
     private mutating func readTime() {
         guard let first = (held.first ?? quarantine)?.cgroup else { return }
         do throws(Failure) {
-            result.cpuMicroseconds = try first.cpuMicroseconds()
+            result.cpuMicroseconds = try time(of: first)
         } catch {
             result.notes.append("nothing will tell whether it runs meanwhile: \(error)")
         }
+    }
+
+    /// The CPU time of a group. Strays that were stopped were continued right before, which wakes them once more inside the
+    /// kernel: then it is what two readings agree on.
+    private func time(of group: Cgroup) throws(Failure) -> UInt64? {
+        var time = try group.cpuMicroseconds()
+        let deadline = Deadline(after: .milliseconds(200))
+        while !stopped.isEmpty, !deadline.hasPassed {
+            usleep(5000)
+            let now = try group.cpuMicroseconds()
+            if now == time { break }
+            time = now
+        }
+        return time
     }
 
     private mutating func tellStrays() {

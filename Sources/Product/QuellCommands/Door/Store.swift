@@ -11,7 +11,9 @@ extension Environment {
     func store(_ chosen: String?) throws(Failure) -> CaseStore {
         let root = storeDirectory(chosen)
         let key = try CaseStore.loadKey(in: root)
-        return CaseStore(at: root, host: try HostIdentity.read(), key: key).anchored(by: SealAnchors.source(of: key))
+        let spools = Workbench.spools(of: root)
+        return CaseStore(at: root, host: try HostIdentity.read(), key: key, spools: spools)
+            .anchored(by: SealAnchors.source(of: key))
     }
 
     /// The public half of the store's key: readable without the right to sign. Without a store nobody is trusted, which

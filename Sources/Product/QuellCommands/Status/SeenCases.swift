@@ -31,19 +31,20 @@ struct SeenCases {
         return .array(rows)
     }
 
-    /// Tells what cannot be seen, among the results and with its hint.
+    /// Why not everything was seen.
+    var failures: [Failure] { unreadable.map(\.failure) + [blindness].compactMap { $0 } }
+
+    /// Tells what cannot be seen, among the results.
     func tell(_ telling: Teller) {
         for one in unreadable {
             telling.result("case \(one.id) cannot be read: \(Escaped.terminal(one.failure.reason))")
         }
         if let blindness { telling.result("cases cannot be seen: \(Escaped.terminal(blindness.reason))") }
-        warn(telling)
     }
 
-    /// The same for people alone.
+    /// The same for people alone, with what to do about it.
     func warn(_ telling: Teller) {
-        for one in unreadable { telling.warnAbout(one.failure) }
-        if let blindness { telling.warnAbout(blindness) }
+        for failure in failures { telling.warnAbout(failure) }
     }
 }
 

@@ -44,6 +44,7 @@ struct Status: QuellCommand {
             seen.warn(telling)
         } else {
             seen.tell(telling)
+            seen.warn(telling)
             if seen.cases.isEmpty, seen.holding.isEmpty, seen.isWhole { telling.result("no open case") }
         }
         return stands ? .done : .partial

@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
 #include "clinux_fork.h"
+#include "clinux_netns.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -32,6 +34,18 @@ int quell_fork(int32_t *pid) {
     }
     *pid = child;
     return pidfd;
+}
+
+static void *wait_for_child(void *child) {
+    while (waitpid((pid_t)(intptr_t)child, NULL, 0) < 0 && errno == EINTR) {}
+    return NULL;
+}
+
+int quell_reap_later(int32_t child) {
+    pthread_t thread;
+    int failed = pthread_create(&thread, NULL, wait_for_child, (void *)(intptr_t)child);
+    if (failed == 0) pthread_detach(thread);
+    return failed;
 }
 
 void quell_keep_only(int kept) {

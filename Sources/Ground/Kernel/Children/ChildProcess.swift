@@ -116,6 +116,7 @@ public struct ChildProcess: ~Copyable {
     public consuming func finish(by deadline: Deadline) throws(Failure) -> ChildEnd {
         let inTime = handle.wait(for: POLLIN, until: deadline)
         if !inTime, !killed() {
+            leave()
             isReaped = true
             return .overran
         }
@@ -135,8 +136,13 @@ public struct ChildProcess: ~Copyable {
         return handle.wait(for: POLLIN, until: Deadline(after: .milliseconds(500)))
     }
 
+    /// Lets a thread take note of the end of a child that was given up, so that it is no zombie as long as this process
+    /// lives. Where no thread can be had it is one, which is no error.
+    private borrowing func leave() { _ = quell_reap_later(pid) }
+
     deinit {
-        guard !isReaped, killed() else { return }
+        guard !isReaped else { return }
+        guard killed() else { return leave() }
         while waitpid(pid, nil, 0) < 0, errno == EINTR {}
     }
 

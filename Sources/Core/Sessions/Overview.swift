@@ -71,6 +71,12 @@ public struct OverviewProcess: Hashable, Sendable {
     public var cgroups: [CgroupLine]
     /// The link texts of its descriptors.
     public var links: [BytePath]
+    /// The sockets in its descriptor table, and in those of threads that have one of their own.
+    public var sockets: Set<UInt64>
+    /// The setsid(2) session that it is in.
+    public var session: Int32
+    /// What it has in RAM, in bytes.
+    public var residentBytes: UInt64
 
     /// Takes all parts.
     public init(
@@ -82,7 +88,9 @@ public struct OverviewProcess: Hashable, Sendable {
         executable: BytePath? = nil,
         arguments: [BytePath]? = nil,
         cgroups: [CgroupLine] = [],
-        links: [BytePath] = []
+        links: [BytePath] = [],
+        session: Int32? = nil,
+        residentBytes: UInt64 = 0
     ) {
         self.pin = pin
         self.parent = parent
@@ -93,6 +101,9 @@ public struct OverviewProcess: Hashable, Sendable {
         self.arguments = arguments
         self.cgroups = cgroups
         self.links = links
+        sockets = Set(links.compactMap(\.socketInode))
+        self.session = session ?? pin.pid
+        self.residentBytes = residentBytes
     }
 
     /// What its executable, arguments and open files tell.

@@ -111,18 +111,12 @@ extension OverviewProcess {
 
 extension CgroupLine {
     /// Whether it is of a hierarchy that Quell freezes in.
-    fileprivate var isFreezable: Bool { hierarchy == "v2" || controllers.contains("freezer") }
+    var isFreezable: Bool { hierarchy == "v2" || controllers.contains("freezer") }
 }
 
 extension OverviewEntry {
     fileprivate init(_ group: OverviewGrouping.Group, sockets: [UInt64: InetSocket]) {
-        let inodes = Set(group.members.flatMap { $0.links.compactMap(\.socketInode) })
-        let open = inodes.compactMap { sockets[$0] }.filter { $0.remote.port != 0 }
-        var peers: [Endpoint: (connections: Int, sent: UInt64)] = [:]
-        for socket in open {
-            let before = peers[socket.remote.unmapped] ?? (0, 0)
-            peers[socket.remote.unmapped] = (before.connections + 1, before.sent + socket.sent)
-        }
+        let traffic = Traffic(of: group.members, over: sockets)
         leader = group.leader.pin
         kind = Self.kind(group.signs)
         signs = group.signs
@@ -131,16 +125,13 @@ extension OverviewEntry {
         started = group.leader.started
         cgroups = group.leader.cgroups.filter(\.isFreezable)
         processes = group.members.count
-        connections = open.count
-        bytesSent = open.reduce(0) { $0 + $1.sent }
-        bytesReceived = open.reduce(0) { $0 + ($1.counters?.bytesReceived ?? 0) }
-        self.peers =
-            peers
-            .map { OverviewPeer(endpoint: $0.key, connections: $0.value.connections, bytesSent: $0.value.sent) }
-            .sorted { ($1.bytesSent, $0.endpoint.description) < ($0.bytesSent, $1.endpoint.description) }
+        connections = traffic.connections
+        bytesSent = traffic.bytesSent
+        bytesReceived = traffic.bytesReceived
+        peers = traffic.peers
     }
 
-    private static func kind(_ signs: [AgentSign]) -> String {
+    static func kind(_ signs: [AgentSign]) -> String {
         for sign in signs {
             switch sign {
             case .declared(let name), .executable(let name), .argument(let name): return name
@@ -149,9 +140,4 @@ extension OverviewEntry {
         }
         return "agent"
     }
-}
-
-extension InetSocket {
-    /// Kernels before 4.19 count only what was acknowledged.
-    fileprivate var sent: UInt64 { counters.map { $0.bytesSent ?? $0.bytesAcknowledged } ?? 0 }
 }

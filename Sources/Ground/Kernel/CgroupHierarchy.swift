@@ -66,10 +66,13 @@ struct HierarchyFinder {
         return open("v2", type: "cgroup2", options, seen.mountPoint, WindowMaker.cgroup2Magic, &notes)
     }
 
-    func freezer(_ notes: inout [String]) -> CgroupHierarchy? {
-        let line = lines.first { $0.controllers.contains("freezer") }
+    func freezer(_ notes: inout [String]) -> CgroupHierarchy? { versionOne("freezer", &notes) }
+
+    /// The v1 hierarchy of a controller, or `nil` where it is not mounted as v1.
+    func versionOne(_ controller: String, _ notes: inout [String]) -> CgroupHierarchy? {
+        let line = lines.first { $0.controllers.contains(controller) }
         guard let line else { return nil }
-        let seen = mounts.entries.first { $0.type == "cgroup" && $0.superOptions.contains("freezer") }
+        let seen = mounts.entries.first { $0.type == "cgroup" && $0.superOptions.contains(controller) }
         let options = line.controllers.map { controller in
             controller.hasPrefix("name=")
                 ? MountOption.string("name", String(controller.dropFirst(5))) : MountOption.flag(controller)

@@ -16,6 +16,8 @@ public struct ProcessStatus: Hashable, Sendable {
     public let noNewPrivileges: Bool
     /// 0 no seccomp, 1 strict, 2 filter.
     public let seccomp: Int32
+    /// Memory that is in RAM, in bytes; pages that are shared count in each process. 0 when it has none any more.
+    public let residentBytes: UInt64
 
     /// Parses a status file. A key that is missing gives an empty list or zero; that is not an error, since kernels differ.
     public init(parsing bytes: some Collection<UInt8>) {
@@ -27,6 +29,7 @@ public struct ProcessStatus: Hashable, Sendable {
         var bounding: UInt64 = 0
         var isConfined = false
         var seccomp: Int32 = 0
+        var resident: UInt64 = 0
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
             let words = line[line.index(after: colon)...].split { $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: " ") }
@@ -41,6 +44,7 @@ public struct ProcessStatus: Hashable, Sendable {
                 bounding = words.first.flatMap { UInt64(String(decoding: $0, as: UTF8.self), radix: 16) } ?? 0
             case "NoNewPrivs": isConfined = words.first?.elementsEqual("1".utf8) ?? false
             case "Seccomp": seccomp = words.first.flatMap { Decimal.int32($0) } ?? 0
+            case "VmRSS": resident = (words.first.flatMap { Decimal.uint64($0) } ?? 0) &* 1024
             default: continue
             }
         }
@@ -52,5 +56,6 @@ public struct ProcessStatus: Hashable, Sendable {
         boundingCapabilities = bounding
         noNewPrivileges = isConfined
         self.seccomp = seccomp
+        residentBytes = resident
     }
 }

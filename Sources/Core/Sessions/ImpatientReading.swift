@@ -3,16 +3,16 @@ internal import Glibc
 internal import Kernel
 internal import Synchronization
 
-/// Reads the arguments of many processes. A process can lay its arguments on a page that it serves itself (FUSE,
-/// userfaultfd), and whoever reads them then waits for it: so they are read on a thread of their own, which is left behind
-/// when it hangs, and a new one goes on with the next process (RT7).
-final class ArgumentReading: Sendable {
-    /// How long one process may hold a reader up, in milliseconds.
-    private static let patience: Int32 = 200
+/// Reads something of many processes that one of them can hold up: arguments on a page that it serves itself (FUSE,
+/// userfaultfd), a file on a filesystem of its own. So it is read on a thread of its own, which is left behind when it
+/// hangs, and a new one goes on with the next process (RT7).
+final class ImpatientReading<Value: Sendable>: Sendable {
     /// How many readers are left behind at most; the rest of the processes then go unread.
-    private static let mostLost = 8
+    private let mostLost = 8
 
-    private let host: Host
+    /// How long one process may hold a reader up, in milliseconds.
+    private let patience: Int32
+    private let body: @Sendable (ProcessPin) -> Value
     private let progress = Mutex(Progress())
 
     private struct Progress {
@@ -20,15 +20,18 @@ final class ArgumentReading: Sendable {
         var next = 0
         /// Which reader may go on; those left behind have a lower number.
         var reader = 0
-        var found: [ProcessPin: [BytePath]] = [:]
+        var found: [ProcessPin: Value] = [:]
     }
 
-    init(_ host: Host) { self.host = host }
+    init(patience: Int32 = 200, _ body: @escaping @Sendable (ProcessPin) -> Value) {
+        self.patience = patience
+        self.body = body
+    }
 
-    /// The arguments of those that could be read; an ended process has none, which is not told from an empty list.
-    func read(_ pins: [ProcessPin], by deadline: Deadline) -> [ProcessPin: [BytePath]] {
+    /// What could be read; a process that is not among it held a reader up, or there was no time left for it.
+    func read(_ pins: [ProcessPin], by deadline: Deadline) -> [ProcessPin: Value] {
         progress.withLock { $0.pins = pins }
-        for _ in 0...Self.mostLost {
+        for _ in 0...mostLost {
             if deadline.hasPassed || runReader(until: deadline) { break }
         }
         return progress.withLock { progress in
@@ -43,18 +46,21 @@ final class ArgumentReading: Sendable {
     private func runReader(until deadline: Deadline) -> Bool {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return true }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let done = Descriptor(adopting: ends[0])
-        let start = Start(reading: self, number: progress.withLock { $0.reader }, signal: ends[1])
+        let number = progress.withLock { $0.reader }
+        let start = Start(signal: ends[1]) { [self] in readOn(as: number) }
         var thread = pthread_t()
         let context = Unmanaged.passRetained(start)
         let error = pthread_create(&thread, nil, Start.run, context.toOpaque())
         guard error == 0 else {
             context.release()
+            close(ends[1])
             return true
         }
         pthread_detach(thread)
         var before = -1
-        while !isReadable(done, within: min(Self.patience, deadline.pollTimeout)) {
+        while !isReadable(done, within: min(patience, deadline.pollTimeout)) {
             let now = progress.withLock { $0.next }
             guard now == before || deadline.hasPassed else {
                 before = now
@@ -72,11 +78,11 @@ final class ArgumentReading: Sendable {
     }
 
     /// Runs on the reader's thread.
-    fileprivate func readOn(as number: Int) {
+    private func readOn(as number: Int) {
         while let pin = take(as: number) {
-            let arguments = arguments(of: pin)
+            let value = body(pin)
             progress.withLock { progress in
-                if progress.reader == number { progress.found[pin] = arguments }
+                if progress.reader == number { progress.found[pin] = value }
             }
         }
     }
@@ -88,29 +94,23 @@ final class ArgumentReading: Sendable {
             return progress.pins[progress.next]
         }
     }
-
-    private func arguments(of pin: ProcessPin) -> [BytePath] {
-        do throws(Failure) { return try ProcessDirectory(pin, on: host).arguments(limit: 65_536) } catch { return [] }
-    }
 }
 
 /// What a reader's thread is given.
 private final class Start: Sendable {
-    let reading: ArgumentReading
-    let number: Int
     let signal: Int32
+    let body: @Sendable () -> Void
 
-    init(reading: ArgumentReading, number: Int, signal: Int32) {
-        self.reading = reading
-        self.number = number
+    init(signal: Int32, body: @escaping @Sendable () -> Void) {
         self.signal = signal
+        self.body = body
     }
 
     /// Closing the writing end of the pipe tells that the reader is through. Written by the thread that owns it.
     static let run: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
         guard let context else { return nil }
         let start = Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
-        start.reading.readOn(as: start.number)
+        start.body()
         close(start.signal)
         return nil
     }

@@ -1,0 +1,80 @@
+import Base
+import Kernel
+import Testing
+
+@testable import Sessions
+
+@Suite("what runs a session")
+struct SessionRuntimeTests {
+    private static let id = String(repeating: "0a", count: 32)
+
+    @Test(
+        "a path of a cgroup tells the runtime, the name and where the session begins",
+        arguments: [
+            (
+                "/machine.slice/libpod-ID.scope/container", SessionRuntime.Kind.podman, "ID",
+                "/machine.slice/libpod-ID.scope"
+            ),
+            ("/libpod_parent/libpod-ID", .podman, "ID", "/libpod_parent/libpod-ID"),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope", .podman, "ID",
+                "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope"
+            ),
+            ("/system.slice/docker-ID.scope", .docker, "ID", "/system.slice/docker-ID.scope"),
+            ("/docker/ID", .docker, "ID", "/docker/ID"),
+            (
+                "/kubepods.slice/kubepods-pod1.slice/cri-containerd-ID.scope", .containerd, "ID",
+                "/kubepods.slice/kubepods-pod1.slice/cri-containerd-ID.scope"
+            ),
+            ("/kubepods/burstable/pod12/ID/x", .containerd, "ID", "/kubepods/burstable/pod12/ID"),
+            ("/kubepods.slice/crio-ID.scope", .crio, "ID", "/kubepods.slice/crio-ID.scope"),
+            ("/lxc.payload.web/init.scope", .lxc, "web", "/lxc.payload.web"),
+            ("/machine.slice/machine-web.scope/payload", .nspawn, "web", "/machine.slice/machine-web.scope"),
+            ("/system.slice/cron.service", .service, "cron.service", "/system.slice/cron.service"),
+            (
+                "/user.slice/user-0.slice/session-4.scope", .scope, "session-4.scope",
+                "/user.slice/user-0.slice/session-4.scope"
+            ),
+            ("/system.slice/a.service/sub", .service, "a.service", "/system.slice/a.service"),
+            ("/user.slice", .slice, "user.slice", "/user.slice"),
+            ("/agents/a7", .cgroup, nil, "/agents/a7"),
+            ("/", .process, nil, "/"),
+            // What only begins like a container's name is none.
+            ("/libpod-web", .cgroup, nil, "/libpod-web"),
+            ("/docker/ID0", .cgroup, nil, "/docker/ID0"),
+        ] as [(String, SessionRuntime.Kind, String?, String)]
+    )
+    func paths(path: String, kind: SessionRuntime.Kind, name: String?, begin: String) {
+        func filled(_ text: String) -> String {
+            text.split(separator: "ID", omittingEmptySubsequences: false).joined(separator: Self.id)
+        }
+        let found = SessionRuntime(of: [CgroupLine(hierarchy: "v2", path: BytePath(filled(path)))])
+        #expect(found.kind == kind)
+        #expect(found.name == name.map { BytePath(filled($0)) })
+        #expect(found.cgroup == CgroupLine(hierarchy: "v2", path: BytePath(filled(begin))))
+    }
+
+    @Test("on a hybrid machine the hierarchy that knows more tells: any for containers, systemd's for units")
+    func hybrid() {
+        func line(_ hierarchy: String, _ path: String) -> CgroupLine {
+            CgroupLine(hierarchy: hierarchy, path: BytePath(path))
+        }
+        let container = SessionRuntime(of: [line("v2", "/"), line("v1:memory", "/docker/\(Self.id)")])
+        #expect(container.kind == .docker && container.cgroup.hierarchy == "v1:memory")
+        let unit = SessionRuntime(of: [line("v2", "/"), line("v1:name=systemd", "/system.slice/cron.service")])
+        #expect(unit.kind == .service)
+        let frozen = SessionRuntime(of: [line("v2", "/"), line("v1:freezer", "/a7"), line("v1:name=systemd", "/")])
+        #expect(frozen.kind == .cgroup && frozen.cgroup == line("v1:freezer", "/a7"))
+        // A cgroup of another controller is nobody's session: it only counts.
+        #expect(SessionRuntime(of: [line("v2", "/"), line("v1:memory", "/a7")]).kind == .process)
+    }
+
+    @Test("runc's state gives the first process, and what is not of its form gives nothing")
+    func runc() {
+        let state = #"{"id":"web","init_process_pid":4711,"init_process_start":99,"rootless":false}"#
+        #expect(RuncContainers.pin(in: Array(state.utf8)) == ProcessPin(pid: 4711, startTicks: 99))
+        for wrong in ["", "[]", #"{"init_process_pid":4711}"#, #"{"init_process_pid":-1,"init_process_start":1}"#] {
+            #expect(RuncContainers.pin(in: Array(wrong.utf8)) == nil)
+        }
+    }
+}

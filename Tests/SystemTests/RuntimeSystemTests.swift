@@ -166,7 +166,8 @@ extension SystemTests {
         @Test("a container that has exited is no session, and that is said", .sandbox)
         func exited() throws {
             try PodmanContainer.with(command: "true") { container in
-                #expect(try eventually(within: .seconds(10)) { try container.status().hasPrefix("Exited") })
+                let isOver = try eventually(within: .seconds(10)) { try container.status().hasPrefix("Exited") }
+                #expect(isOver)
                 let failure = #expect(throws: Failure.self) {
                     try SessionResolver(host: try Host()).resolve(try Locator(parsing: "podman:\(container.name)"))
                 }

@@ -56,7 +56,10 @@ public enum Locator: Hashable, Sendable {
 
     private static func podman(parsing name: BytePath, of argument: BytePath) throws(Failure) -> Locator {
         guard let name = ContainerName(parsing: name) else {
-            throw usage(argument, "the name of a container has only letters, digits, _, . and -; USER/ may stand in front")
+            throw usage(
+                argument,
+                "the name of a container has only letters, digits, _, . and -; USER/ may stand in front"
+            )
         }
         return .podman(name)
     }

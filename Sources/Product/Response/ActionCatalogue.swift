@@ -25,6 +25,7 @@ public enum ActionCatalogue {
     public static let descriptors: [ActionDescriptor] = [
         FreezeAction.descriptor, HoldRestartAction.descriptor, ReleaseRestartAction.descriptor,
         IsolateAction.descriptor, ThawAction.descriptor,
-        ReleaseAction.descriptor, KillAction.descriptor, CaptureAction.descriptor, RevokeAction.descriptor, TimelineAction.descriptor,
+        ReleaseAction.descriptor, KillAction.descriptor, CaptureAction.descriptor, RevokeAction.descriptor,
+        TimelineAction.descriptor,
     ]
 }

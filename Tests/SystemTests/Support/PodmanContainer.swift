@@ -24,7 +24,7 @@ final class PodmanContainer: Sendable {
         let image = "localhost/\(sandbox.name):1"
         try importImage(image, sandbox)
         defer { _ = try? podman("rmi", "-f", image) }
-        let container = try PodmanContainer(sandbox.name, options + [image] + command)
+        let container = try PodmanContainer("\(sandbox.name)-web", options + [image] + command)
         defer { container.remove() }
         return try body(container)
     }

@@ -94,7 +94,10 @@ struct ContainerLookup {
             groups.append(try Cgroup(path, in: hierarchy).domain())
         }
         guard !groups.isEmpty else {
-            throw refused(name, "its state names process \(stat.pid), which the kernel has in no cgroup of that container")
+            throw refused(
+                name,
+                "its state names process \(stat.pid), which the kernel has in no cgroup of that container"
+            )
         }
         return RunningContainer(id: id, groups: groups, process: stat.pin)
     }

@@ -57,7 +57,8 @@ struct ContainerOwner {
     private static func refuseSlowMount(_ path: BytePath, on host: Host) throws(Failure) {
         for mount in (try mounts(of: host)).entries {
             let isSlow =
-                mount.type.hasPrefix("fuse") || mount.type.hasPrefix("nfs") || ["autofs", "9p", "cifs"].contains(mount.type)
+                mount.type.hasPrefix("fuse") || mount.type.hasPrefix("nfs")
+                || ["autofs", "9p", "cifs"].contains(mount.type)
             guard isSlow, path.isAtOrBelow(mount.mountPoint) || mount.mountPoint.isAtOrBelow(path) else { continue }
             throw Failure(
                 .refused,

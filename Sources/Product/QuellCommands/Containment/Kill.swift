@@ -3,6 +3,7 @@ import Base
 import Containment
 import Casework
 import Engine
+import Glibc
 import Kernel
 import Response
 import Sessions
@@ -58,6 +59,7 @@ struct Kill: QuellCommand {
         var frozen: Set<CgroupPin> = []
         for successor in successors {
             do throws(Failure) {
+                awaitStart(of: successor, on: verb.bench.host)
                 let session = try verb.bench.resolve("pid:\(successor.process.pid)", for: "freeze")
                 guard frozen.isDisjoint(with: session.pin.cgroups) else { continue }
                 frozen.formUnion(session.pin.cgroups)
@@ -76,6 +78,18 @@ struct Kill: QuellCommand {
             }
         }
         return words
+    }
+
+    /// A container that is frozen while its runtime still starts it keeps podman waiting, and everybody who asks podman. So
+    /// the start is waited for, but not long: a successor may call itself so.
+    private func awaitStart(of successor: Successor, on host: Host) {
+        let scanner = ProcessScanner(host)
+        let deadline = Deadline(after: .milliseconds(500))
+        while !deadline.hasPassed, let stat = scanner.namedStat(of: successor.process.pid),
+            stat.pin == successor.process, stat.name.text?.hasPrefix("runc:[") == true
+        {
+            usleep(2000)
+        }
     }
 
     private func tellHeld(_ verb: SingleVerb, _ telling: Teller) throws(Failure) {

@@ -39,7 +39,7 @@ struct Thaw: QuellCommand {
         )
         for pin in thawed.putBack { telling.say("put back     \(pin.pid)") }
         for pin in thawed.joined { telling.say("joined       \(pin.pid) came in while it was frozen, and runs now") }
-        for pin in thawed.supervisors.letGo { telling.say("runs again   \(pin.pid), which could start the session again") }
+        for pin in thawed.supervisors.letGo { telling.say("let go       \(pin.pid), which could start it again") }
         for drop in thawed.keptDrops { telling.say("still cut    \(drop.group.path)") }
         for pin in thawed.uncut { telling.say("not cut      \(pin.pid) is back in a group without a drop") }
         verb.tell(result, telling)

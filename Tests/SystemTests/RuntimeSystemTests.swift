@@ -136,7 +136,7 @@ extension SystemTests {
                 #expect(frozen.notes.contains { $0.contains("a v1 freezer held it before") }, "\(frozen.notes)")
                 #expect(freezer.setFrozen(false) == 0)
                 #expect(!runs(scene.busy, host, within: .milliseconds(200)))
-                #expect(eventually { (try? FreezeCheck(of: frozen, on: host).stands) ?? false })
+                #expect(eventually { (try? FreezeCheck(of: frozen, on: host).thawed.isEmpty) ?? false })
                 let thawed = try Thaw.thaw(
                     frozen.effects,
                     members: frozen.members,

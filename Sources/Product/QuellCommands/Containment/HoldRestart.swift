@@ -35,7 +35,7 @@ struct HoldRestart: QuellCommand {
         if common.json {
             let home = containment.journal.settle(within: .seconds(2))
             telling.document([
-                "quell": 1, "command": "hold-restart", "state": .string(result.step.state.rawValue),
+                "state": .string(result.step.state.rawValue),
                 "case": home.map { .string($0.id.text) } ?? .null,
                 "untrustedResult": try JSONEncoding.value(of: output),
             ])

@@ -52,7 +52,7 @@ struct ReleaseRestart: QuellCommand {
         }
         if common.json {
             telling.document([
-                "quell": 1, "command": "release-restart", "case": .string(home.id.text),
+                "case": .string(home.id.text),
                 "untrustedResults": .array(documents),
             ])
         } else if outcomes.isEmpty {

@@ -20,7 +20,7 @@ public struct HoldResult: Hashable, Sendable, Codable {
 /// Holds what could start a session again or kill it (RT4): each supervisor's process goes into a frozen group of
 /// Quell's own at the root of the hierarchy. A signal would do as well for a shell loop, but whoever has its uid could
 /// continue it, its own parent would see it stop, and an accomplice of the session often has both; a frozen group is
-/// out of reach and nobody is told (docs/decisions/0010).
+/// out of reach and nobody is told (docs/decisions/0012).
 ///
 /// Never held: the machine's first process, threads of the kernel, Quell's own parents, what the machine needs (sshd,
 /// systemd, engines), and daemons that serve more than this session. These are named, with the reason.

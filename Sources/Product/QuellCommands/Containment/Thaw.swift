@@ -52,8 +52,13 @@ struct Thaw: QuellCommand {
         let host = verb.bench.host
         guard let frozen = try HeldSession(of: verb.session.pin, in: verb.home, on: host).lastFreeze else { return }
         let scanner = ProcessScanner(host)
-        for pin in try FreezeCheck(of: frozen, on: host).joined {
-            guard let stat = scanner.namedStat(of: pin.pid), stat.pin == pin else { continue }
+        let joined = try FreezeCheck(of: frozen, on: host).joined
+        // A child of a member was born in the session; the others came from outside.
+        let own = Set((frozen.members + joined).map(\.pid))
+        for pin in joined {
+            guard let stat = scanner.namedStat(of: pin.pid), stat.pin == pin, !own.contains(stat.numbers.parent) else {
+                continue
+            }
             let parent = scanner.namedStat(of: stat.numbers.parent)?.name ?? BytePath("nobody")
             telling.say("planted      \(pin.pid) \(stat.name), a child of \(parent), will run when it is thawed")
         }

@@ -105,29 +105,6 @@ extension SystemTests {
             #expect(scene.unified.processes.count == 2)
         }
 
-        @Test("RT4 a shell loop is named as supervisor, and its successor is seen after the kill", .sandbox)
-        func successor() throws {
-            let sandbox = try Sandbox.of()
-            let group = try #require(sandbox.unified).subgroup("session")
-            let testkit = try Sandbox.testkitPath()
-            let loop = try sandbox.start(
-                Program("/bin/sh", ["-c", "while :; do \(testkit) enter \(group.path) -- \(testkit) sleepers 1; done"])
-            )
-            let line = try loop.line { $0.hasPrefix("ready") }
-            let host = try Host()
-            let pid = try #require(line.split(separator: " ").last.flatMap { Int32($0) })
-            let pin = try Cgroup(BytePath("/\(sandbox.name)/session"), in: try #require(host.unified)).pin
-            let leader = try ProcessDirectory(pid, on: host).stat().pin
-            let subject = Subject(pin: SessionPin(bootID: host.bootID, cgroups: [pin], leader: leader))
-            let result = try Freezer(host).freeze(subject) { _, act throws(Failure) in try act() }
-            #expect(result.word == .partial)
-            #expect(result.supervisors.first?.kind == .parentLoop)
-            #expect(result.supervisors.first?.process?.pid == loop.id)
-            let killed = try Killer(host).kill(result, subject) { _, act throws(Failure) in try act() }
-            #expect(!killed.successors.isEmpty, "\(killed)")
-            #expect(!killed.isComplete)
-        }
-
         @Test("the root, slices, and what the machine needs are refused; a reason opens the last two", .sandbox)
         func refusals() throws {
             let sandbox = try Sandbox.of()

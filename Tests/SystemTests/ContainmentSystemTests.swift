@@ -268,6 +268,7 @@ final class Scene {
     }
 
     deinit {
+        Holds.remove(effects, on: host)
         // Quarantine groups lie outside the sandbox: whatever a test did, they are taken away.
         for case .makeGroup(let hierarchy, let name) in effects {
             guard let found = host.hierarchy(named: hierarchy), let made = try? Cgroup(BytePath("/" + name), in: found)

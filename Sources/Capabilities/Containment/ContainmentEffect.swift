@@ -37,6 +37,12 @@ public enum ContainmentEffect: Hashable, Sendable, Codable {
     case addTable(PacketTable)
     /// Remove a table of nftables.
     case removeTable(PacketTable)
+    /// Make a group of that name at the root of a hierarchy, for supervisors, and freeze it while it is empty.
+    case makeHold(hierarchy: String, name: String)
+    /// Hold a supervisor: move it into Quell's frozen group.
+    case hold(process: ProcessPin, from: CgroupPin, into: CgroupPin)
+    /// Let a supervisor go: move it from Quell's frozen group back to where it stood.
+    case letGo(process: ProcessPin, from: CgroupPin, to: CgroupPin)
 
     /// The effect that takes this one back, or `nil` where there is none: a kill, a freeze that somebody else had asked
     /// for before, a made group (its inode is not known when it is made; see ``Thaw``), a detached program (the next one
@@ -57,8 +63,10 @@ public enum ContainmentEffect: Hashable, Sendable, Codable {
             }
         case .beginTrial(let parent, let name): .endTrial(parent: parent, name: name)
         case .addTable(let table): .removeTable(table)
-        case .makeGroup, .removeGroup, .detachDrop, .killGroup: nil
         case .recordSockets, .destroySockets, .endTrial, .removeTable: nil
+        case .hold(let process, let from, let into): .letGo(process: process, from: into, to: from)
+        case .letGo(let process, let from, let to): .hold(process: process, from: to, into: from)
+        case .makeGroup, .makeHold, .removeGroup, .detachDrop, .killGroup: nil
         }
     }
 
@@ -83,6 +91,9 @@ public enum ContainmentEffect: Hashable, Sendable, Codable {
         case .endTrial(let parent, let name): "remove the group \(name) below \(parent.path)"
         case .addTable(let table): "load the table \(table.name) in network namespace \(table.networkNamespace)"
         case .removeTable(let table): "remove the table \(table.name) in network namespace \(table.networkNamespace)"
+        case .makeHold(let hierarchy, let name): "make the frozen group \(hierarchy) /\(name) for supervisors"
+        case .hold(let process, _, let into): "hold supervisor \(process.pid) in \(into.path)"
+        case .letGo(let process, _, let to): "let supervisor \(process.pid) go back to \(to.path)"
         }
     }
 
@@ -94,7 +105,9 @@ public enum ContainmentEffect: Hashable, Sendable, Codable {
         case .thaw(let group): try FreezerControl(Cgroup(group, on: host)).thaw()
         case .makeGroup(let hierarchy, let name): _ = try ContainmentEffect.makeGroup(name, in: hierarchy, on: host)
         case .removeGroup(let group): try Cgroup(group, on: host).remove()
-        case .move(let process, _, let to):
+        case .makeHold(let hierarchy, let name):
+            try FreezerControl(try ContainmentEffect.makeGroup(name, in: hierarchy, on: host)).freeze()
+        case .move(let process, _, let to), .hold(let process, _, let to), .letGo(let process, _, let to):
             try ContainmentEffect.unlessEnded { () throws(Failure) in
                 try Cgroup(to, on: host).adopt(process, on: host)
             }

@@ -35,6 +35,13 @@ extension ContainmentEffect {
         case .thaw(let group):
             let control = try FreezerControl(Cgroup(group, on: host))
             return try control.isRequested() ? .notDone : .done
+        case .makeHold(let hierarchy, let name):
+            guard let found = host.hierarchy(named: hierarchy) else { return .cannotTell }
+            guard ContainmentEffect.exists(BytePath("/" + name), in: found) else { return .notDone }
+            let group = try Cgroup(BytePath("/" + name), in: found)
+            return try FreezerControl(group).isRequested() ? .done : .partly
+        case .hold(let process, let from, let to), .letGo(let process, let from, let to):
+            return try ContainmentEffect.place(of: process, nil, from, to, host)
         case .makeGroup(let hierarchy, let name):
             guard let found = host.hierarchy(named: hierarchy) else { return .cannotTell }
             return ContainmentEffect.exists(BytePath("/" + name), in: found) ? .done : .notDone

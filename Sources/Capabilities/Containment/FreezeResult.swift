@@ -6,7 +6,7 @@ public enum FreezeWord: String, Sendable, Codable {
     case confirmed
     /// Threads did not freeze in time; they are named.
     case unconfirmed
-    /// Strays are running, or supervisors could bring the session back; they are named.
+    /// Strays are running, or supervisors that are not held could bring the session back; they are named.
     case partial
     /// Nothing is held.
     case failed

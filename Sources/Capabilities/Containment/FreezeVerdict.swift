@@ -10,14 +10,7 @@ extension FreezeRun {
         tellStrays()
         result.guests = guests.values.sorted { $0.process.pid < $1.process.pid }
         result.members = (lastFamily?.members ?? []).map(\.pin)
-        let paths = sessionLines.map(\.path)
-        result.supervisors = Supervisors.find(
-            paths: paths,
-            leader: subject.pin.leader,
-            responder: responder,
-            root: policy.root,
-            on: host
-        )
+        holdSupervisors()
         if let quarantine = result.quarantine, let moved = movedWithSockets(quarantine) {
             result.cut?.notReached.append(moved)
         }
@@ -25,6 +18,22 @@ extension FreezeRun {
         result.word = word()
         if result.times.frozen == nil { result.times.proven = nil }
         return result
+    }
+
+    /// Right after everything is frozen: what could bring the session back is found and, unless told otherwise, held.
+    private mutating func holdSupervisors() {
+        let members = lastFamily?.members ?? []
+        let inside = Set(members.map(\.pid))
+        let leaders = members.filter { $0.pin == subject.pin.leader }
+        let parents = (leaders + members).map(\.parent).filter { !inside.contains($0) }
+        let search = SupervisorSearch(root: policy.root, host: host, responder: responder)
+        let found = search.find(paths: sessionLines.map(\.path), parents: parents)
+        result.supervisors = found.supervisors
+        result.notes += found.notes
+        guard policy.holdRestart, !found.supervisors.isEmpty else { return }
+        let hold = SupervisorHold(host, patienceMilliseconds: policy.patienceMilliseconds).hold(found, apply)
+        result.supervisors = hold.supervisors
+        result.effects += hold.effects
     }
 
     private mutating func count() {
@@ -178,6 +187,6 @@ extension FreezeRun {
         if isRunning || !result.scansAgreed || looks.hasFailed { return .partial }
         if frozen.count < result.groups.count || !result.stuck.isEmpty { return .unconfirmed }
         if result.processes == 0 { return .partial }
-        return result.supervisors.isEmpty ? .confirmed : .partial
+        return result.supervisors.allSatisfy(\.isHeld) ? .confirmed : .partial
     }
 }

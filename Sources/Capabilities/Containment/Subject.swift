@@ -34,6 +34,8 @@ public typealias ApplyEach = (
 public struct FreezePolicy: Hashable, Sendable, Codable {
     /// Also attach the reversible network drop.
     public var cut: Bool
+    /// Also hold what could start the session again or kill it (RT4).
+    public var holdRestart: Bool
     /// Why a slice, or a group that holds sshd, journald or an engine, may be frozen; `nil` refuses these.
     public var broad: String?
     /// How long to wait for the kernel to say frozen, in milliseconds. The request stays when it passes.
@@ -46,12 +48,14 @@ public struct FreezePolicy: Hashable, Sendable, Codable {
     /// Takes all parts; the defaults are those of `quell freeze`.
     public init(
         cut: Bool = true,
+        holdRestart: Bool = true,
         broad: String? = nil,
         patienceMilliseconds: Int = 2000,
         huntMilliseconds: Int = 10_000,
         root: BytePath = BytePath("/")
     ) {
         self.cut = cut
+        self.holdRestart = holdRestart
         self.broad = broad
         self.patienceMilliseconds = patienceMilliseconds
         self.huntMilliseconds = huntMilliseconds

@@ -25,6 +25,8 @@ public struct ThawResult: Hashable, Sendable, Codable {
     public var released: ReleaseResult?
     /// Groups of Quell's own that were removed.
     public var removed: [CgroupPin] = []
+    /// What letting the supervisors go did; after the groups were thawed, so that none of them meets a frozen session.
+    public var supervisors = LetGoResult()
     /// What failed.
     public var failures: [Failure] = []
 
@@ -34,6 +36,7 @@ public struct ThawResult: Hashable, Sendable, Codable {
     /// Whether everything runs again where it belongs, and has its network if that was asked for.
     public var isComplete: Bool {
         stillFrozen.isEmpty && couldNotReturn.isEmpty && failures.isEmpty && (released?.failures ?? []).isEmpty
+            && supervisors.isComplete
     }
 }
 
@@ -56,11 +59,12 @@ public struct Thaw {
 
     /// Takes back the effects of a freeze. `ownGroups` are groups that Quell made and that no effect of these names by inode
     /// any more, because an earlier thaw took the rest back; `members` are the processes that were held then, for telling who joined; with
-    /// `release` the drops go too, else they stay (RT2).
+    /// `release` the drops go too, else they stay (RT2). `emptyHolds` are groups for supervisors that were never used.
     public static func thaw(
         _ effects: [ContainmentEffect],
         members: [ProcessPin],
         ownGroups: [CgroupPin] = [],
+        emptyHolds: [CgroupPin] = [],
         release: Bool = false,
         on host: Host,
         apply: Apply
@@ -71,6 +75,12 @@ public struct Thaw {
             thaw.putBack(effects)
             try thaw.thawGroups(effects)
             try thaw.continueStopped(effects)
+            thaw.result.supervisors = try SupervisorHold.letGo(
+                effects,
+                emptyGroups: emptyHolds,
+                on: host,
+                apply: apply
+            )
             try thaw.handleDrops(effects, release, apply)
             thaw.removeOwnGroups(effects, ownGroups)
             thaw.result.failures += thaw.looks.failures

@@ -8,15 +8,19 @@ public enum Locator: Hashable, Sendable {
     case pid(Int32)
     /// `agent:NAME`, as the inventory declares it.
     case agent(String)
+    /// `podman:NAME`, `podman:ID`, `podman:USER/NAME`: a container by what podman and its runtime left on disk.
+    case podman(ContainerName)
     /// A bare name, still to be looked up.
     case name(BytePath)
 
     /// The forms that work today, for help and hints.
-    public static let forms = "cgroup:/PATH, pid:N, agent:NAME, a pid, or the name of an agent or a cgroup"
+    public static let forms =
+        "cgroup:/PATH, pid:N, agent:NAME, podman:NAME, podman:USER/NAME, a pid, or the name of an agent, a cgroup or a "
+        + "container"
 
     /// Prefixes of the design that no issue has built yet.
     private static let notBuilt = [
-        "podman", "docker", "runc", "crun", "runsc", "unit", "qmp", "firecracker", "path",
+        "docker", "runc", "crun", "runsc", "unit", "qmp", "firecracker", "path",
     ]
 
     /// Reads an argument. What is not of a known form is ``Base/Failure/Code/usage``; a name with a colon behind a word
@@ -29,6 +33,7 @@ public enum Locator: Hashable, Sendable {
         case "cgroup": self = try Locator.cgroup(parsing: rest, of: argument)
         case "pid": self = try Locator.pid(parsing: rest, of: argument)
         case "agent": self = try Locator.agent(parsing: rest, of: argument)
+        case "podman": self = try Locator.podman(parsing: rest, of: argument)
         case .some(let prefix) where Locator.notBuilt.contains(prefix):
             throw Locator.usage(argument, "\(prefix): is not built yet")
         default: self = try Locator.bare(argument)
@@ -44,8 +49,19 @@ public enum Locator: Hashable, Sendable {
         case .cgroup(let path): BytePath(Array("cgroup:".utf8) + path.bytes)
         case .pid(let pid): BytePath("pid:\(pid)")
         case .agent(let name): BytePath("agent:\(name)")
+        case .podman(let name): BytePath("podman:\(name.argument)")
         case .name(let name): name
         }
+    }
+
+    private static func podman(parsing name: BytePath, of argument: BytePath) throws(Failure) -> Locator {
+        guard let name = ContainerName(parsing: name) else {
+            throw usage(
+                argument,
+                "the name of a container has only letters, digits, _, . and -; USER/ may stand in front"
+            )
+        }
+        return .podman(name)
     }
 
     private static func cgroup(parsing path: BytePath, of argument: BytePath) throws(Failure) -> Locator {

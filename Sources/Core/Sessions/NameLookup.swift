@@ -2,22 +2,29 @@ import Base
 import Documents
 import Kernel
 
-/// Looks up a bare name: agents of the inventory and cgroups by their last component. One exact match acts, none or
-/// several does nothing and says which complete commands to choose from.
+/// Looks up a bare name: agents of the inventory, cgroups by their last component, containers of root's podman. One exact
+/// match acts, none or several does nothing and says which complete commands to choose from.
 struct NameLookup {
     enum Match {
         case agent(AgentRecord)
         case cgroup(BytePath)
+        case container(ContainerName)
     }
 
     let host: Host
+    let root: BytePath
     let inventory: Inventory
 
     func find(_ name: BytePath, for verb: String) throws(Failure) -> Match {
         let agent = name.text.flatMap { inventory.agent(named: $0) }
         var paths = try cgroups(named: name)
         if case .cgroup(let declared) = agent?.locator { paths.removeAll { $0 == declared } }
-        let matches = (agent.map { [Match.agent($0)] } ?? []) + paths.map { .cgroup($0) }
+        var matches = (agent.map { [Match.agent($0)] } ?? []) + paths.map { .cgroup($0) }
+        if let container = try container(named: name, isNeeded: matches.isEmpty),
+            agent?.locator != .podman(container)
+        {
+            matches.append(.container(container))
+        }
         if matches.count == 1 { return matches[0] }
         let subject = String(decoding: name.bytes, as: UTF8.self)
         guard !matches.isEmpty else {
@@ -25,7 +32,7 @@ struct NameLookup {
                 .notFound,
                 "find the session",
                 on: subject,
-                because: "no agent of the inventory and no cgroup has that name",
+                because: "no agent of the inventory, no cgroup and no container has that name",
                 hint: near(name, verb)
             )
         }
@@ -49,6 +56,18 @@ struct NameLookup {
         return paths.sorted()
     }
 
+    /// A container of that name. Storage that cannot be read, because its form is unknown or others can write it, is told
+    /// only when nothing else has the name.
+    private func container(named name: BytePath, isNeeded: Bool) throws(Failure) -> ContainerName? {
+        guard let container = ContainerName(parsing: name), container.user == nil else { return nil }
+        do throws(Failure) {
+            return try ContainerLookup(host: host, root: root).hasContainer(container) ? container : nil
+        } catch {
+            if isNeeded { throw error }
+            return nil
+        }
+    }
+
     private func near(_ name: BytePath, _ verb: String) -> String {
         guard let text = name.text, let near = NearestWord.of(text, among: inventory.agents.map(\.name)) else {
             return "quell"
@@ -64,6 +83,14 @@ struct NameLookup {
         for match in matches {
             switch match {
             case .agent(let record): commands.append("quell \(verb) agent:\(record.name)")
+            case .container(let name):
+                do throws(Failure) {
+                    let container = try ContainerLookup(host: host, root: root).find(name, for: verb)
+                    commands.append("quell \(verb) podman:\(container.id)")
+                } catch {
+                    guard error.code == .notFound else { throw error }
+                    empty += 1
+                }
             case .cgroup(let path):
                 var look = SessionLook(host: host, locator: .cgroup(path), agent: nil)
                 let session = try look.session(of: try CgroupLookup(host: host).groups(at: path))

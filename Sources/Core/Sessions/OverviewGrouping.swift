@@ -51,7 +51,8 @@ struct OverviewGrouping {
         case .cgroup(let path) where path.components.isEmpty: own = []
         case .cgroup(let path): own = all.filter { $0.stands(atOrBelow: path) }
         case .pid(let pid): own = all.filter { $0.pin.pid == pid }
-        case .agent, .name: own = []
+        // Which processes a container has is asked when it is resolved; its cgroup shows them here as well.
+        case .agent, .name, .podman: own = []
         }
         let oldest = own.min { ($0.pin.startTicks, $0.pin.pid) < ($1.pin.startTicks, $1.pin.pid) }
         guard let oldest else { return }

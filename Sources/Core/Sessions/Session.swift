@@ -118,4 +118,6 @@ public enum Lineage: String, Hashable, Sendable, Codable {
 public enum Runtime: String, Hashable, Sendable, Codable {
     /// Plain processes of the host, with or without a cgroup.
     case plain
+    /// A container of podman's, by runc or crun.
+    case podman
 }

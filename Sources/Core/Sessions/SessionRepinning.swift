@@ -59,7 +59,12 @@ extension SessionResolver {
 
 extension Session {
     /// The same session under the pin that was shown first.
-    func pinned(as pin: SessionPin) -> Session {
+    func pinned(as pin: SessionPin) -> Session { copy(pin: pin, runtime: runtime) }
+
+    /// The same session with what runs it.
+    func run(by runtime: Runtime) -> Session { copy(pin: pin, runtime: runtime) }
+
+    private func copy(pin: SessionPin, runtime: Runtime) -> Session {
         Session(
             locator: locator,
             pin: pin,

@@ -9,16 +9,23 @@ public import Kernel
 public struct SessionResolver: Sendable {
     /// The machine.
     public let host: Host
+    private let root: BytePath
     private let inventory: @Sendable () throws(Failure) -> Inventory
 
     /// Takes an inventory that was read already, or none.
-    public init(host: Host, inventory: Inventory = .empty) {
-        self.init(host: host) { () throws(Failure) -> Inventory in inventory }
+    public init(host: Host, inventory: Inventory = .empty, root: BytePath = BytePath("/")) {
+        self.init(host: host, root: root) { () throws(Failure) -> Inventory in inventory }
     }
 
-    /// Takes a way to read the inventory, used only for `agent:` and for bare names.
-    public init(host: Host, loading inventory: @escaping @Sendable () throws(Failure) -> Inventory) {
+    /// Takes a way to read the inventory, used only for `agent:` and for bare names. Below `root`, which is `/` but for
+    /// tests, lie the files of containers, read only for `podman:` and for bare names.
+    public init(
+        host: Host,
+        root: BytePath = BytePath("/"),
+        loading inventory: @escaping @Sendable () throws(Failure) -> Inventory
+    ) {
         self.host = host
+        self.root = root
         self.inventory = inventory
     }
 
@@ -33,6 +40,7 @@ public struct SessionResolver: Sendable {
         case .cgroup(let path): return try resolve(cgroup: path, as: locator, agent: nil)
         case .pid(let pid): return try resolve(pid: pid, as: locator, agent: nil)
         case .agent(let name): return try resolve(agent: name, for: verb)
+        case .podman(let name): return try resolve(container: name, as: locator, agent: nil, for: verb)
         case .name(let name): return try resolve(name: name, for: verb)
         }
     }
@@ -49,14 +57,15 @@ public struct SessionResolver: Sendable {
                 hint: near.map { "quell \(verb) agent:\($0)" } ?? "quell"
             )
         }
-        return try resolve(record)
+        return try resolve(record, for: verb)
     }
 
-    private func resolve(_ record: AgentRecord) throws(Failure) -> Session {
+    private func resolve(_ record: AgentRecord, for verb: String) throws(Failure) -> Session {
         let locator = Locator.agent(record.name)
         switch record.locator {
         case .cgroup(let path): return try resolve(cgroup: path, as: locator, agent: record)
         case .pid(let pid): return try resolve(pid: pid, as: locator, agent: record)
+        case .podman(let name): return try resolve(container: name, as: locator, agent: record, for: verb)
         case .agent, .name:
             // The inventory refuses these when it is read.
             throw Failure(.malformed, "find the agent", on: record.name, because: "its locator names another name")
@@ -64,8 +73,9 @@ public struct SessionResolver: Sendable {
     }
 
     private func resolve(name: BytePath, for verb: String) throws(Failure) -> Session {
-        switch try NameLookup(host: host, inventory: try inventory()).find(name, for: verb) {
-        case .agent(let record): return try resolve(record)
+        switch try NameLookup(host: host, root: root, inventory: try inventory()).find(name, for: verb) {
+        case .agent(let record): return try resolve(record, for: verb)
+        case .container(let name): return try resolve(container: name, as: .podman(name), agent: nil, for: verb)
         case .cgroup(let path): return try resolve(cgroup: path, as: .cgroup(path), agent: nil)
         }
     }
@@ -73,6 +83,17 @@ public struct SessionResolver: Sendable {
     private func resolve(cgroup path: BytePath, as locator: Locator, agent: AgentRecord?) throws(Failure) -> Session {
         var look = SessionLook(host: host, locator: locator, agent: agent)
         return try look.session(of: try CgroupLookup(host: host).groups(at: path))
+    }
+
+    private func resolve(
+        container name: ContainerName,
+        as locator: Locator,
+        agent: AgentRecord?,
+        for verb: String
+    ) throws(Failure) -> Session {
+        let container = try ContainerLookup(host: host, root: root).find(name, for: verb)
+        var look = SessionLook(host: host, locator: locator, agent: agent)
+        return try look.session(of: container.groups, pinned: container.process).run(by: .podman)
     }
 
     private func resolve(pid: Int32, as locator: Locator, agent: AgentRecord?) throws(Failure) -> Session {

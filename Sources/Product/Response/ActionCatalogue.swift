@@ -9,6 +9,8 @@ public enum ActionCatalogue {
     public static func registry(at place: Workplace) throws(Failure) -> ActionRegistry {
         var registry = ActionRegistry()
         try registry.register(FreezeAction(on: place.host, inventory: place.inventory, home: place.home))
+        try registry.register(HoldRestartAction(on: place.host, home: place.home))
+        try registry.register(ReleaseRestartAction(place))
         try registry.register(IsolateAction(on: place.host, home: place.home))
         try registry.register(ThawAction(place))
         try registry.register(ReleaseAction(place))
@@ -21,7 +23,9 @@ public enum ActionCatalogue {
 
     /// What is known of all actions without a place, for linters and help.
     public static let descriptors: [ActionDescriptor] = [
-        FreezeAction.descriptor, IsolateAction.descriptor, ThawAction.descriptor, ReleaseAction.descriptor,
-        KillAction.descriptor, CaptureAction.descriptor, RevokeAction.descriptor, TimelineAction.descriptor,
+        FreezeAction.descriptor, HoldRestartAction.descriptor, ReleaseRestartAction.descriptor,
+        IsolateAction.descriptor, ThawAction.descriptor,
+        ReleaseAction.descriptor, KillAction.descriptor, CaptureAction.descriptor, RevokeAction.descriptor,
+        TimelineAction.descriptor,
     ]
 }

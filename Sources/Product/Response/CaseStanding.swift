@@ -72,7 +72,9 @@ public struct CaseStanding: Sendable {
                 continue
             }
             let held = try HeldSession(of: pin, in: home, on: place.host)
-            let found = try CaseStanding.freezes(held, on: place.host) + CaseStanding.drops(held, on: place.host)
+            let found =
+                try CaseStanding.freezes(held, on: place.host) + CaseStanding.drops(held, on: place.host)
+                + CaseStanding.supervisors(held, on: place.host)
             for group in held.frozenGroups {
                 if try StandingHolds.isPopulated(group, on: place.host) {
                     isFrozen = true
@@ -136,6 +138,22 @@ public struct CaseStanding: Sendable {
             }
         }
         return unused
+    }
+
+    /// A supervisor that has ended brings nothing back, and that is as good as held.
+    private static func supervisors(_ held: HeldSession, on host: Host) throws(Failure) -> [Fact] {
+        var facts: [Fact] = []
+        let scanner = ProcessScanner(host)
+        for effect in held.effects {
+            guard case .hold(let process, _, let group) = effect, let stat = scanner.namedStat(of: process.pid),
+                stat.pin == process, !stat.numbers.isZombie
+            else { continue }
+            let isInside = try effect.probe(on: host) == .done
+            let isFrozen = try ContainmentEffect.freeze(group: group, requestedBefore: false).probe(on: host) == .done
+            let text = "supervisor \(process.pid) (\(stat.name)) is held"
+            facts.append(Fact(holds: isInside && isFrozen, text: text))
+        }
+        return facts
     }
 
     private static func drops(_ held: HeldSession, on host: Host) throws(Failure) -> [Fact] {

@@ -12,13 +12,21 @@ public enum FreezeWords {
         for stray in result.strays where !stray.isHeld {
             lines.append("stray \(stray.process.pid) (\(stray.name)) is not held: \(stray.reason ?? "unknown")")
         }
-        lines += result.supervisors.map { "supervisor \($0.name): \($0.detail)" }
+        lines += unheld(result.supervisors)
         if result.bySignals, result.processes > 0 {
             lines.append("held by SIGSTOP only: whoever may send SIGCONT lets it run again")
         }
         if result.processes == 0, result.failures.isEmpty { lines.append("nothing was there to be frozen") }
         if !result.scansAgreed { lines.append("no two scans agreed: processes may have been missed") }
         return lines + result.failures.map(\.description)
+    }
+
+    /// A line for each supervisor that is not held.
+    static func unheld(_ supervisors: [Supervisor]) -> [String] {
+        supervisors.filter { !$0.isHeld }.map { supervisor in
+            "supervisor \(supervisor.name) is not held: \(supervisor.detail)"
+                + (supervisor.reason.map { "; \($0)" } ?? "")
+        }
     }
 
     /// A line for each drop that was wanted and is not there.

@@ -26,16 +26,103 @@ struct SupervisorTests {
         #expect(setting("") == nil)
     }
 
-    @Test("RT4 a podman container with a policy is found in its store, another one's policy is not taken")
+    @Test("RT4 a podman container's policy and health check are found in its store, as podman 4.3.1 writes them")
     func podman() {
         let one = String(repeating: "a", count: 64)
         let two = String(repeating: "b", count: 64)
         let store =
             "junk{\"id\":\"\(one)\",\"name\":\"x\"}\0\0{\"id\":\"\(two)\",\"restart_policy\":\"always\",\"id2\":1}tail"
-        #expect(PodmanStore.setting(of: two, in: Array(store.utf8)) == "restart policy always")
-        #expect(PodmanStore.setting(of: one, in: Array(store.utf8)) == nil)
-        #expect(PodmanStore.setting(of: String(repeating: "c", count: 64), in: Array(store.utf8)) == nil)
-        let health = "{\"id\":\"\(one)\",\"health_check_on_failure_action\":3}"
-        #expect(PodmanStore.setting(of: one, in: Array(health.utf8)) == "a health check that acts on failure")
+        #expect(PodmanStore.settings(of: two, in: Array(store.utf8))?.restart == "always")
+        #expect(PodmanStore.settings(of: one, in: Array(store.utf8)) == nil)
+        #expect(PodmanStore.settings(of: String(repeating: "c", count: 64), in: Array(store.utf8)) == nil)
+        // Cut out of a real bolt_state.db.
+        let health =
+            "{\"id\":\"\(one)\",\"healthcheck\":{\"Test\":[\"CMD-SHELL\",\"true\"],\"Timeout\":30000000000,\"Retries\":1},"
+            + "\"healthcheck_on_failure_action\":3,\"umask\":\"0022\"}"
+        #expect(PodmanStore.settings(of: one, in: Array(health.utf8))?.healthCheckActs == true)
+        let idle = health.replacing("action\":3", with: "action\":0")
+        #expect(PodmanStore.settings(of: one, in: Array(idle.utf8)) == nil)
+    }
+
+    @Test("RT4 loops are to be held; what serves the whole machine is named with the reason; others start nothing")
+    func parents() throws {
+        func loop(_ name: String) throws -> Supervisor? {
+            let line = "77 (\(name)) S 1 77 77 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0\n"
+            return SupervisorSearch.loop(try #require(ProcessStat(parsing: Array(line.utf8))))
+        }
+        for name in ["bash", "supervisord", "timeout", "python3"] {
+            let found = try #require(try loop(name))
+            #expect(found.kind == .parentLoop && found.reason == nil && found.process?.pid == 77)
+        }
+        for name in ["cron", "crond", "atd", "kubelet", "containerd-shim-runc-v2"] {
+            let found = try #require(try loop(name))
+            #expect(found.kind == .sharedDaemon && found.reason?.contains("serves more than this session") == true)
+        }
+        for name in ["sshd", "systemd", "tmux: server", "node"] { #expect(try loop(name) == nil) }
+    }
+
+    @Test("RT4 units and health checks that nothing here can hold keep their reason, and are not held")
+    func recordedUnits() throws {
+        let machine = try SupervisorFolder()
+        try machine.file("etc/systemd/system/agent@.service", "[Service]\nRestart=always\n")
+        let id = String(repeating: "a", count: 64)
+        let json = "{\"id\":\"\(id)\",\"healthcheck_on_failure_action\":1}"
+        try machine.file("var/lib/containers/storage/libpod/bolt_state.db", json)
+        let paths = [BytePath("/system.slice/agent@7.service"), BytePath("/machine.slice/libpod-\(id).scope")]
+        let host = try Host()
+        let search = SupervisorSearch(root: BytePath(machine.root), host: host, responder: [])
+        let without = search.find(paths: paths, parents: [])
+        #expect(without.supervisors.map(\.kind) == [.systemdUnit])
+        #expect(without.notes.count == 1 && without.notes[0].contains("without systemd nothing runs it by itself"))
+        try machine.file("run/systemd/system/x", "")
+        let with = search.find(paths: paths, parents: [])
+        #expect(with.supervisors.map(\.kind) == [.systemdUnit, .podmanHealthCheck])
+        let held = SupervisorHold(host).hold(with) { _, _ in Issue.record("nothing may be done") }
+        #expect(!held.isComplete && held.effects.isEmpty)
+        #expect(held.supervisors.allSatisfy { !$0.isHeld && $0.reason != nil })
+    }
+
+    @Test("RT4 the machine's first process and Quell's own parents are never held")
+    func refused() throws {
+        let host = try Host()
+        var findings = SupervisorSearch.Findings()
+        for pid in [1, getpid(), getppid()] {
+            let pin = try ProcessDirectory(pid, on: host).stat().pin
+            findings.supervisors.append(
+                Supervisor(kind: .parentLoop, name: BytePath("x"), detail: "planted", process: pin)
+            )
+        }
+        let held = SupervisorHold(host).hold(findings) { _, _ in Issue.record("nothing may be done") }
+        #expect(held.supervisors.allSatisfy { !$0.isHeld && $0.reason != nil }, "\(held)")
+        #expect(held.effects.isEmpty)
+    }
+}
+
+/// A folder as the root of a machine.
+private final class SupervisorFolder {
+    let root: String
+    private var made: [String] = []
+
+    struct Problem: Error { let text: String }
+
+    init() throws {
+        var template = Array("/tmp/quell-supervisors-XXXXXX".utf8CString)
+        guard let path = mkdtemp(&template) else { throw Problem(text: "mkdtemp") }
+        root = String(cString: path)
+    }
+
+    deinit { for path in made.reversed() + [root] { remove(path) } }
+
+    func file(_ path: String, _ text: String) throws {
+        var folder = root
+        for component in path.split(separator: "/").dropLast() {
+            folder += "/\(component)"
+            guard mkdir(folder, 0o755) == 0 || errno == EEXIST else { throw Problem(text: folder) }
+            made.append(folder)
+        }
+        made.append("\(root)/\(path)")
+        guard let file = fopen("\(root)/\(path)", "w") else { throw Problem(text: path) }
+        defer { fclose(file) }
+        fputs(text, file)
     }
 }

@@ -17,6 +17,8 @@ struct LocatorTests {
             ("a7:b", .name(BytePath("a7:b")), "a7:b"),
             ("4711x", .name(BytePath("4711x")), "4711x"),
             ("cgroup:/rt (deleted)", .cgroup(BytePath("/rt (deleted)")), "cgroup:/rt (deleted)"),
+            ("podman:web-1.x_y", .podman(container("web-1.x_y")), "podman:web-1.x_y"),
+            ("podman:agents/web", .podman(container("agents/web")), "podman:agents/web"),
             ("cgroup:/a:b", .cgroup(BytePath("/a:b")), "cgroup:/a:b"),
         ]
     )
@@ -41,7 +43,11 @@ struct LocatorTests {
             ("agent:A7", "the name of an agent has only a-z, 0-9 and -"),
             ("agent:-a", "the name of an agent has only a-z, 0-9 and -"),
             ("/agents/a7", "a path names no session; write cgroup: in front if it is a cgroup's"),
-            ("podman:web", "podman: is not built yet"),
+            ("podman:", containerRule), ("podman:/etc/passwd", containerRule), ("podman:../x", containerRule),
+            ("podman:a/b/c", containerRule), ("podman:a/..", containerRule), ("podman:./a", containerRule),
+            ("podman:$(id)", containerRule), ("podman:a\nb", containerRule), ("podman:a'b", containerRule),
+            ("podman:a\"b", containerRule), ("podman:-rf", containerRule), ("podman:a b", containerRule),
+            ("docker:web", "docker: is not built yet"),
             ("runsc:x", "runsc: is not built yet"),
             ("path:/srv", "path: is not built yet"),
         ]
@@ -60,4 +66,12 @@ struct LocatorTests {
         #expect(locator.argument == path)
         #expect(locator.description == "cgroup:/a\\xff\\u{1b}")
     }
+}
+
+private let containerRule = "the name of a container has only letters, digits, _, . and -; USER/ may stand in front"
+
+/// A name that must be one.
+private func container(_ text: String) -> ContainerName {
+    guard let name = ContainerName(parsing: BytePath(text)) else { preconditionFailure("no container's name: \(text)") }
+    return name
 }

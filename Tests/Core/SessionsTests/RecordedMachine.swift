@@ -74,6 +74,12 @@ final class RecordedMachine {
 
     func remove(folder path: String) { remove("\(root)/\(path)") }
 
+    /// Writes a file in folders that are made.
+    func file(_ path: String, _ text: String) throws {
+        try makeFolder(path.split(separator: "/").dropLast().joined(separator: "/"))
+        try write(path, text)
+    }
+
     func write(_ path: String, _ text: String) throws {
         guard let file = fopen("\(root)/\(path)", "w") else { throw Problem(text: path) }
         defer { fclose(file) }

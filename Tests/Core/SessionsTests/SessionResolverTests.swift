@@ -186,7 +186,7 @@ struct SessionResolverTests {
         expect("cgroup:/", machine, .refused, "the root of a hierarchy holds the whole machine")
         expect("cgroup:/none", machine, .notFound, "there is no such cgroup")
         expect("agent:none", machine, .notFound, "the inventory declares no agent of that name")
-        expect("none", machine, .notFound, "no agent of the inventory and no cgroup has that name")
+        expect("none", machine, .notFound, "no agent of the inventory, no cgroup and no container has that name")
         let empty = try resolve("cgroup:/empty", machine)
         #expect(empty.members.isEmpty && empty.leader == nil && empty.pin.cgroups.count == 1)
     }
@@ -207,7 +207,7 @@ struct SessionResolverTests {
             "claud",
             machine,
             .notFound,
-            "no agent of the inventory and no cgroup has that name",
+            "no agent of the inventory, no cgroup and no container has that name",
             inventory: inventory
         )
         let near = #expect(throws: Failure.self) { try resolve("agent:claud", machine, inventory) }
@@ -221,7 +221,7 @@ struct SessionResolverTests {
             try machine.process(100, parent: 1, start: 20, v2: "/one/\(hostile)")
             try machine.process(200, parent: 1, start: 21, v2: "/two/\(hostile)")
             try machine.cgroup("/three/\(hostile)")
-            let resolver = SessionResolver(host: try machine.host())
+            let resolver = SessionResolver(host: try machine.host(), root: BytePath(machine.root))
             let failure = #expect(throws: Failure.self) {
                 try resolver.resolve(.name(BytePath(hostile)), for: "capture")
             }
@@ -263,5 +263,6 @@ struct SessionResolverTests {
 
 @discardableResult
 func resolve(_ locator: String, _ machine: RecordedMachine, _ inventory: Inventory = .empty) throws -> Session {
-    try SessionResolver(host: try machine.host(), inventory: inventory).resolve(try Locator(parsing: locator))
+    try SessionResolver(host: try machine.host(), inventory: inventory, root: BytePath(machine.root))
+        .resolve(try Locator(parsing: locator))
 }

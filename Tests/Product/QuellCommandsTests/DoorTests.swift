@@ -28,7 +28,7 @@ struct DoorTests {
 
     @Test("every verb that stops an agent goes straight to its parser")
     func directVerbs() {
-        #expect(Door.direct.keys.sorted() == ["freeze", "isolate", "kill", "release", "thaw"])
+        #expect(Door.direct.keys.sorted() == ["freeze", "hold-restart", "isolate", "kill", "release", "thaw"])
     }
 
     private func complaint(_ body: () throws -> Void) -> String {

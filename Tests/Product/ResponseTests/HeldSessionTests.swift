@@ -67,6 +67,32 @@ struct HeldSessionTests {
         #expect(try HeldSession(of: pin, in: home).frozenGroups.isEmpty)
     }
 
+    @Test("RT4 supervisors are held apart: no kill reaches their group, and what lets them go takes them back")
+    func supervisors() throws {
+        let holds = CgroupPin(hierarchy: "v2", path: BytePath("/quell-fedcba9876543210"), inode: 44)
+        let root = CgroupPin(hierarchy: "v2", path: BytePath("/"), inode: 1)
+        let make = ContainmentEffect.makeHold(hierarchy: "v2", name: "quell-fedcba9876543210")
+        let hold = ContainmentEffect.hold(process: stray, from: root, into: holds)
+        pretend([.freeze(group: group, requestedBefore: false), make, hold])
+        let held = try HeldSession(of: pin, in: home)
+        #expect(held.supervisors == [stray] && held.holds == [make, hold])
+        #expect(held.frozenGroups == [group] && held.ownGroups.isEmpty && held.made.namedHolds.isEmpty)
+        #expect(held.everything?.groups.contains { $0.group == holds } == false)
+
+        pretend([.letGo(process: stray, from: holds, to: root)])
+        #expect(try HeldSession(of: pin, in: home).supervisors.isEmpty)
+        pretend([.removeGroup(group: holds)])
+        let after = try HeldSession(of: pin, in: home)
+        #expect(after.effects == [.freeze(group: group, requestedBefore: false)])
+    }
+
+    @Test("RT34 a group for supervisors of which nothing but the name is on record is known by it")
+    func emptyHold() throws {
+        pretend([.makeHold(hierarchy: "v2", name: "quell-fedcba9876543210")])
+        let named = try HeldSession(of: pin, in: home).made.namedHolds
+        #expect(named == [MadeGroups.Named(hierarchy: "v2", name: "quell-fedcba9876543210")])
+    }
+
     @Test("what was done to another session is not held of this one")
     func otherSession() throws {
         let other = SessionPin(

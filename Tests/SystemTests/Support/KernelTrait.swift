@@ -14,6 +14,8 @@ enum Need: Sendable {
     case redis
     /// A program of that name is in PATH.
     case program(String)
+    /// podman and runc are installed, and a static busybox to run in a container.
+    case podman
     /// bagit.py, which scripts/install-dependencies puts into a virtual environment and names in QUELL_BAGIT.
     case bagit
 
@@ -25,8 +27,14 @@ enum Need: Sendable {
         case .v1freezer: Need.writable(CgroupMounts.freezer, "the v1 freezer")
         case .redis: Program.find("redis-server") == nil ? "needs redis-server" : nil
         case .program(let name): Program.find(name) == nil ? "needs the program \(name)" : nil
+        case .podman: Need.missing(of: ["podman", "runc", "conmon", "tar"], files: [PodmanContainer.busybox])
         case .bagit: Program.ownEnvironment()["QUELL_BAGIT"] == nil ? "needs QUELL_BAGIT" : nil
         }
+    }
+
+    private static func missing(of programs: [String], files: [String]) -> String? {
+        let missing = programs.filter { Program.find($0) == nil } + files.filter { access($0, X_OK) != 0 }
+        return missing.isEmpty ? nil : "needs " + missing.joined(separator: " and ")
     }
 
     private static func writable(_ mount: String?, _ name: String) -> String? {

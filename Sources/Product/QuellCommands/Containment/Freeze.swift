@@ -14,8 +14,10 @@ struct Freeze: QuellCommand {
         _superCommandName: "quell",
         abstract: "Freeze sessions with everything that belongs to them, and drop their network.",
         discussion: """
-            Confirmed (exit 0) means: the kernel says frozen for every thread, and no stray by a strong mark is running. \
-            Unconfirmed or partial (exit 3) lists what is left. It needs no case, no key and no writable disk; what the \
+            Confirmed (exit 0) means: the kernel says frozen for every thread, no stray by a strong mark is running, and \
+            what could start the session again (a parent that loops, the conmon of a podman container with a restart \
+            policy) is held, too. Unconfirmed or partial (exit 3) lists what is left; units of systemd's with Restart= or \
+            WatchdogSec= are named and not held. It needs no case, no key and no writable disk; what the \
             store cannot take is recorded in /run/quell, and joins the case later.
 
             LOCATOR is \(Locator.forms).
@@ -27,6 +29,8 @@ struct Freeze: QuellCommand {
     @OptionGroup var effect: EffectOptions
     @Argument(help: ArgumentHelp("Which sessions.", valueName: "locator")) var locators: [String]
     @Flag(name: .customLong("no-cut"), help: "Leave the network as it is.") var keepsNetwork = false
+    @Flag(name: .customLong("no-hold-restart"), help: "Leave what could start the session again as it is.")
+    var leavesSupervisors = false
     @Option(
         name: .long,
         help: ArgumentHelp("Also freeze slices and groups that hold sshd, journald or an engine.", valueName: "reason")
@@ -83,7 +87,8 @@ struct Freeze: QuellCommand {
                 session: reference,
                 cut: !keepsNetwork,
                 broad: broad,
-                include: include.isEmpty ? nil : include
+                include: include.isEmpty ? nil : include,
+                holdRestart: !leavesSupervisors
             )
         )
         let output: FreezeAction.Output

@@ -39,6 +39,10 @@ struct FreezeReport {
         for stray in result.strays where stray.isHeld {
             telling.say("stray held   \(stray.process.pid) \(stray.name) (\(words(of: stray)))")
         }
+        for supervisor in result.supervisors where supervisor.isHeld {
+            let pid = supervisor.process.map { " \($0.pid)" } ?? ""
+            telling.say("restart held\(pid) \(supervisor.name): \(Escaped.terminal(supervisor.detail))")
+        }
         // An agent can make hundreds of these; what matters must stay on the screen.
         for stray in result.listed.prefix(20) {
             let pid = stray.process.pid

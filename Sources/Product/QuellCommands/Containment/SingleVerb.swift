@@ -68,6 +68,16 @@ struct SingleVerb {
         return (result, output)
     }
 
+    /// Runs another action in the same case on another session, which the case is about from then on.
+    func runBeside<A: Action>(
+        _ session: Session,
+        _ make: (SessionReference) throws(Failure) -> (A, A.Input)
+    ) throws(Failure) -> (result: SingleResult<A.Output>, output: A.Output) {
+        try home.add([session.pin], by: actor)
+        let (action, input) = try make(try bench.reference(session))
+        return try run(action, input)
+    }
+
     /// What every verb says at its end.
     func tell<Output>(_ result: SingleResult<Output>, _ telling: Teller) {
         for reason in result.step.reasons { telling.result("not done     \(Escaped.terminal(reason))") }

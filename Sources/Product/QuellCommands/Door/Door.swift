@@ -13,6 +13,7 @@ public enum Door {
         "kill": Kill.self,
         "isolate": Isolate.self,
         "release": Release.self,
+        "hold-restart": HoldRestart.self,
     ]
 
     /// Runs the command line of this process and ends the process.

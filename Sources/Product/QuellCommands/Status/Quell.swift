@@ -22,8 +22,8 @@ struct Quell: QuellCommand {
             """,
         version: Version.text,
         subcommands: [
-            Status.self, SessionsCommand.self, Freeze.self, Thaw.self, Isolate.self, Release.self, Kill.self, Run.self,
-            Resume.self,
+            Status.self, SessionsCommand.self, Freeze.self, Thaw.self, Isolate.self, Release.self, HoldRestart.self,
+            ReleaseRestart.self, Kill.self, Run.self, Resume.self,
             UndoCommand.self, Init.self, Capture.self, BundleCommand.self, Revoke.self, TimelineCommand.self,
             PlaybookCommand.self, CaseCommand.self, Worker.self,
         ]

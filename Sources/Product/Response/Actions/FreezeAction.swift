@@ -19,13 +19,22 @@ public struct FreezeAction: Action {
         public var broad: String?
         /// Pids that a person adds: held like strong strays.
         public var include: [Int32]?
+        /// Whether what could start the session again is held, too; it is unless told (RT4).
+        public var holdRestart: Bool?
 
         /// Takes all parts.
-        public init(session: SessionReference, cut: Bool? = nil, broad: String? = nil, include: [Int32]? = nil) {
+        public init(
+            session: SessionReference,
+            cut: Bool? = nil,
+            broad: String? = nil,
+            include: [Int32]? = nil,
+            holdRestart: Bool? = nil
+        ) {
             self.session = session
             self.cut = cut
             self.broad = broad
             self.include = include
+            self.holdRestart = holdRestart
         }
     }
 
@@ -60,6 +69,7 @@ public struct FreezeAction: Action {
             Field("session", .session, "whose"),
             Field("cut", .flag, isRequired: false, "whether the network is dropped, too"),
             Field("broad", .text, isRequired: false, "why a group that holds more than the session may be frozen"),
+            Field("holdRestart", .flag, isRequired: false, "whether what could start it again is held, too"),
         ],
         outputs: [
             Field("word", .text, "confirmed, unconfirmed, partial or failed"),
@@ -89,7 +99,11 @@ public struct FreezeAction: Action {
             included.append(stat.pin)
         }
         let agent = input.session.agent.flatMap { inventory.agent(named: $0) }
-        var policy = FreezePolicy(cut: input.cut ?? true, broad: input.broad)
+        var policy = FreezePolicy(
+            cut: input.cut ?? true,
+            holdRestart: input.holdRestart ?? true,
+            broad: input.broad
+        )
         policy.huntMilliseconds = Int(scope.deadline.remaining.inMilliseconds) * 2 / 3
         let pin = input.session.pin
         return Observation(
@@ -101,6 +115,7 @@ public struct FreezeAction: Action {
             decisions: pin.cgroups.map { "freeze \($0.hierarchy) \($0.path)" }
                 + (pin.cgroups.isEmpty ? ["freeze the processes of the leader in a group of Quell's"] : [])
                 + (policy.cut ? ["drop its network"] : []) + ["hold strays with strong marks"]
+                + (policy.holdRestart ? ["hold what could start it again"] : [])
         )
     }
 

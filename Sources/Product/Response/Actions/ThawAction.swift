@@ -23,6 +23,7 @@ public struct ThawAction: Action {
     public struct Target: Sendable, Codable {
         let effects: [ContainmentEffect]
         let ownGroups: [CgroupPin]
+        let emptyHolds: [CgroupPin]
         let members: [ProcessPin]
         let release: Bool
     }
@@ -65,11 +66,13 @@ public struct ThawAction: Action {
             target: Target(
                 effects: held.effects,
                 ownGroups: try held.ownGroups + held.made.found(on: place.host),
+                emptyHolds: try held.made.emptyHolds(on: place.host),
                 members: held.members,
                 release: input.release ?? false
             ),
             pins: [input.session.pin],
             decisions: held.frozenGroups.map { "thaw \($0.hierarchy) \($0.path)" }
+                + (held.supervisors.isEmpty ? [] : ["let what could start it again go"])
                 + [input.release == true ? "give the network back" : "keep the cut"]
         )
     }
@@ -103,6 +106,7 @@ public struct ThawAction: Action {
             target.effects,
             members: target.members,
             ownGroups: target.ownGroups,
+            emptyHolds: target.emptyHolds,
             release: target.release,
             on: place.host
         ) { effects, act throws(Failure) in try log.apply(effects, act) }
@@ -122,6 +126,7 @@ public struct ThawAction: Action {
         reasons += result.couldNotReturn.map { "process \($0.process.pid) is not back in \($0.origin): \($0.reason)" }
         reasons += result.lostDrops.map { "the drop of \($0.group.path) was taken away by somebody else" }
         reasons += result.uncut.map { "process \($0.pid) is back in a group without a drop" }
+        reasons += HoldRestartAction.notLetGo(result.supervisors)
         reasons += ((result.released?.failures ?? []) + result.failures).map(\.description)
         return reasons.isEmpty ? .holds : .partly(reasons)
     }

@@ -93,6 +93,23 @@ public struct HeldSession: Sendable {
         return groups
     }
 
+    /// The supervisors that are held, each once, though they may have ended since.
+    public var supervisors: [ProcessPin] {
+        var found: [ProcessPin] = []
+        for case .hold(let process, _, _) in effects where !found.contains(process) { found.append(process) }
+        return found
+    }
+
+    /// What has to be taken back to let the supervisors go.
+    var holds: [ContainmentEffect] {
+        effects.filter { effect in
+            switch effect {
+            case .hold, .makeHold: true
+            default: false
+            }
+        }
+    }
+
     /// The groups that Quell made for the session, by inode as the intents know it (RT34).
     var ownGroups: [CgroupPin] { made.quarantines + made.asides }
 

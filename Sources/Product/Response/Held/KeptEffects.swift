@@ -75,7 +75,7 @@ extension ContainmentEffect {
     /// Whether it only ever takes others back.
     fileprivate var isReversal: Bool {
         switch self {
-        case .thaw, .detachDrop, .removeGroup, .endTrial, .removeTable: true
+        case .thaw, .detachDrop, .removeGroup, .endTrial, .removeTable, .letGo: true
         default: false
         }
     }
@@ -91,7 +91,7 @@ extension ContainmentEffect {
     /// Whether half of it is something that has to be taken back, too.
     fileprivate var countsInPart: Bool {
         switch self {
-        case .freeze, .attachDrop: true
+        case .freeze, .attachDrop, .makeHold: true
         default: false
         }
     }
@@ -106,8 +106,10 @@ extension ContainmentEffect {
     /// Whether it was done to this group itself, or into it.
     fileprivate func isAbout(_ group: CgroupPin) -> Bool {
         switch self {
-        case .freeze(let mine, _), .attachDrop(let mine, _), .killGroup(let mine), .move(_, _, let mine): mine == group
-        case .makeGroup(let hierarchy, let name):
+        case .freeze(let mine, _), .attachDrop(let mine, _), .killGroup(let mine), .move(_, _, let mine),
+            .hold(_, _, let mine):
+            mine == group
+        case .makeGroup(let hierarchy, let name), .makeHold(let hierarchy, let name):
             hierarchy == group.hierarchy && BytePath("/" + name) == group.path
         default: false
         }

@@ -17,6 +17,8 @@ struct MadeGroups: Sendable {
     private(set) var asides: [CgroupPin] = []
     /// Those of which only the name is known.
     private(set) var named: [Named] = []
+    /// Those for supervisors of which only the name is known.
+    private(set) var namedHolds: [Named] = []
 
     /// `intents` are all effects that were ever intended, `standing` those that were done and not taken back.
     init(_ intents: [ContainmentEffect], standing: [ContainmentEffect]) {
@@ -36,6 +38,12 @@ struct MadeGroups: Sendable {
             default: continue
             }
         }
+        var used: [CgroupPin] = []
+        for case .hold(_, _, let group) in intents { used.append(group) }
+        for case .makeHold(let hierarchy, let name) in standing
+        where !used.contains(where: { $0.hierarchy == hierarchy && $0.path == BytePath("/" + name) }) {
+            namedHolds.append(Named(hierarchy: hierarchy, name: name))
+        }
         asides = entered.filter { !quarantines.contains($0) }
         let known = quarantines + asides
         named = open.filter { one in
@@ -46,7 +54,12 @@ struct MadeGroups: Sendable {
     /// The pins of the groups of which only the name is known, as far as the kernel shows that they are what was made: at
     /// the root of the hierarchy, root's own, with nobody and nothing in it. The 64 random bits of the name were in the
     /// journal before the group was. Anything else is left alone (RT34).
-    func found(on host: Host) throws(Failure) -> [CgroupPin] {
+    func found(on host: Host) throws(Failure) -> [CgroupPin] { try MadeGroups.unused(named, on: host) }
+
+    /// The same for groups that were made for supervisors.
+    func emptyHolds(on host: Host) throws(Failure) -> [CgroupPin] { try MadeGroups.unused(namedHolds, on: host) }
+
+    private static func unused(_ named: [Named], on host: Host) throws(Failure) -> [CgroupPin] {
         var pins: [CgroupPin] = []
         for one in named {
             guard let hierarchy = host.hierarchy(named: one.hierarchy) else { continue }

@@ -1,0 +1,230 @@
+public import Base
+public import Kernel
+
+/// What holding supervisors did.
+public struct HoldResult: Hashable, Sendable, Codable {
+    /// Everything that was found, each with whether it is held, and why not.
+    public var supervisors: [Supervisor] = []
+    /// The effects that were done, in order, for letting them go.
+    public var effects: [ContainmentEffect] = []
+    /// What a person should know.
+    public var notes: [String] = []
+
+    /// Starts with nothing done.
+    public init() {}
+
+    /// Whether each supervisor that was found is held.
+    public var isComplete: Bool { supervisors.allSatisfy(\.isHeld) }
+}
+
+/// Holds what could start a session again or kill it (RT4): each supervisor's process goes into a frozen group of
+/// Quell's own at the root of the hierarchy. A signal would do as well for a shell loop, but whoever has its uid could
+/// continue it, its own parent would see it stop, and an accomplice of the session often has both; a frozen group is
+/// out of reach and nobody is told (docs/decisions/0012).
+///
+/// Never held: the machine's first process, threads of the kernel, Quell's own parents, what the machine needs (sshd,
+/// systemd, engines), and daemons that serve more than this session. These are named, with the reason.
+public struct SupervisorHold {
+    private let host: Host
+    private let responder: Set<Int32>
+    private let patienceMilliseconds: Int
+
+    /// Works on this host; waits that long for the kernel to say frozen.
+    public init(_ host: Host, patienceMilliseconds: Int = 2000) {
+        self.host = host
+        self.patienceMilliseconds = patienceMilliseconds
+        responder = Responder.pids(on: host)
+    }
+
+    /// Finds the supervisors of a session and holds them. The session need not be frozen. `members` are processes that
+    /// are known to be of it beside those that stand in its groups now.
+    ///
+    /// What cannot be held is in the result and no error.
+    public func hold(
+        supervisorsOf pin: SessionPin,
+        members: [ProcessPin] = [],
+        root: BytePath = BytePath("/"),
+        apply: Apply
+    ) throws(Failure) -> HoldResult {
+        let scanner = ProcessScanner(host)
+        var inside = Set(members.map(\.pid))
+        for group in pin.cgroups {
+            do throws(Failure) {
+                inside.formUnion(try Cgroup(group, on: host).treeMembers().flatMap(\.pids))
+            } catch {
+                guard error.code == .notFound || error.code == .changed else { throw error }
+            }
+        }
+        if let leader = pin.leader { inside.insert(leader.pid) }
+        var parents = (pin.leader.flatMap { scanner.stat(of: $0.pid)?.parent }).map { [$0] } ?? []
+        parents += inside.sorted().compactMap { scanner.stat(of: $0)?.parent }.filter { !inside.contains($0) }
+        let search = SupervisorSearch(root: root, host: host, responder: responder)
+        let found = search.find(paths: pin.cgroups.map(\.path), parents: parents)
+        return hold(found, apply)
+    }
+
+    /// Holds what was found, as far as a process stands for it.
+    func hold(_ found: SupervisorSearch.Findings, _ apply: Apply) -> HoldResult {
+        var result = HoldResult()
+        result.notes = found.notes
+        result.supervisors = found.supervisors
+        let scanner = ProcessScanner(host)
+        var loose: [Int] = []
+        for index in result.supervisors.indices {
+            guard let process = result.supervisors[index].process, result.supervisors[index].reason == nil else {
+                continue
+            }
+            if let refusal = refusal(process, scanner) {
+                result.supervisors[index].reason = refusal
+            } else if isFrozen(process, scanner) {
+                result.supervisors[index].isHeld = true
+            } else {
+                loose.append(index)
+            }
+        }
+        guard !loose.isEmpty else { return result }
+        do throws(Failure) {
+            try take(loose, &result, scanner, apply)
+        } catch {
+            for index in loose where !result.supervisors[index].isHeld {
+                result.supervisors[index].reason = error.reason
+            }
+        }
+        return result
+    }
+
+    private func refusal(_ process: ProcessPin, _ scanner: borrowing ProcessScanner) -> String? {
+        guard process.pid > 1 else { return "it is the first process of this machine" }
+        guard !responder.contains(process.pid) else { return "Quell was started from it" }
+        guard let stat = scanner.namedStat(of: process.pid), stat.pin == process else { return "it has ended" }
+        guard !stat.numbers.isKernelThread else { return "it is a thread of the kernel" }
+        guard let name = stat.name.text, Refusals.guarded.contains(name) else { return nil }
+        return "this machine needs it"
+    }
+
+    /// Whether the kernel says frozen for the group that it stands in: held before, by Quell or by somebody else.
+    private func isFrozen(_ process: ProcessPin, _ scanner: borrowing ProcessScanner) -> Bool {
+        for line in scanner.cgroups(of: process.pid) ?? [] where line.path != BytePath("/") {
+            guard let hierarchy = host.hierarchy(named: line.hierarchy) else { continue }
+            do throws(Failure) {
+                if try FreezerControl(Cgroup(line.path, in: hierarchy)).current() == .frozen { return true }
+            } catch { continue }
+        }
+        return false
+    }
+
+    private func take(
+        _ loose: [Int],
+        _ result: inout HoldResult,
+        _ scanner: borrowing ProcessScanner,
+        _ apply: Apply
+    ) throws(Failure) {
+        let group = try makeGroup(&result, apply)
+        let hierarchy = group.hierarchy
+        for index in loose {
+            guard let process = result.supervisors[index].process else { continue }
+            guard let path = scanner.cgroups(of: process.pid)?.first(where: { $0.hierarchy == hierarchy.name })?.path
+            else {
+                result.supervisors[index].reason = "it has ended"
+                continue
+            }
+            do throws(Failure) {
+                let origin = try Cgroup(path, in: hierarchy).pin
+                let effect = ContainmentEffect.hold(process: process, from: origin, into: group.pin)
+                let host = self.host
+                try apply([effect]) { () throws(Failure) in try group.adopt(process, on: host) }
+                result.effects.append(effect)
+            } catch {
+                result.supervisors[index].reason = error.reason
+            }
+        }
+        let control = try FreezerControl(group)
+        let deadline = Deadline(after: .milliseconds(patienceMilliseconds))
+        let isFrozen = try control.wait(for: .frozen, until: deadline)
+        let inside = try group.memberPids()
+        for index in loose where result.supervisors[index].reason == nil {
+            guard let process = result.supervisors[index].process else { continue }
+            result.supervisors[index].isHeld = isFrozen && inside.contains(process.pid)
+            if !result.supervisors[index].isHeld {
+                result.supervisors[index].reason = isFrozen ? "it got away" : "it does not freeze"
+            }
+        }
+    }
+
+    /// Makes the group and asks for freezing while it is empty: each process is frozen on arrival.
+    private func makeGroup(_ result: inout HoldResult, _ apply: Apply) throws(Failure) -> Cgroup {
+        guard let hierarchy = host.unified ?? host.freezer else {
+            throw Failure(.notPermitted, "make a cgroup", on: "/", because: "no cgroup hierarchy can be reached")
+        }
+        let name = try Cgroup.randomName()
+        let effect = ContainmentEffect.makeHold(hierarchy: hierarchy.name, name: name)
+        var made: Cgroup?
+        try apply([effect]) { () throws(Failure) in
+            let group = try Cgroup(BytePath("/"), in: hierarchy).makeChild(name)
+            try FreezerControl(group).freeze()
+            made = group
+        }
+        guard let made else {
+            throw Failure(.system, "make a cgroup", on: name, because: "the effect was recorded and not done")
+        }
+        result.effects.append(effect)
+        return made
+    }
+}
+
+/// What letting supervisors go did.
+public struct LetGoResult: Hashable, Sendable, Codable {
+    /// Processes that are back where they came from, and run.
+    public var letGo: [ProcessPin] = []
+    /// Processes whose group is gone; they run in Quell's.
+    public var couldNotReturn: [Unreturned] = []
+    /// Groups of Quell's own that were removed.
+    public var removed: [CgroupPin] = []
+    /// What failed.
+    public var failures: [Failure] = []
+
+    /// Starts with nothing done.
+    public init() {}
+
+    /// Whether everything runs again where it belongs.
+    public var isComplete: Bool { couldNotReturn.isEmpty && failures.isEmpty }
+}
+
+extension SupervisorHold {
+    /// Lets go what `effects` hold, and removes the groups that are empty then. `emptyGroups` are groups that were made
+    /// for holding and in which nothing was ever held. A supervisor that has ended meanwhile is no error.
+    public static func letGo(
+        _ effects: [ContainmentEffect],
+        emptyGroups: [CgroupPin] = [],
+        on host: Host,
+        apply: Apply
+    ) throws(Failure) -> LetGoResult {
+        var result = LetGoResult()
+        var groups = emptyGroups
+        for case .hold(let process, let origin, let group) in effects.reversed() {
+            if !groups.contains(group) { groups.append(group) }
+            let inverse = ContainmentEffect.letGo(process: process, from: group, to: origin)
+            do throws(Failure) {
+                guard try inverse.probe(on: host) == .notDone else { continue }
+                try apply([inverse]) { () throws(Failure) in try inverse.perform(on: host) }
+                result.letGo.append(process)
+            } catch {
+                result.couldNotReturn.append(Unreturned(process: process, origin: origin.path, reason: error.reason))
+            }
+        }
+        for pin in groups {
+            do throws(Failure) {
+                let group = try Cgroup(pin, on: host)
+                if try group.isUnused() {
+                    try apply([.removeGroup(group: pin)]) { () throws(Failure) in try group.remove() }
+                    result.removed.append(pin)
+                } else if !result.couldNotReturn.isEmpty {
+                    try apply([.thaw(group: pin)]) { () throws(Failure) in try FreezerControl(group).thaw() }
+                }
+            } catch {
+                if error.code != .notFound && error.code != .changed { result.failures.append(error) }
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,105 @@
+internal import Base
+internal import Glibc
+internal import Kernel
+
+/// systemd's unit files, in systemd's order of precedence. Source: systemd.unit(5), systemd.service(5).
+struct UnitFiles {
+    let root: BytePath
+    private static let folders = [
+        "etc/systemd/system", "run/systemd/transient", "run/systemd/system", "usr/local/lib/systemd/system",
+        "usr/lib/systemd/system", "lib/systemd/system", "etc/systemd/user", "usr/lib/systemd/user",
+    ]
+
+    /// The supervisor that a path component such as `agent@7.service` stands for, when its unit restarts.
+    func supervisor(for component: BytePath) -> Supervisor? {
+        guard let name = component.text, name.hasSuffix(".service"), !name.contains("/") else { return nil }
+        var settings = UnitSettings()
+        var places: [String] = []
+        for unit in [name, UnitFiles.template(of: name)].compactMap({ $0 }) where places.isEmpty {
+            for folder in UnitFiles.folders {
+                if let bytes = read("\(folder)/\(unit)") {
+                    settings.apply(bytes)
+                    places.append("/\(folder)/\(unit)")
+                    break
+                }
+            }
+        }
+        for folder in UnitFiles.folders.reversed() {
+            for unit in [UnitFiles.template(of: name), name].compactMap({ $0 }) {
+                for dropIn in dropIns("\(folder)/\(unit).d") {
+                    guard let bytes = read(dropIn) else { continue }
+                    settings.apply(bytes)
+                    places.append("/" + dropIn)
+                }
+            }
+        }
+        guard let reason = settings.reason else { return nil }
+        return Supervisor(
+            kind: .systemdUnit,
+            name: component,
+            detail: "\(reason) in \(places.joined(separator: ", "))",
+            process: nil,
+            reason: "holding units of systemd's is not built yet"
+        )
+    }
+
+    private static func template(of name: String) -> String? {
+        guard let at = name.firstIndex(of: "@"), let dot = name.lastIndex(of: "."), at < dot else { return nil }
+        return String(name[...at]) + String(name[dot...])
+    }
+
+    private func dropIns(_ folder: String) -> [String] {
+        let path = root.appending(folder)
+        var names: [String] = []
+        do throws(Failure) {
+            let directory = try Descriptor(opening: path, O_RDONLY | O_DIRECTORY)
+            try directory.forEachEntry(of: path) { name, _ throws(Failure) in
+                if let text = BytePath(name).text, text.hasSuffix(".conf") { names.append("\(folder)/\(text)") }
+            }
+        } catch {
+            return []
+        }
+        return names.sorted()
+    }
+
+    private func read(_ path: String) -> [UInt8]? { RegularFile.read(root.appending(path), limit: 1 << 20) }
+}
+
+/// The settings of a unit that restart or kill it; the last assignment wins.
+struct UnitSettings {
+    private var restart = "no"
+    private var watchdog = "0"
+
+    mutating func apply(_ bytes: [UInt8]) {
+        var section = ""
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+            let text = line.trimmed
+            if text.hasPrefix("["), text.hasSuffix("]") { section = String(text) }
+            guard section == "[Service]", let equals = text.firstIndex(of: "=") else { continue }
+            let value = String(text[text.index(after: equals)...].trimmed)
+            switch text[..<equals].trimmed {
+            case "Restart": restart = value.isEmpty ? "no" : value
+            case "WatchdogSec": watchdog = value.isEmpty ? "0" : value
+            default: continue
+            }
+        }
+    }
+
+    var reason: String? {
+        var reasons: [String] = []
+        if restart != "no" { reasons.append("Restart=\(restart)") }
+        if watchdog.contains(where: { $0 != "0" }) { reasons.append("WatchdogSec=\(watchdog)") }
+        return reasons.isEmpty ? nil : reasons.joined(separator: " and ")
+    }
+}
+
+extension Substring {
+    /// Without spaces, tabs and carriage returns at both ends.
+    var trimmed: Substring {
+        var text = self
+        let blanks: Set<Character> = [" ", "\t", "\r"]
+        while let first = text.first, blanks.contains(first) { text.removeFirst() }
+        while let last = text.last, blanks.contains(last) { text.removeLast() }
+        return text
+    }
+}

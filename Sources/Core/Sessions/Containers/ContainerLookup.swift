@@ -1,0 +1,144 @@
+import Base
+import Kernel
+
+/// A container that the kernel confirmed.
+struct RunningContainer {
+    /// Its whole id.
+    let id: String
+    /// The cgroups of the container in the hierarchies that are open.
+    let groups: [Cgroup]
+    /// Its first process.
+    let process: ProcessPin
+}
+
+/// Finds a container of podman by its name or id, in the files that podman and its runtime left, and believes them only
+/// as far as the kernel says the same: pid, start time and cgroup (RT8). Connects to nothing, starts nothing (RT13).
+struct ContainerLookup {
+    let host: Host
+    let root: BytePath
+
+    /// The one running container of that name, or of which that is the id or its beginning; names go before ids.
+    ///
+    /// - Throws: `notFound` when there is none or it does not run, `ambiguous` when several ids begin so, `refused` when
+    ///   its state says what the kernel does not, `malformed` when files have an unknown form.
+    func find(_ name: ContainerName, for verb: String) throws(Failure) -> RunningContainer {
+        let owner = try owner(of: name)
+        let matches = try matches(of: name, in: ContainerStore(owner: owner))
+        guard let match = matches.first else {
+            throw Failure(
+                .notFound,
+                "find the container",
+                on: name.argument,
+                because: "\(owner.words) has no container of that name or id",
+                hint: "quell"
+            )
+        }
+        guard matches.count == 1 else {
+            let prefix = name.user.map { "\($0)/" } ?? ""
+            throw Failure(
+                .ambiguous,
+                "find the container",
+                on: name.argument,
+                because: "\(matches.count) containers have that name or id",
+                hint: matches.map { "quell \(verb) podman:\(prefix)\($0.id)" }.joined(separator: "\n")
+            )
+        }
+        return try confirm(match.id, name, owner)
+    }
+
+    /// Whether a container of root's has exactly that name, or that id or 12 digits or more of it. Where the storage cannot
+    /// be read there is none that could be named.
+    func hasContainer(_ name: ContainerName) throws(Failure) -> Bool {
+        do throws(Failure) {
+            let found = try matches(of: name, in: ContainerStore(owner: .root(at: root)))
+            return found.contains { $0.names.contains(name.name) || name.name.utf8.count >= 12 }
+        } catch {
+            guard error.code == .notFound || error.code == .notPermitted else { throw error }
+            return false
+        }
+    }
+
+    private func owner(of name: ContainerName) throws(Failure) -> ContainerOwner {
+        guard let user = name.user else { return .root(at: root) }
+        return try .user(user, at: root, on: host)
+    }
+
+    private func matches(of name: ContainerName, in store: ContainerStore) throws(Failure) -> [StoredContainer] {
+        let all = try store.containers()
+        let named = all.filter { $0.names.contains { $0.utf8.elementsEqual(name.name.utf8) } }
+        guard named.isEmpty, name.isIDPrefix else { return named }
+        return all.filter { $0.id.hasPrefix(name.name) }
+    }
+
+    private func confirm(
+        _ id: String,
+        _ name: ContainerName,
+        _ owner: ContainerOwner
+    ) throws(Failure) -> RunningContainer {
+        guard let state = try ContainerState.read(id, of: owner) else {
+            let wasStarted = try ContainerStore(owner: owner).wasStarted(id)
+            throw notRunning(name, wasStarted ? "it has exited" : "it was made and never started")
+        }
+        let scanner = ProcessScanner(host)
+        guard let stat = scanner.namedStat(of: state.process.pid), stat.pin == state.process, !stat.numbers.isZombie
+        else { throw notRunning(name, "its first process has ended") }
+        try requireSpeaker(stat, name, owner)
+        let lines = scanner.cgroups(of: stat.pid) ?? []
+        let known = state.cgroups.compactMap { ContainerLookup.home(id, in: $0) }
+        var groups: [Cgroup] = []
+        for hierarchy in [host.unified, host.freezer].compactMap({ $0 }) {
+            guard let line = lines.first(where: { $0.hierarchy == hierarchy.name }),
+                let path = ContainerLookup.home(id, in: line.path),
+                known.contains(where: { ContainerLookup.ends($0, with: path) })
+            else { continue }
+            groups.append(try Cgroup(path, in: hierarchy).domain())
+        }
+        guard !groups.isEmpty else {
+            throw refused(
+                name,
+                "its state names process \(stat.pid), which the kernel has in no cgroup of that container"
+            )
+        }
+        return RunningContainer(id: id, groups: groups, process: stat.pin)
+    }
+
+    /// What a user wrote may only be about a process of that user's: its own uid, or a parent (conmon) with it, because
+    /// inside a user namespace it may run as another.
+    private func requireSpeaker(_ stat: ProcessStat, _ name: ContainerName, _ owner: ContainerOwner) throws(Failure) {
+        guard let uid = owner.uid else { return }
+        for pid in [stat.pid, stat.numbers.parent] where pid > 1 {
+            if try ProcessDirectory(pid, on: host).status().uids.first == uid { return }
+        }
+        throw refused(name, "its state names process \(stat.pid), which is not of \(owner.words)")
+    }
+
+    /// The part of a cgroup path up to the component that carries the id: `/libpod_parent/libpod-ID`, or
+    /// `/machine.slice/libpod-ID.scope`, above what the container made below it.
+    static func home(_ id: String, in path: BytePath) -> BytePath? {
+        var bytes: [UInt8] = []
+        for component in path.components {
+            bytes += [UInt8(ascii: "/")] + component.bytes
+            if component.text == "libpod-\(id)" || component.text == "libpod-\(id).scope" { return BytePath(bytes) }
+        }
+        return nil
+    }
+
+    /// Whether a path of the state, which has the mount point in front, is about that path.
+    static func ends(_ path: BytePath, with home: BytePath) -> Bool {
+        path.bytes.count >= home.bytes.count && path.bytes.suffix(home.bytes.count).elementsEqual(home.bytes)
+    }
+
+    private func notRunning(_ name: ContainerName, _ reason: String) -> Failure {
+        Failure(
+            .notFound,
+            "find the container",
+            on: name.argument,
+            because: "\(reason): nothing of it runs, only its files are left",
+            hint: "quell"
+        )
+    }
+
+    private func refused(_ name: ContainerName, _ reason: String) -> Failure {
+        Failure(.refused, "take the container for a session", on: name.argument, because: reason, hint: "quell")
+    }
+}

@@ -1,0 +1,101 @@
+import Base
+import Documents
+
+/// A container as the storage of podman names it.
+struct StoredContainer: Hashable {
+    let id: String
+    let names: [String]
+}
+
+/// The containers that c/storage has on disk: `containers.json` of the storage driver, an array of objects with `id` and
+/// `names`. The database of libpod is not opened. Read only where nobody but the owner can write (RT8, RT21).
+/// Source: containers/storage, containers.go.
+struct ContainerStore {
+    let owner: ContainerOwner
+    private static let drivers = ["overlay", "vfs", "btrfs", "zfs"]
+    private static let reading = "read the containers of podman"
+
+    /// All of them.
+    ///
+    /// - Throws: `notFound` when there is no storage at all, `refused` when others can write it, `malformed` when it is
+    ///   not of the form that this version knows.
+    func containers() throws(Failure) -> [StoredContainer] {
+        var found: [StoredContainer] = []
+        var isThere = false
+        for driver in ContainerStore.drivers {
+            for path in [
+                owner.storage.appending("\(driver)-containers/containers.json"),
+                owner.volatileStorage.appending("\(driver)-containers/volatile-containers.json"),
+            ] {
+                guard let bytes = try contents(path) else { continue }
+                isThere = true
+                found += try ContainerStore.parse(bytes, of: path)
+            }
+        }
+        guard isThere else {
+            throw Failure(
+                .notFound,
+                ContainerStore.reading,
+                on: String(decoding: owner.storage.bytes, as: UTF8.self),
+                because: "\(owner.words) has no containers of podman on this machine",
+                hint: owner.uid == nil ? "for a user's containers write podman:USER/NAME" : nil
+            )
+        }
+        return found
+    }
+
+    /// Whether podman has written the runtime's configuration of a container, which it does when it starts it.
+    func wasStarted(_ id: String) throws(Failure) -> Bool {
+        for driver in ContainerStore.drivers
+        where try contents(owner.storage.appending("\(driver)-containers/\(id)/userdata/config.json")) != nil {
+            return true
+        }
+        return false
+    }
+
+    private func contents(_ path: BytePath) throws(Failure) -> [UInt8]? {
+        do throws(Failure) {
+            return try TrustedFile.read(path, owners: owner.writers, limit: 16 << 20, to: ContainerStore.reading)
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return nil
+        }
+    }
+
+    private static func parse(_ bytes: [UInt8], of path: BytePath) throws(Failure) -> [StoredContainer] {
+        // podman leaves an empty file behind when it is interrupted before its first container.
+        if bytes.isEmpty { return [] }
+        let limits = JSONReader.Limits(bytes: 16 << 20, depth: 32)
+        guard let list = try ContainerStore.json(bytes, limits, of: path).array else {
+            throw unknownForm(path, "a list of containers was expected")
+        }
+        var found: [StoredContainer] = []
+        for item in list {
+            guard let id = item["id"]?.string, ContainerStore.isID(id) else {
+                throw unknownForm(path, "a container has no id of 64 hexadecimal digits")
+            }
+            found.append(StoredContainer(id: id, names: (item["names"]?.array ?? []).compactMap(\.string)))
+        }
+        return found
+    }
+
+    static func isID(_ text: String) -> Bool { text.utf8.count == 64 && text.utf8.allSatisfy(ContainerName.isHex) }
+
+    static func json(_ bytes: [UInt8], _ limits: JSONReader.Limits, of path: BytePath) throws(Failure) -> JSONValue {
+        do throws(Failure) {
+            return try JSONReader.read(bytes, limits: limits)
+        } catch {
+            throw unknownForm(path, "\(error.subject): \(error.reason)")
+        }
+    }
+
+    static func unknownForm(_ path: BytePath, _ reason: String) -> Failure {
+        Failure(
+            .malformed,
+            "read the state of a container",
+            on: String(decoding: path.bytes, as: UTF8.self),
+            because: "it is not of a form that this version knows: \(reason)",
+            hint: "name the container by the pid of one of its processes: quell freeze pid:N"
+        )
+    }
+}

@@ -1,0 +1,204 @@
+import Base
+import Containment
+import Glibc
+import Kernel
+import Programs
+import Sessions
+import Testing
+
+extension SystemTests {
+    @Suite("supervisors", .kernel(.root, .cgroup2))
+    struct SupervisorSystemTests {
+        @Test(
+            "RT4 a shell loop is held with the freeze, brings nothing back after the kill, and does when let go",
+            .sandbox
+        )
+        func loopHeld() throws {
+            let loop = try LoopScene()
+            let result = try loop.freeze()
+            defer { Holds.remove(result.effects, on: loop.host) }
+            #expect(result.word == .confirmed, "\(result)")
+            #expect(result.supervisors.map(\.kind) == [.parentLoop] && result.supervisors[0].isHeld)
+            #expect(result.supervisors[0].process?.pid == loop.shell.id)
+            for case .hold(let process, _, let group) in result.effects {
+                #expect(process.pid == loop.shell.id)
+                #expect(try Cgroup(group, on: loop.host).owner() == 0 && Cgroup(group, on: loop.host).isFrozenNow())
+                #expect(!group.path.isAtOrBelow(loop.group.path))
+            }
+            let killed = try loop.kill(result)
+            #expect(killed.isComplete, "\(killed)")
+            #expect(loop.processes.isEmpty)
+
+            let released = try SupervisorHold.letGo(result.effects, on: loop.host, apply: loop.apply)
+            #expect(released.isComplete && released.letGo.map(\.pid) == [loop.shell.id], "\(released)")
+            #expect(released.removed.count == 1)
+            #expect(eventually(within: .seconds(10)) { !loop.processes.isEmpty })
+        }
+
+        @Test("RT4 a loop that is left alone is named, makes the result partial, and its successor is seen", .sandbox)
+        func loopLeft() throws {
+            let loop = try LoopScene()
+            let result = try loop.freeze(FreezePolicy(holdRestart: false))
+            #expect(result.word == .partial)
+            #expect(result.supervisors.map(\.kind) == [.parentLoop] && !result.supervisors[0].isHeld)
+            let killed = try loop.kill(result)
+            #expect(!killed.successors.isEmpty, "\(killed)")
+            #expect(!killed.isComplete)
+        }
+
+        @Test("thaw lets the supervisors go, and a second freeze finds them held and takes no second group", .sandbox)
+        func thawLetsGo() throws {
+            let loop = try LoopScene()
+            let result = try loop.freeze()
+            defer { Holds.remove(result.effects, on: loop.host) }
+            let again = try loop.freeze()
+            #expect(again.word == .confirmed)
+            #expect(!again.effects.contains { if case .makeHold = $0 { true } else { false } })
+            for effect in result.effects {
+                #expect(try effect.probe(on: loop.host) == .done, "\(effect.summary)")
+            }
+            let thawed = try Thaw.thaw(
+                result.effects,
+                members: result.members,
+                release: true,
+                on: loop.host,
+                apply: loop.apply
+            )
+            #expect(thawed.isComplete, "\(thawed)")
+            #expect(thawed.supervisors.letGo.map(\.pid) == [loop.shell.id])
+            for effect in result.effects {
+                guard case .hold = effect else { continue }
+                #expect(try effect.probe(on: loop.host) == .notDone)
+            }
+        }
+
+        @Test("RT4 the loop is found and held without a freeze, too, and each effect has its inverse", .sandbox)
+        func holdAlone() throws {
+            let loop = try LoopScene()
+            var effects: [ContainmentEffect] = []
+            let held = try SupervisorHold(loop.host).hold(supervisorsOf: loop.subject.pin) {
+                batch,
+                act throws(Failure) in
+                try act()
+                effects += batch
+            }
+            defer { Holds.remove(effects, on: loop.host) }
+            #expect(held.isComplete && held.supervisors.count == 1 && held.effects == effects, "\(held)")
+            let hold = try #require(effects.last)
+            let inverse = try #require(hold.inverse)
+            try inverse.perform(on: loop.host)
+            #expect(try hold.probe(on: loop.host) == .notDone && inverse.probe(on: loop.host) == .done)
+            #expect(inverse.inverse == hold)
+        }
+
+        @Test(
+            "RT4 a podman container that always restarts stays down while held, and comes back when let go",
+            .kernel(.podman),
+            .sandbox
+        )
+        func restartPolicy() throws {
+            try PodmanContainer.with("--restart=always", command: "sleep", "1000") { container in
+                let host = try Host()
+                let session = try SessionResolver(host: host).resolve(try Locator(parsing: "podman:\(container.name)"))
+                let result = try Freezer(host).freeze(Subject(session)) { _, act throws(Failure) in try act() }
+                defer { Holds.remove(result.effects, on: host) }
+                #expect(result.word == .confirmed, "\(result)")
+                #expect(result.supervisors.map(\.kind) == [.podmanPolicy], "\(result.supervisors)")
+                #expect(result.supervisors.first?.process?.pid == container.conmon)
+                #expect(result.supervisors.first?.detail.contains("restart policy always") == true)
+
+                // From outside, past Quell: the container's first process dies, and nothing takes its place.
+                let first = try #require(container.first)
+                #expect(Glibc.kill(first, SIGKILL) == 0)
+                func lives() -> Bool {
+                    container.groups.flatMap(\.processes).contains {
+                        ProcessScanner(host).stat(of: $0)?.isZombie == false
+                    }
+                }
+                #expect(eventually { !lives() })
+                #expect(!eventually(within: .seconds(5), lives))
+                #expect(container.first == first)
+                #expect(try container.status().hasPrefix("Up"), "podman has not been told")
+
+                let released = try SupervisorHold.letGo(result.effects, on: host) { _, act throws(Failure) in try act()
+                }
+                #expect(released.isComplete, "\(released)")
+                #expect(eventually(within: .seconds(10)) { container.first.map { $0 != first } ?? false })
+                #expect(try container.status().hasPrefix("Up"))
+            }
+        }
+
+        @Test(
+            "RT4 what a health check plants in a frozen container is listed before it is thawed",
+            .kernel(.podman),
+            .sandbox
+        )
+        func healthCheck() throws {
+            try PodmanContainer.with(
+                "--health-cmd",
+                "true",
+                "--health-interval=disable",
+                "--health-retries=1",
+                "--health-on-failure=restart",
+                command: "sleep",
+                "1000"
+            ) { container in
+                let host = try Host()
+                let session = try SessionResolver(host: host).resolve(try Locator(parsing: "podman:\(container.name)"))
+                let result = try Freezer(host).freeze(Subject(session)) { _, act throws(Failure) in try act() }
+                #expect(result.notes.contains { $0.contains("a health check that acts on failure") }, "\(result.notes)")
+                let check = try Program(
+                    PodmanContainer.program(),
+                    ["--runtime", "runc", "healthcheck", "run", container.name]
+                ).start()
+                var planted: [ProcessPin] = []
+                let isPlanted = eventually(within: .seconds(10)) {
+                    planted = (try? FreezeCheck(of: result, on: host).joined) ?? []
+                    return !planted.isEmpty
+                }
+                #expect(isPlanted)
+                let standing = try FreezeCheck(of: result, on: host)
+                #expect(standing.thawed.isEmpty && standing.movedOut.isEmpty, "what joined is frozen on arrival")
+                let thawed = try Thaw.thaw(result.effects, members: result.members, release: true, on: host) {
+                    _,
+                    act throws(Failure) in try act()
+                }
+                #expect(thawed.joined == planted)
+                check.signal(SIGKILL)
+            }
+        }
+    }
+}
+
+/// A shell loop outside of the session's group that starts its leader again and again.
+private struct LoopScene {
+    let host: Host
+    let shell: Child
+    let group: Cgroup
+    let leader: ProcessPin
+    private let room: TestCgroup
+
+    init() throws {
+        let sandbox = try Sandbox.of()
+        room = try #require(sandbox.unified).subgroup("session")
+        let testkit = try Sandbox.testkitPath()
+        let start = "\(testkit) enter \(room.path) -- \(testkit) sleepers 1"
+        shell = try sandbox.start(Program("/bin/sh", ["-c", "while :; do \(start); done"]))
+        let line = try shell.line { $0.hasPrefix("ready") }
+        host = try Host()
+        let pid = try #require(line.split(separator: " ").last.flatMap { Int32($0) })
+        group = try Cgroup(BytePath("/\(sandbox.name)/session"), in: try #require(host.unified))
+        leader = try ProcessDirectory(pid, on: host).stat().pin
+    }
+
+    var subject: Subject { Subject(pin: SessionPin(bootID: host.bootID, cgroups: [group.pin], leader: leader)) }
+    var processes: [Int32] { room.processes }
+
+    func apply(_ effects: [ContainmentEffect], _ act: () throws(Failure) -> Void) throws(Failure) { try act() }
+
+    func freeze(_ policy: FreezePolicy = FreezePolicy()) throws -> FreezeResult {
+        try Freezer(host).freeze(subject, policy, apply: apply)
+    }
+
+    func kill(_ result: FreezeResult) throws -> KillResult { try Killer(host).kill(result, subject, apply: apply) }
+}

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "clinux_net.h"
+
 // A child that enters the network namespace behind `namespace_fd` (-1: the caller's), sends each netlink message of
 // `requests` on a socket of `protocol`, and copies the datagrams that answer it to `*output`: a length (uint32, host
 // order) and the bytes. A length of 0 ends the answers to one request; 0xffffffff is followed by an errno (int32) and

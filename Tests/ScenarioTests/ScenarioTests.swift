@@ -53,8 +53,19 @@ struct ScenarioTests {
         #expect(result.status == step.status, "\(place): \(result.errorText)")
         let output = lines(result.text)
         let error = lines(result.errorText)
+        let expected = step.error.map(places.filling)
         #expect(Expectation.matches(output, step.output.map(places.filling)), "\(place): standard output is \(output)")
-        #expect(Expectation.matches(error, step.error.map(places.filling)), "\(place): standard error is \(error)")
+        let isAsWritten = Expectation.matches(error, expected) || Expectation.matches(besidesSlowStore(error), expected)
+        #expect(isAsWritten, "\(place): standard error is \(error)")
+    }
+
+    /// What a freeze says without the two lines about a store that did not answer in 20 ms, which on a busy machine is no
+    /// fault of anybody. A scenario that is about them writes them down.
+    private func besidesSlowStore(_ lines: [String]) -> [String] {
+        lines.filter { line in
+            !(line.hasPrefix("warning: the journal is kept in") && line.hasSuffix("the store did not answer in 20 ms"))
+                && line != "record       brought into the case, marked late"
+        }
     }
 
     private func lines(_ text: String) -> [String] {

@@ -29,6 +29,8 @@ public struct IsolateAction: Action {
         let leader: ProcessPin?
         let allowed: AllowList
         let earlier: EarlierCut
+        /// Ends of self-tests that a killed Quell left begun.
+        let trials: [ContainmentEffect]
     }
 
     /// The primitive acts of containment.
@@ -90,7 +92,8 @@ public struct IsolateAction: Action {
                     drops: held?.drops ?? [],
                     tables: held?.tables ?? [],
                     frozen: held?.frozenGroups ?? []
-                )
+                ),
+                trials: held?.openTrials ?? []
             ),
             pins: [pin],
             decisions: unified.map { "drop the network of \($0.path)" }
@@ -155,6 +158,7 @@ public struct IsolateAction: Action {
         ) { effects, act throws(Failure) in
             try log.apply(effects, act)
         }
+        try OpenTrials.end(target.trials, on: host, log)
         return Output(result: result, isComplete: result.shortfalls.isEmpty)
     }
 

@@ -27,6 +27,8 @@ public struct KillAction: Action {
         let subject: Subject
         let policy: KillPolicy
         let ownGroups: [CgroupPin]
+        /// Ends of self-tests that a killed Quell left begun.
+        let trials: [ContainmentEffect]
     }
 
     /// The primitive acts of containment.
@@ -72,7 +74,8 @@ public struct KillAction: Action {
                 frozen: frozen,
                 subject: Subject(pin: input.session.pin, dedicatedUser: agent?.uid),
                 policy: policy,
-                ownGroups: try held.ownGroups + held.made.found(on: place.host)
+                ownGroups: try held.ownGroups + held.made.found(on: place.host),
+                trials: held.openTrials
             ),
             pins: [input.session.pin],
             decisions: held.frozenGroups.map { "kill everything in \($0.hierarchy) \($0.path)" }
@@ -111,6 +114,7 @@ public struct KillAction: Action {
                 if error.code != .notFound && error.code != .changed { result.failures.append(error) }
             }
         }
+        try OpenTrials.end(target.trials, on: place.host, log)
         return Output(result: result)
     }
 

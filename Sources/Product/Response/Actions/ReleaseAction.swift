@@ -81,9 +81,7 @@ public struct ReleaseAction: Action {
         let result = try Cut.release(target.drops, target.tables, on: place.host) { effects, act throws(Failure) in
             try log.apply(effects, act)
         }
-        for end in target.trials {
-            try log.apply(end) { () throws(Failure) in try end.perform(on: place.host) }
-        }
+        try OpenTrials.end(target.trials, on: place.host, log)
         return Output(result: result)
     }
 

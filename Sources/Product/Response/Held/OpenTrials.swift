@@ -1,0 +1,19 @@
+import Base
+import Containment
+import Engine
+import Kernel
+
+/// Groups of self-tests of a cut that a killed Quell left begun: its probe died with it, and the empty group is taken away by
+/// the next action that can.
+enum OpenTrials {
+    /// Ends them, each through the log.
+    static func end(
+        _ ends: [ContainmentEffect],
+        on host: Host,
+        _ log: EffectLog<ContainmentEffect>
+    ) throws(Failure) {
+        for end in ends {
+            try log.apply(end) { () throws(Failure) in try end.perform(on: host) }
+        }
+    }
+}

@@ -59,6 +59,36 @@ extension SystemTests {
             #expect(elsewhere.processes == [orphan])
         }
 
+        @Test(
+            "many strays at once are stopped before they are moved, continued in the frozen group, and run when thawed",
+            .sandbox
+        )
+        func storm() throws {
+            let elsewhere = try #require(try Sandbox.of().unified).subgroup("elsewhere")
+            let scene = try Scene("sleepers", "20", room: "session")
+            let strays = try scene.group.processes().filter { $0 != scene.leader.pid }.sorted()
+            for pid in strays { Files.write("\(pid)", to: "\(elsewhere.path)/cgroup.procs", create: false) }
+            let result = try scene.freeze()
+            #expect(result.word == .confirmed, "\(result)")
+            #expect(result.strays.filter(\.isHeld).map(\.process.pid) == strays)
+            func place(_ isWanted: (ContainmentEffect) -> Bool) -> [Int] {
+                result.effects.indices.filter { isWanted(result.effects[$0]) }
+            }
+            let stops = place { if case .signal(_, SIGSTOP) = $0 { true } else { false } }
+            let moves = place { if case .move = $0 { true } else { false } }
+            let goesOn = place { if case .signal(_, SIGCONT) = $0 { true } else { false } }
+            #expect(stops.count == 20 && moves.count == 20 && goesOn.count == 20)
+            #expect(try #require(stops.max()) < #require(moves.min()))
+            #expect(try #require(moves.max()) < #require(goesOn.min()))
+            #expect(try FreezeCheck(of: result, on: scene.host).stands)
+
+            #expect(try scene.thaw(result).isComplete)
+            #expect(elsewhere.processes.sorted() == strays)
+            let scanner = ProcessScanner(scene.host)
+            let states = strays.map { scanner.namedStat(of: $0)?.numbers.state }
+            #expect(states.allSatisfy { $0 == UInt8(ascii: "S") || $0 == UInt8(ascii: "R") }, "\(states)")
+        }
+
         @Test("RT27 the same child without a strong mark is listed, and the word does not change", .sandbox)
         func onlyListed() throws {
             let elsewhere = try #require(try Sandbox.of().unified).subgroup("elsewhere")

@@ -25,7 +25,11 @@ extension FreezeRun {
 
     /// Those that the frozen group holds; whoever got no place in it stays stopped.
     mutating func continueStopped() throws(Failure) {
-        guard !stopped.isEmpty, quarantine?.isFrozen == true else { return }
+        guard !stopped.isEmpty else { return }
+        guard quarantine?.isFrozen == true else {
+            result.notes.append("\(stopped.count) strays stay stopped by a signal: their group does not freeze")
+            return
+        }
         let frozen = stopped.filter { lastScan.find($0)?.isInside == true }
         let left = stopped.count { lastScan.find($0)?.isInside == false }
         result.notes.append("\(stopped.count) strays were stopped by a signal until they were frozen")

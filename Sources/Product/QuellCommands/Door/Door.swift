@@ -5,8 +5,8 @@ import Base
 /// building the parser of the whole command tree costs more than a millisecond, and they must act within milliseconds of
 /// Enter (DESIGN section 3). Help and errors are the same through both doors; a test holds that.
 public enum Door {
-    /// The commands that do not wait for the tree. A process called quell that has the right to it has the highest priority when
-    /// it gets here (`raise_containing_verbs` in CLinux).
+    /// The commands that do not wait for the tree. A process called quell that has the right to it has the highest priority
+    /// when it gets here (`raise_containing_verbs` in CLinux).
     static let direct: [String: any ParsableCommand.Type] = [
         "freeze": Freeze.self,
         "thaw": Thaw.self,

@@ -23,7 +23,9 @@ extension SystemTests {
             #expect(byName.pin == session.pin)
             #expect(byPid.pin.isSameSession(as: session.pin) && byPid.members.count == 6)
             let again = try resolver.repin(session.pin)
-            #expect(again.pin == session.pin && again.members == session.members)
+            // Not what they do at the moment, which changes between two looks.
+            #expect(again.pin == session.pin && again.members.map(\.pin) == session.members.map(\.pin))
+            #expect(again.members.map(\.lineage) == session.members.map(\.lineage))
         }
 
         @Test("children that forked twice or called setsid stay members of the cgroup they stand in", .sandbox)

@@ -4,7 +4,7 @@ internal import Glibc
 
 /// One primitive act of containment: it can be probed alone, and undone alone where there is an inverse. Everything it
 /// needs to be undone is in it, so that it is on disk before the act.
-public enum ContainmentEffect: Hashable, Sendable, Codable {
+public enum ContainmentEffect: Hashable, Sendable {
     /// Freeze a group and all below. `requestedBefore` says that somebody had asked for it already: then nothing undoes it.
     case freeze(group: CgroupPin, requestedBefore: Bool)
     /// Thaw a group.

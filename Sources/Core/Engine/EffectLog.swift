@@ -17,7 +17,7 @@ public struct EffectLog<Effect: Codable & Hashable & Sendable>: Sendable {
     ///
     /// - Throws: `malformed` when the effect cannot be encoded.
     public func isDone(_ effect: Effect) throws(Failure) -> Bool {
-        record.isDone(try JSONEncoding.canonicalBytes(of: effect))
+        record.isDone(EffectText(try JSONEncoding.value(of: effect)))
     }
 
     /// Applies one effect; does nothing when an earlier attempt of this step already did it.

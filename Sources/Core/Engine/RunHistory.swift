@@ -20,7 +20,7 @@ struct RunHistory {
 
         /// What another attempt has to know.
         var earlier: EarlierAttempts {
-            let done = effects.filter { $0.state == .done }.map { CanonicalJSON.bytes(of: $0.effect) }
+            let done = effects.filter { $0.state == .done }.map { EffectText($0.effect) }
             return EarlierAttempts(effects: (effects.map(\.number).max() ?? -1) + 1, done: Set(done))
         }
     }

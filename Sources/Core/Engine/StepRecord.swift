@@ -6,7 +6,7 @@ import Synchronization
 final class StepRecord: Sendable {
     private struct State {
         var nextEffect: Int
-        var done: Set<[UInt8]>
+        var done: Set<EffectText>
         var pending: [EntryDraft]
     }
 
@@ -32,7 +32,7 @@ final class StepRecord: Sendable {
         state = Mutex(State(nextEffect: earlier.effects, done: earlier.done, pending: pending))
     }
 
-    func isDone(_ effect: [UInt8]) -> Bool { state.withLock { $0.done.contains(effect) } }
+    func isDone(_ effect: EffectText) -> Bool { state.withLock { $0.done.contains(effect) } }
 
     /// Whether any effect of the step was done, by this attempt or an earlier one.
     var hasDone: Bool { state.withLock { !$0.done.isEmpty } }
@@ -77,7 +77,7 @@ final class StepRecord: Sendable {
             drafts.append(draft(.outcome, .object(body)))
         }
         try writer.append(drafts)
-        let done = zip(outcomes, effects).filter { $0.0.state == .done }.map { CanonicalJSON.bytes(of: $0.1) }
+        let done = zip(outcomes, effects).filter { $0.0.state == .done }.map { EffectText($0.1) }
         state.withLock { $0.done.formUnion(done) }
     }
 
@@ -100,8 +100,16 @@ final class StepRecord: Sendable {
 struct EarlierAttempts: Sendable {
     /// How many effects they numbered.
     var effects: Int
-    /// The canonical bytes of those that are done.
-    var done: Set<[UInt8]>
+    /// The text of those that are done.
+    var done: Set<EffectText>
 
     static let none = EarlierAttempts(effects: 0, done: [])
+}
+
+/// The canonical bytes of an effect: two effects are one when these are. A type of its own, because a set of byte arrays
+/// makes the runtime search its conformances twice before the first effect.
+struct EffectText: Hashable, Sendable {
+    private let bytes: [UInt8]
+
+    init(_ effect: JSONValue) { bytes = CanonicalJSON.bytes(of: effect) }
 }

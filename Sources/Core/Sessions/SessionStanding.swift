@@ -13,7 +13,8 @@ extension SessionLook {
         led leader: Relative? = nil,
         for patience: Duration = .seconds(5)
     ) -> [Cgroup] {
-        var seen = Set<CgroupLine>()
+        // A list: a session stands in a few places, and a set of them costs the runtime more to set up than to search.
+        var seen: [CgroupLine] = []
         var groups: [Cgroup] = []
         let deadline = Deadline(after: patience)
         let pids = kin.keys.sorted { ($0 == leader?.pin.pid ? 0 : 1, $0) < ($1 == leader?.pin.pid ? 0 : 1, $1) }
@@ -22,7 +23,8 @@ extension SessionLook {
                 tellUnasked(pids.count - index)
                 break
             }
-            for line in scanner.cgroups(of: pid) ?? [] where seen.insert(line).inserted {
+            for line in scanner.cgroups(of: pid) ?? [] where !seen.contains(line) {
+                seen.append(line)
                 if let group = open(line, holding: pid) { groups.append(group) }
             }
         }
@@ -42,7 +44,8 @@ extension SessionLook {
 
     /// Groups that no other one of the list stands above.
     static func topmost(_ groups: [Cgroup]) -> [Cgroup] {
-        let unique = Dictionary(groups.map { ($0.pin, $0) }) { first, _ in first }.values
+        var unique: [Cgroup] = []
+        for group in groups where !unique.contains(where: { $0.pin == group.pin }) { unique.append(group) }
         return unique.filter { group in
             !unique.contains { other in
                 other.hierarchy.name == group.hierarchy.name && other.path != group.path

@@ -22,6 +22,16 @@ public struct BytePath: Hashable, Sendable {
         self.init(text.utf8)
     }
 
+    /// The relative path of these components, a slash between two.
+    public init(joining components: some Sequence<BytePath>) {
+        var joined: [UInt8] = []
+        for component in components {
+            if !joined.isEmpty { joined.append(UInt8(ascii: "/")) }
+            joined += component.bytes
+        }
+        bytes = joined
+    }
+
     /// Whether the path starts at the root.
     public var isAbsolute: Bool { bytes.first == UInt8(ascii: "/") }
 
@@ -38,9 +48,8 @@ public struct BytePath: Hashable, Sendable {
 
     /// Everything before the last component: `/a/b` gives `/a`, `/a` gives `/`, `a` gives the empty path.
     public var parent: BytePath {
-        let kept = components.dropLast()
-        let joined = kept.map(\.bytes).joined(separator: [UInt8(ascii: "/")])
-        return isAbsolute ? BytePath([UInt8(ascii: "/")] + joined) : BytePath(joined)
+        let kept = BytePath(joining: components.dropLast())
+        return isAbsolute ? BytePath([UInt8(ascii: "/")] + kept.bytes) : kept
     }
 
     /// This path with a slash and `other` behind it.

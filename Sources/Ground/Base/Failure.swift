@@ -103,19 +103,53 @@ extension Failure: Codable {}
 
 /// The text of an errno with its name. Quell never calls setlocale(3), so the text is English.
 public enum SystemErrorName {
-    private static let names: [Int32: String] = [
-        EPERM: "EPERM", ENOENT: "ENOENT", ESRCH: "ESRCH", EINTR: "EINTR", EIO: "EIO", E2BIG: "E2BIG",
-        EBADF: "EBADF", ECHILD: "ECHILD", EAGAIN: "EAGAIN", ENOMEM: "ENOMEM", EACCES: "EACCES", EBUSY: "EBUSY",
-        EEXIST: "EEXIST", EXDEV: "EXDEV", ENODEV: "ENODEV", ENOTDIR: "ENOTDIR", EISDIR: "EISDIR", EINVAL: "EINVAL",
-        EMFILE: "EMFILE", ENOTTY: "ENOTTY", EFBIG: "EFBIG", ENOSPC: "ENOSPC", EROFS: "EROFS", EMLINK: "EMLINK",
-        EPIPE: "EPIPE", ENAMETOOLONG: "ENAMETOOLONG", ENOSYS: "ENOSYS", ENOTEMPTY: "ENOTEMPTY", ELOOP: "ELOOP",
-        ENODATA: "ENODATA", EOVERFLOW: "EOVERFLOW", EOPNOTSUPP: "EOPNOTSUPP", ECONNREFUSED: "ECONNREFUSED",
-        ECONNRESET: "ECONNRESET", ETIMEDOUT: "ETIMEDOUT", ESTALE: "ESTALE", EDQUOT: "EDQUOT", ENXIO: "ENXIO",
-    ]
+    private static func name(_ number: Int32) -> String? {
+        switch number {
+        case EPERM: "EPERM"
+        case ENOENT: "ENOENT"
+        case ESRCH: "ESRCH"
+        case EINTR: "EINTR"
+        case EIO: "EIO"
+        case E2BIG: "E2BIG"
+        case EBADF: "EBADF"
+        case ECHILD: "ECHILD"
+        case EAGAIN: "EAGAIN"
+        case ENOMEM: "ENOMEM"
+        case EACCES: "EACCES"
+        case EBUSY: "EBUSY"
+        case EEXIST: "EEXIST"
+        case EXDEV: "EXDEV"
+        case ENODEV: "ENODEV"
+        case ENOTDIR: "ENOTDIR"
+        case EISDIR: "EISDIR"
+        case EINVAL: "EINVAL"
+        case EMFILE: "EMFILE"
+        case ENOTTY: "ENOTTY"
+        case EFBIG: "EFBIG"
+        case ENOSPC: "ENOSPC"
+        case EROFS: "EROFS"
+        case EMLINK: "EMLINK"
+        case EPIPE: "EPIPE"
+        case ENAMETOOLONG: "ENAMETOOLONG"
+        case ENOSYS: "ENOSYS"
+        case ENOTEMPTY: "ENOTEMPTY"
+        case ELOOP: "ELOOP"
+        case ENODATA: "ENODATA"
+        case EOVERFLOW: "EOVERFLOW"
+        case EOPNOTSUPP: "EOPNOTSUPP"
+        case ECONNREFUSED: "ECONNREFUSED"
+        case ECONNRESET: "ECONNRESET"
+        case ETIMEDOUT: "ETIMEDOUT"
+        case ESTALE: "ESTALE"
+        case EDQUOT: "EDQUOT"
+        case ENXIO: "ENXIO"
+        default: nil
+        }
+    }
 
     /// `no such file or directory (ENOENT)`; an errno without a name here keeps its number.
     public static func text(_ number: Int32) -> String {
         guard let words = strerror(number) else { return "errno \(number)" }
-        return "\(String(cString: words).lowercased()) (\(names[number] ?? "errno \(number)"))"
+        return "\(String(cString: words).lowercased()) (\(name(number) ?? "errno \(number)"))"
     }
 }

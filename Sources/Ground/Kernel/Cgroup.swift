@@ -16,8 +16,7 @@ public final class Cgroup: Sendable {
     /// Opens a cgroup by path. Symbolic links and `..` are refused by the kernel (openat2: BENEATH, NO_SYMLINKS).
     public init(_ path: BytePath, in hierarchy: CgroupHierarchy) throws(Failure) {
         let components = path.components
-        let relative =
-            components.isEmpty ? BytePath(".") : BytePath(Array(components.map(\.bytes).joined(separator: [47])))
+        let relative = components.isEmpty ? BytePath(".") : BytePath(joining: components)
         do throws(Failure) {
             directory = try hierarchy.root.descriptor.open(
                 relative,

@@ -84,7 +84,7 @@ private struct ValueDecoder: Decoder {
             guard let result = double.map(Float.init) as? Result else { throw mismatch(type, "a number") }
             return result
         }
-        if let integerType = type as? any FixedWidthInteger.Type {
+        if let integerType = integerTypes.first(where: { $0 == type }) {
             guard let result = integer(integerType) as? Result else { throw mismatch(type, "an integer in range") }
             return result
         }
@@ -110,6 +110,13 @@ private struct ValueDecoder: Decoder {
         }
     }
 }
+
+/// All integers of Swift's. A cast to `any FixedWidthInteger.Type` would make the runtime search all conformances of the
+/// program once for each type that is none.
+private let integerTypes: [any (FixedWidthInteger & Sendable).Type] = [
+    Int.self, Int64.self, Int32.self, Int16.self, Int8.self, UInt.self, UInt64.self, UInt32.self, UInt16.self,
+    UInt8.self, Int128.self, UInt128.self,
+]
 
 private struct Keyed<Key: CodingKey>: KeyedDecodingContainerProtocol {
     let object: JSONObject

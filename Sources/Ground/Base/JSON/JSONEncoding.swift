@@ -25,7 +25,7 @@ public enum JSONEncoding {
 
     static let exactIntegers: ClosedRange<Int64> = -9_007_199_254_740_991...9_007_199_254_740_991
 
-    static func value(of number: some BinaryInteger) -> JSONValue {
+    static func integer(_ number: some BinaryInteger) -> JSONValue {
         if let exact = Int64(exactly: number), exactIntegers.contains(exact) { return .integer(exact) }
         return .string(String(number))
     }
@@ -104,6 +104,8 @@ private struct ValueEncoder: Encoder {
 }
 
 extension Node {
+    /// Integers are asked for by their types: `any FixedWidthInteger` would make the runtime search all conformances of
+    /// the program once for each type that is none.
     fileprivate func put(_ subject: some Encodable, at path: [any CodingKey]) throws {
         switch subject {
         case let value as JSONValue: content = .value(value)
@@ -111,7 +113,18 @@ extension Node {
         case let value as String: content = .value(.string(value))
         case let value as Double: content = .value(.number(try finite(value, at: path)))
         case let value as Float: content = .value(.number(try finite(Double(value), at: path)))
-        case let value as any FixedWidthInteger: content = .value(JSONEncoding.value(of: value))
+        case let value as Int: content = .value(JSONEncoding.integer(value))
+        case let value as Int64: content = .value(JSONEncoding.integer(value))
+        case let value as Int32: content = .value(JSONEncoding.integer(value))
+        case let value as Int16: content = .value(JSONEncoding.integer(value))
+        case let value as Int8: content = .value(JSONEncoding.integer(value))
+        case let value as UInt: content = .value(JSONEncoding.integer(value))
+        case let value as UInt64: content = .value(JSONEncoding.integer(value))
+        case let value as UInt32: content = .value(JSONEncoding.integer(value))
+        case let value as UInt16: content = .value(JSONEncoding.integer(value))
+        case let value as UInt8: content = .value(JSONEncoding.integer(value))
+        case let value as Int128: content = .value(JSONEncoding.integer(value))
+        case let value as UInt128: content = .value(JSONEncoding.integer(value))
         default: try subject.encode(to: ValueEncoder(self, at: path))
         }
     }

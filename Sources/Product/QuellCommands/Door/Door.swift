@@ -7,14 +7,17 @@ import Base
 public enum Door {
     /// The commands that do not wait for the tree. A process called quell that has the right to it has the highest priority
     /// when it gets here (`raise_containing_verbs` in CLinux).
-    static let direct: [String: any ParsableCommand.Type] = [
-        "freeze": Freeze.self,
-        "thaw": Thaw.self,
-        "kill": Kill.self,
-        "isolate": Isolate.self,
-        "release": Release.self,
-        "hold-restart": HoldRestart.self,
-    ]
+    static func direct(_ verb: String) -> (any ParsableCommand.Type)? {
+        switch verb {
+        case "freeze": Freeze.self
+        case "thaw": Thaw.self
+        case "kill": Kill.self
+        case "isolate": Isolate.self
+        case "release": Release.self
+        case "hold-restart": HoldRestart.self
+        default: nil
+        }
+    }
 
     /// Runs the command line of this process and ends the process.
     public static func main() -> Never {
@@ -24,7 +27,7 @@ public enum Door {
             Quell.exit()
         }
         ignoreHangUp()
-        if let verb = arguments.first, let command = direct[verb] {
+        if let verb = arguments.first, let command = direct(verb) {
             run(command, Array(arguments.dropFirst()))
         }
         run(Quell.self, arguments)

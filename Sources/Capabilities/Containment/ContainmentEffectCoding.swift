@@ -1,0 +1,177 @@
+import Base
+
+/// An effect in the journal: `{"freeze":{"group":…,"requestedBefore":false}}`, as Swift would synthesize it. It is written
+/// by hand because the synthesized form makes the runtime look for the conformance of one key type for each case before
+/// the first byte, which is a fourteenth of what a freeze does before it freezes (docs/benchmarks.md).
+extension ContainmentEffect: Codable {
+    /// The names of all cases and of what they carry.
+    private enum Word: String, CodingKey {
+        case freeze
+        case thaw
+        case makeGroup
+        case removeGroup
+        case move
+        case moveThread
+        case attachDrop
+        case detachDrop
+        case signal
+        case killGroup
+        case recordSockets
+        case destroySockets
+        case beginTrial
+        case endTrial
+        case addTable
+        case removeTable
+        case makeHold
+        case hold
+        case letGo
+        case group
+        case requestedBefore
+        case hierarchy
+        case name
+        case process
+        case from
+        case to
+        case thread
+        case program
+        case number
+        case unnamed = "_0"
+        case networkNamespace
+        case cookies
+        case parent
+        case into
+    }
+
+    /// Writes one member, the effect's name, with what it carries.
+    public func encode(to encoder: any Encoder) throws {
+        var effect = encoder.container(keyedBy: Word.self)
+        var parts = effect.nestedContainer(keyedBy: Word.self, forKey: word)
+        switch self {
+        case .freeze(let group, let requestedBefore):
+            try parts.encode(group, forKey: .group)
+            try parts.encode(requestedBefore, forKey: .requestedBefore)
+        case .thaw(let group):
+            try parts.encode(group, forKey: .group)
+        case .makeGroup(let hierarchy, let name):
+            try parts.encode(hierarchy, forKey: .hierarchy)
+            try parts.encode(name, forKey: .name)
+        case .removeGroup(let group):
+            try parts.encode(group, forKey: .group)
+        case .move(let process, let from, let to):
+            try parts.encode(process, forKey: .process)
+            try parts.encode(from, forKey: .from)
+            try parts.encode(to, forKey: .to)
+        case .moveThread(let process, let thread, let from, let to):
+            try parts.encode(process, forKey: .process)
+            try parts.encode(thread, forKey: .thread)
+            try parts.encode(from, forKey: .from)
+            try parts.encode(to, forKey: .to)
+        case .attachDrop(let group, let program):
+            try parts.encode(group, forKey: .group)
+            try parts.encode(program, forKey: .program)
+        case .detachDrop(let group, let program):
+            try parts.encode(group, forKey: .group)
+            try parts.encode(program, forKey: .program)
+        case .signal(let process, let number):
+            try parts.encode(process, forKey: .process)
+            try parts.encode(number, forKey: .number)
+        case .killGroup(let group):
+            try parts.encode(group, forKey: .group)
+        case .recordSockets(let value):
+            try parts.encode(value, forKey: .unnamed)
+        case .destroySockets(let networkNamespace, let cookies):
+            try parts.encode(networkNamespace, forKey: .networkNamespace)
+            try parts.encode(cookies, forKey: .cookies)
+        case .beginTrial(let parent, let name):
+            try parts.encode(parent, forKey: .parent)
+            try parts.encode(name, forKey: .name)
+        case .endTrial(let parent, let name):
+            try parts.encode(parent, forKey: .parent)
+            try parts.encode(name, forKey: .name)
+        case .addTable(let value):
+            try parts.encode(value, forKey: .unnamed)
+        case .removeTable(let value):
+            try parts.encode(value, forKey: .unnamed)
+        case .makeHold(let hierarchy, let name):
+            try parts.encode(hierarchy, forKey: .hierarchy)
+            try parts.encode(name, forKey: .name)
+        case .hold(let process, let from, let into):
+            try parts.encode(process, forKey: .process)
+            try parts.encode(from, forKey: .from)
+            try parts.encode(into, forKey: .into)
+        case .letGo(let process, let from, let to):
+            try parts.encode(process, forKey: .process)
+            try parts.encode(from, forKey: .from)
+            try parts.encode(to, forKey: .to)
+        }
+    }
+
+    private var word: Word {
+        switch self {
+        case .freeze: .freeze
+        case .thaw: .thaw
+        case .makeGroup: .makeGroup
+        case .removeGroup: .removeGroup
+        case .move: .move
+        case .moveThread: .moveThread
+        case .attachDrop: .attachDrop
+        case .detachDrop: .detachDrop
+        case .signal: .signal
+        case .killGroup: .killGroup
+        case .recordSockets: .recordSockets
+        case .destroySockets: .destroySockets
+        case .beginTrial: .beginTrial
+        case .endTrial: .endTrial
+        case .addTable: .addTable
+        case .removeTable: .removeTable
+        case .makeHold: .makeHold
+        case .hold: .hold
+        case .letGo: .letGo
+        }
+    }
+
+    /// Reads what ``encode(to:)`` writes; other names, none or several are refused.
+    public init(from decoder: any Decoder) throws {
+        let effect = try decoder.container(keyedBy: Word.self)
+        guard effect.allKeys.count == 1, let word = effect.allKeys.first else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "an effect has one name, and one that is known")
+            )
+        }
+        let parts = Parts(container: try effect.nestedContainer(keyedBy: Word.self, forKey: word))
+        switch word {
+        case .freeze: self = try .freeze(group: parts[.group], requestedBefore: parts[.requestedBefore])
+        case .thaw: self = try .thaw(group: parts[.group])
+        case .makeGroup: self = try .makeGroup(hierarchy: parts[.hierarchy], name: parts[.name])
+        case .removeGroup: self = try .removeGroup(group: parts[.group])
+        case .move: self = try .move(process: parts[.process], from: parts[.from], to: parts[.to])
+        case .moveThread:
+            self = try .moveThread(process: parts[.process], thread: parts[.thread], from: parts[.from], to: parts[.to])
+        case .attachDrop: self = try .attachDrop(group: parts[.group], program: parts[.program])
+        case .detachDrop: self = try .detachDrop(group: parts[.group], program: parts[.program])
+        case .signal: self = try .signal(process: parts[.process], number: parts[.number])
+        case .killGroup: self = try .killGroup(group: parts[.group])
+        case .recordSockets: self = try .recordSockets(parts[.unnamed])
+        case .destroySockets:
+            self = try .destroySockets(networkNamespace: parts[.networkNamespace], cookies: parts[.cookies])
+        case .beginTrial: self = try .beginTrial(parent: parts[.parent], name: parts[.name])
+        case .endTrial: self = try .endTrial(parent: parts[.parent], name: parts[.name])
+        case .addTable: self = try .addTable(parts[.unnamed])
+        case .removeTable: self = try .removeTable(parts[.unnamed])
+        case .makeHold: self = try .makeHold(hierarchy: parts[.hierarchy], name: parts[.name])
+        case .hold: self = try .hold(process: parts[.process], from: parts[.from], into: parts[.into])
+        case .letGo: self = try .letGo(process: parts[.process], from: parts[.from], to: parts[.to])
+        default:
+            throw DecodingError.dataCorruptedError(forKey: word, in: effect, debugDescription: "no effect is called so")
+        }
+    }
+
+    /// What an effect carries, each by its name.
+    private struct Parts {
+        let container: KeyedDecodingContainer<Word>
+
+        subscript<Value: Decodable>(word: Word) -> Value {
+            get throws { try container.decode(Value.self, forKey: word) }
+        }
+    }
+}

@@ -35,6 +35,53 @@ extension SystemTests {
             #expect(eventually(within: .seconds(10)) { !loop.processes.isEmpty })
         }
 
+        @Test("RT4 a loop that is a script has the script's name, and is held all the same", .sandbox)
+        func scriptHeld() throws {
+            let loop = try LoopScene(as: .script)
+            let result = try loop.freeze()
+            defer { Holds.remove(result.effects, on: loop.host) }
+            #expect(result.word == .confirmed, "\(result)")
+            #expect(result.supervisors.map(\.process?.pid) == [loop.shell.id] && result.supervisors[0].isHeld)
+        }
+
+        @Test("RT4 a parent of which nothing is known is named, and keeps the freeze from being confirmed", .sandbox)
+        func unknownParent() throws {
+            let loop = try LoopScene(as: .unknownProgram)
+            let result = try loop.freeze()
+            #expect(result.word == .partial, "\(result)")
+            let parent = try #require(result.supervisors.first)
+            #expect(result.supervisors.count == 1 && parent.process?.pid == loop.shell.id && !parent.isHeld)
+            #expect(parent.reason?.contains("--include \(loop.shell.id)") == true)
+            let subject = Subject(pin: loop.subject.pin, included: [try #require(parent.process)])
+            let taken = try Freezer(loop.host).freeze(subject, apply: loop.apply)
+            defer { Holds.remove(taken.effects, on: loop.host) }
+            #expect(taken.word == .confirmed, "\(taken)")
+            _ = try Thaw.thaw(
+                taken.effects,
+                members: taken.members,
+                release: true,
+                on: loop.host,
+                apply: loop.apply
+            )
+        }
+
+        @Test("RT4 a loop that somebody else froze is taken into Quell's own group", .sandbox)
+        func frozenByOthers() throws {
+            let loop = try LoopScene()
+            let theirs = try #require(try Sandbox.of().unified).subgroup("theirs")
+            #expect(Files.write("\(loop.shell.id)", to: "\(theirs.path)/cgroup.procs", create: false) == 0)
+            #expect(Files.write("1", to: "\(theirs.path)/cgroup.freeze", create: false) == 0)
+            defer { Files.write("0", to: "\(theirs.path)/cgroup.freeze", create: false) }
+            let result = try loop.freeze()
+            defer { Holds.remove(result.effects, on: loop.host) }
+            #expect(result.word == .confirmed, "\(result)")
+            #expect(
+                result.effects.contains {
+                    if case .hold(let process, _, _) = $0 { process.pid == loop.shell.id } else { false }
+                }
+            )
+        }
+
         @Test("RT4 a loop that is left alone is named, makes the result partial, and its successor is seen", .sandbox)
         func loopLeft() throws {
             let loop = try LoopScene()
@@ -178,12 +225,31 @@ private struct LoopScene {
     let leader: ProcessPin
     private let room: TestCgroup
 
-    init() throws {
+    enum Kind {
+        case shell
+        /// A script with `#!`, whose name is the file's.
+        case script
+        /// A program with a name that nobody knows.
+        case unknownProgram
+    }
+
+    init(as kind: Kind = .shell) throws {
         let sandbox = try Sandbox.of()
         room = try #require(sandbox.unified).subgroup("session")
         let testkit = try Sandbox.testkitPath()
         let start = "\(testkit) enter \(room.path) -- \(testkit) sleepers 1"
-        shell = try sandbox.start(Program("/bin/sh", ["-c", "while :; do \(start); done"]))
+        let text = "while :; do \(start); done"
+        switch kind {
+        case .shell: shell = try sandbox.start(Program("/bin/sh", ["-c", text]))
+        case .script:
+            let path = "\(sandbox.folder)/keep-agent.sh"
+            #expect(Files.write("#!/bin/sh\n\(text)\n", to: path) == 0 && chmod(path, 0o755) == 0)
+            shell = try sandbox.start(Program(path, []))
+        case .unknownProgram:
+            let path = "\(sandbox.folder)/agentd"
+            _ = try Program("/bin/cp", ["/bin/sh", path]).run()
+            shell = try sandbox.start(Program(path, ["-c", text]))
+        }
         let line = try shell.line { $0.hasPrefix("ready") }
         host = try Host()
         let pid = try #require(line.split(separator: " ").last.flatMap { Int32($0) })

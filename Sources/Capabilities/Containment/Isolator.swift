@@ -59,13 +59,15 @@ public struct IsolationResult: Hashable, Sendable, Codable {
     public var tables = SecondMeansResult()
     /// The self-test.
     public var test = CutTest()
+    /// What is not known, so that a group of the session may be left out.
+    public var unknown: [String] = []
 
     /// Starts with nothing done.
     public init() {}
 
     /// Everything that keeps the isolation from being whole and proven, in words for people.
     public var shortfalls: [String] {
-        cut.notReached + cut.failures.map(\.description) + sockets.shortfalls
+        cut.notReached + cut.failures.map(\.description) + sockets.shortfalls + unknown
             + test.shortfalls.map { "not proven: \($0)" }
     }
 }

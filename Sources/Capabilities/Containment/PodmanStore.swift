@@ -26,16 +26,26 @@ struct PodmanStore {
         return id.utf8.count == 64 ? String(id) : nil
     }
 
-    /// What the databases say about a container; `nil` when nothing in them would bring it back.
-    func settings(of id: String) -> Settings? {
+    /// What is known of a container.
+    enum Knowledge {
+        case settings(Settings)
+        /// Why it cannot be said.
+        case unknown(String)
+    }
+
+    /// What root's databases say about a container. A user's own containers stand in none of them, and a database that
+    /// could not be read whole says nothing.
+    func knowledge(of id: String) -> Knowledge {
+        let mark = Array("\"id\":\"\(id)\"".utf8)
         for database in PodmanStore.databases {
-            guard let bytes = RegularFile.read(root.appending(database), limit: 64 << 20) else { continue }
-            if var found = PodmanStore.settings(of: id, in: bytes) {
-                found.database = "/" + database
-                return found
-            }
+            guard let bytes = RegularFile.read(root.appending(database), limit: 64 << 20),
+                bytes.firstRange(of: mark, from: 0) != nil
+            else { continue }
+            var found = PodmanStore.settings(of: id, in: bytes) ?? Settings()
+            found.database = "/" + database
+            return .settings(found)
         }
-        return nil
+        return .unknown("none of root's databases that could be read names it")
     }
 
     /// Looks behind each `"id":"ID"` up to the next container's. podman 4.3 writes `restart_policy` as a word and

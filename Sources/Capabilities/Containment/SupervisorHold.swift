@@ -9,12 +9,14 @@ public struct HoldResult: Hashable, Sendable, Codable {
     public var effects: [ContainmentEffect] = []
     /// What a person should know.
     public var notes: [String] = []
+    /// What is not known, so that a supervisor may be missing here.
+    public var unknown: [String] = []
 
     /// Starts with nothing done.
     public init() {}
 
-    /// Whether each supervisor that was found is held.
-    public var isComplete: Bool { supervisors.allSatisfy(\.isHeld) }
+    /// Whether each supervisor that was found is held, and none can be missing.
+    public var isComplete: Bool { supervisors.allSatisfy(\.isHeld) && unknown.isEmpty }
 }
 
 /// Holds what could start a session again or kill it (RT4): each supervisor's process goes into a frozen group of
@@ -102,12 +104,14 @@ public struct SupervisorHold {
         return "this machine needs it"
     }
 
-    /// Whether the kernel says frozen for the group that it stands in: held before, by Quell or by somebody else.
+    /// Whether it stands in a frozen group of Quell's at the root of a hierarchy. A group that somebody else froze does
+    /// not count: whoever did may be of the session's side, and thaw it.
     private func isFrozen(_ process: ProcessPin, _ scanner: borrowing ProcessScanner) -> Bool {
-        for line in scanner.cgroups(of: process.pid) ?? [] where line.path != BytePath("/") {
+        for line in scanner.cgroups(of: process.pid) ?? [] where Cgroup.isRandomName(line.path) {
             guard let hierarchy = host.hierarchy(named: line.hierarchy) else { continue }
             do throws(Failure) {
-                if try FreezerControl(Cgroup(line.path, in: hierarchy)).current() == .frozen { return true }
+                let group = try Cgroup(line.path, in: hierarchy)
+                if try group.owner() == 0, try FreezerControl(group).current() == .frozen { return true }
             } catch { continue }
         }
         return false

@@ -31,36 +31,52 @@ struct SupervisorSearch {
         }
         var findings = Findings()
         for component in Set(paths.flatMap(\.components)).sorted() {
-            if let unit = UnitFiles(root: root).supervisor(for: component) { findings.supervisors.append(unit) }
+            if let unit = unit(component) { findings.supervisors.append(unit) }
             guard let id = PodmanStore.container(of: component) else { continue }
-            tell(PodmanStore(root: root).settings(of: id), of: id, &parents, &findings)
+            tell(PodmanStore(root: root).knowledge(of: id), of: id, &parents, &findings)
         }
         for parent in parents {
-            if let loop = SupervisorSearch.loop(parent) { findings.supervisors.append(loop) }
+            let program = ParentProgram(parent, on: host)
+            if let starter = program.supervisor(parent) { findings.supervisors.append(starter) }
         }
         return findings
     }
 
-    /// podman restarts by the command that conmon runs when the container has ended: conmon is who has to be held. A
-    /// health check is run by a timer of systemd's; where systemd does not run, nothing runs it by itself.
+    /// Where systemd runs, a service whose unit is nowhere to be read may restart: a user's own unit, or a generated one.
+    private func unit(_ component: BytePath) -> Supervisor? {
+        let files = UnitFiles(root: root)
+        if let found = files.supervisor(for: component) { return found }
+        guard let name = component.text, name.hasSuffix(".service"), !files.isKnown(name),
+            SupervisorSearch.isFolder(root.appending("run/systemd/system"))
+        else { return nil }
+        return Supervisor(
+            kind: .systemdUnit,
+            name: component,
+            detail: "its unit file is not where Quell looks, so it is not known whether it restarts",
+            process: nil,
+            reason: "ask systemctl show -p Restart for it"
+        )
+    }
+
+    /// podman restarts by the command that conmon runs when the container has ended: conmon is who has to be held, and also
+    /// where the policy is not known. A health check is run by a timer of systemd's; where systemd does not run, nothing
+    /// runs it by itself.
     private func tell(
-        _ settings: PodmanStore.Settings?,
+        _ known: PodmanStore.Knowledge,
         of id: String,
         _ parents: inout [ProcessStat],
         _ findings: inout Findings
     ) {
-        guard let settings else { return }
-        if let policy = settings.restart {
-            let conmon = parents.firstIndex { $0.name == BytePath("conmon") }.map { parents.remove(at: $0) }
-            findings.supervisors.append(
-                Supervisor(
-                    kind: .podmanPolicy,
-                    name: BytePath(id),
-                    detail: "restart policy \(policy) in \(settings.database)",
-                    process: conmon?.pin,
-                    reason: conmon == nil ? "its conmon is not the parent of any member" : nil
-                )
-            )
+        let settings: PodmanStore.Settings
+        switch known {
+        case .unknown(let reason):
+            findings.supervisors.append(policy(of: id, "its restart policy is not known: \(reason)", &parents))
+            return
+        case .settings(let found): settings = found
+        }
+        if let restart = settings.restart {
+            let detail = "restart policy \(restart) in \(settings.database)"
+            findings.supervisors.append(policy(of: id, detail, &parents))
         }
         guard settings.healthCheckActs else { return }
         let detail = "a health check that acts on failure in \(settings.database)"
@@ -79,32 +95,14 @@ struct SupervisorSearch {
         }
     }
 
-    private static let starters: Set<String> = [
-        "sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "busybox", "supervisord", "runsv", "runsvdir",
-        "s6-supervise", "s6-svscan", "monit", "god", "circusd", "pm2", "nodemon", "foreman", "forever", "tini",
-        "dumb-init", "catatonit", "watch", "timeout", "perl", "python3", "python",
-    ]
-
-    /// Who starts things for the whole machine: to hold one of these would hold others' work.
-    private static let daemons: Set<String> = ["cron", "crond", "atd", "kubelet", "containerd", "dockerd"]
-
-    static func loop(_ parent: ProcessStat) -> Supervisor? {
-        guard let name = parent.name.text else { return nil }
-        if daemons.contains(name) || name.hasPrefix("containerd-shim") {
-            return Supervisor(
-                kind: .sharedDaemon,
-                name: parent.name,
-                detail: "process \(parent.pid) started a member and may start it again",
-                process: parent.pin,
-                reason: "it serves more than this session: take the session out of its table"
-            )
-        }
-        guard starters.contains(name) else { return nil }
+    private func policy(of id: String, _ detail: String, _ parents: inout [ProcessStat]) -> Supervisor {
+        let conmon = parents.firstIndex { $0.name == BytePath("conmon") }.map { parents.remove(at: $0) }
         return Supervisor(
-            kind: .parentLoop,
-            name: parent.name,
-            detail: "process \(parent.pid) is the parent of a member and may start it again",
-            process: parent.pin
+            kind: .podmanPolicy,
+            name: BytePath(id),
+            detail: detail,
+            process: conmon?.pin,
+            reason: conmon == nil ? "its conmon is not the parent of any member" : nil
         )
     }
 

@@ -24,14 +24,10 @@ struct UnitFiles {
                 }
             }
         }
-        for folder in UnitFiles.folders.reversed() {
-            for unit in [UnitFiles.template(of: name), name].compactMap({ $0 }) {
-                for dropIn in dropIns("\(folder)/\(unit).d") {
-                    guard let bytes = read(dropIn) else { continue }
-                    settings.apply(bytes)
-                    places.append("/" + dropIn)
-                }
-            }
+        for dropIn in dropIns(of: name) {
+            guard let bytes = read(dropIn) else { continue }
+            settings.apply(bytes)
+            places.append("/" + dropIn)
         }
         guard let reason = settings.reason else { return nil }
         return Supervisor(
@@ -48,18 +44,39 @@ struct UnitFiles {
         return String(name[...at]) + String(name[dot...])
     }
 
-    private func dropIns(_ folder: String) -> [String] {
+    /// Whether a unit of that name, or its template, stands in one of the folders.
+    func isKnown(_ name: String) -> Bool {
+        [name, UnitFiles.template(of: name)].compactMap { $0 }.contains { unit in
+            UnitFiles.folders.contains { read("\($0)/\(unit)") != nil }
+        }
+    }
+
+    /// The drop-ins in the order in which they are applied: by file name over all folders; of one name only the first
+    /// counts, also when it is there to mask the others.
+    private func dropIns(of name: String) -> [String] {
+        var found: [String: String] = [:]
+        for folder in UnitFiles.folders {
+            for unit in [name, UnitFiles.template(of: name), "service"].compactMap({ $0 }) {
+                for file in files("\(folder)/\(unit).d") where found[file] == nil {
+                    found[file] = "\(folder)/\(unit).d/\(file)"
+                }
+            }
+        }
+        return found.sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    private func files(_ folder: String) -> [String] {
         let path = root.appending(folder)
         var names: [String] = []
         do throws(Failure) {
             let directory = try Descriptor(opening: path, O_RDONLY | O_DIRECTORY)
             try directory.forEachEntry(of: path) { name, _ throws(Failure) in
-                if let text = BytePath(name).text, text.hasSuffix(".conf") { names.append("\(folder)/\(text)") }
+                if let text = BytePath(name).text, text.hasSuffix(".conf") { names.append(text) }
             }
         } catch {
             return []
         }
-        return names.sorted()
+        return names
     }
 
     private func read(_ path: String) -> [UInt8]? { RegularFile.read(root.appending(path), limit: 1 << 20) }

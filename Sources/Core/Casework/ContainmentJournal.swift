@@ -97,6 +97,15 @@ public final class ContainmentJournal: JournalWriter {
         } ?? nil
     }
 
+    /// Why there is no case yet; `nil` when there is one, and when there is no store in which anything could be.
+    public var whyNoCase: String? {
+        switch state.with({ $0.opened }) {
+        case nil: "the store did not answer"
+        case .success: nil
+        case .failure(let failure): failure.code == .notFound ? nil : failure.description
+        }
+    }
+
     /// Where the entries went so far.
     public var keeping: Keeping {
         if let reason = emergency.with({ $0.reason }) { return .emergencyRecord(reason) }

@@ -38,6 +38,14 @@ extension Cgroup {
         return "quell-" + Hex.encode(bytes)
     }
 
+    /// Whether a path is that of a group at the root of a hierarchy with such a name.
+    public static func isRandomName(_ path: BytePath) -> Bool {
+        let prefix = Array("/quell-".utf8)
+        let digits = path.bytes.dropFirst(prefix.count)
+        return path.bytes.starts(with: prefix) && digits.count == 16
+            && digits.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+    }
+
     /// Removes the group; it must be empty and still be the pinned one. One that is gone already is
     /// ``Base/Failure/Code/notFound``, one with processes or children the errno EBUSY.
     public func remove() throws(Failure) {

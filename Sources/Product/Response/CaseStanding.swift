@@ -66,6 +66,8 @@ public struct CaseStanding: Sendable {
         var leftovers: [CgroupPin] = []
         var ended: SessionPin?
         var empty: [CgroupPin] = []
+        var acted: SessionPin?
+        var broken: SessionPin?
         for pin in try home.subjects() {
             guard pin.bootID == place.host.bootID else {
                 facts.append(Fact(holds: false, text: "the machine was restarted: nothing of before stands"))
@@ -75,6 +77,8 @@ public struct CaseStanding: Sendable {
             let found =
                 try CaseStanding.freezes(held, on: place.host) + CaseStanding.drops(held, on: place.host)
                 + CaseStanding.supervisors(held, on: place.host)
+            if !held.effects.isEmpty { acted = pin }
+            if broken == nil, found.contains(where: { !$0.holds }) { broken = pin }
             for group in held.frozenGroups {
                 if try StandingHolds.isPopulated(group, on: place.host) {
                     isFrozen = true
@@ -91,8 +95,12 @@ public struct CaseStanding: Sendable {
         self.ended = empty.filter { !leftovers.contains($0) }
         facts += try CaseStanding.credentials(at: place)
         self.facts = facts
+        // Never one that somebody only named, perhaps by mistake: first of whom something is no longer true, then the
+        // newest that something was done to.
+        let newest = try home.subjects().last
+        let subject = broken ?? acted ?? newest
         let thaw = ended?.leader.map { "quell thaw pid:\($0.pid) --case \(home.id) --waive ended" }
-        next = try CaseStanding.next(at: place, facts, unfinishedRuns, isFrozen: isFrozen, afterEnd: thaw)
+        next = try CaseStanding.next(at: place, subject, facts, unfinishedRuns, isFrozen: isFrozen, afterEnd: thaw)
     }
 
     private static func freezes(_ held: HeldSession, on host: Host) throws(Failure) -> [Fact] {
@@ -207,6 +215,7 @@ public struct CaseStanding: Sendable {
 
     private static func next(
         at place: Workplace,
+        _ subject: SessionPin?,
         _ facts: [Fact],
         _ unfinished: [String],
         isFrozen: Bool,
@@ -215,18 +224,17 @@ public struct CaseStanding: Sendable {
         let home = place.home
         // After a reboot there is nothing left to be resumed (RT20).
         if !unfinished.isEmpty, try home.opening().host == home.host { return "quell resume \(home.id)" }
-        guard let leader = try livingLeader(at: place) else {
+        guard let subject, let leader = try livingLeader(of: subject, on: place.host) else {
             if let thaw { return thaw }
             return try home.captures().isEmpty ? "quell case show \(home.id)" : "quell timeline \(home.id)"
         }
         if facts.contains(where: { !$0.holds }) { return "quell freeze \(leader) --case \(home.id)" }
-        if isFrozen, try !hasCaptureThatCounts(at: place) { return "quell capture \(leader) --case \(home.id)" }
+        if isFrozen, try !hasCaptureThatCounts(of: subject, at: place) { return "quell capture \(leader) --case \(home.id)" }
         return try home.captures().isEmpty ? "quell case show \(home.id)" : "quell timeline \(home.id)"
     }
 
     /// Whether a kill would be permitted now, as far as the journal and the kernel know; bundles are not read again.
-    private static func hasCaptureThatCounts(at place: Workplace) throws(Failure) -> Bool {
-        guard let pin = try place.home.subjects().last else { return false }
+    private static func hasCaptureThatCounts(of pin: SessionPin, at place: Workplace) throws(Failure) -> Bool {
         let context = RunContext(place.home, ActionRegistry(), by: place.responder) { _ in }
         do throws(Failure) {
             let counted = try context.captureThatCounts(for: KillAction.descriptor, on: [pin])
@@ -239,14 +247,12 @@ public struct CaseStanding: Sendable {
         }
     }
 
-    /// The leader of the newest subject as a locator; `nil` when that very process has ended, because its pid may be
-    /// anybody's by now (RT35).
-    private static func livingLeader(at place: Workplace) throws(Failure) -> String? {
-        guard let pin = try place.home.subjects().last, pin.bootID == place.host.bootID, let leader = pin.leader else {
-            return nil
-        }
+    /// The leader of a session as a locator; `nil` when that very process has ended, because its pid may be anybody's by
+    /// now (RT35).
+    private static func livingLeader(of pin: SessionPin, on host: Host) throws(Failure) -> String? {
+        guard pin.bootID == host.bootID, let leader = pin.leader else { return nil }
         do throws(Failure) {
-            let numbers = try ProcessDirectory(leader, on: place.host).stat().numbers
+            let numbers = try ProcessDirectory(leader, on: host).stat().numbers
             return numbers.isZombie && numbers.threads <= 1 ? nil : "pid:\(leader.pid)"
         } catch {
             guard error.code == .notFound || error.code == .changed else { throw error }

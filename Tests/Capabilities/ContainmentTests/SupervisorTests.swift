@@ -44,21 +44,77 @@ struct SupervisorTests {
         #expect(PodmanStore.settings(of: one, in: Array(idle.utf8)) == nil)
     }
 
-    @Test("RT4 loops are to be held; what serves the whole machine is named with the reason; others start nothing")
+    @Test("RT4 loops are to be held; what serves the whole machine is named with the reason; who is unknown is named")
     func parents() throws {
-        func loop(_ name: String) throws -> Supervisor? {
+        func found(_ name: String, runs executable: String? = nil, trusted: Bool = true) throws -> Supervisor? {
             let line = "77 (\(name)) S 1 77 77 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0\n"
-            return SupervisorSearch.loop(try #require(ProcessStat(parsing: Array(line.utf8))))
+            let program = ParentProgram(
+                executable: executable ?? name,
+                trusted: trusted ? executable ?? name : nil
+            )
+            return program.supervisor(try #require(ProcessStat(parsing: Array(line.utf8))))
         }
         for name in ["bash", "supervisord", "timeout", "python3"] {
-            let found = try #require(try loop(name))
-            #expect(found.kind == .parentLoop && found.reason == nil && found.process?.pid == 77)
+            let loop = try #require(try found(name))
+            #expect(loop.kind == .parentLoop && loop.reason == nil && loop.process?.pid == 77)
         }
+        // A script has its own name; the kernel knows the shell that runs it.
+        #expect(try #require(try found("keep-agent.sh", runs: "dash")).reason == nil)
+        #expect(try #require(try found("PM2 v5: God", runs: "python3.11")).reason == nil)
         for name in ["cron", "crond", "atd", "kubelet", "containerd-shim-runc-v2"] {
-            let found = try #require(try loop(name))
-            #expect(found.kind == .sharedDaemon && found.reason?.contains("serves more than this session") == true)
+            let daemon = try #require(try found(name))
+            #expect(daemon.kind == .sharedDaemon && daemon.reason?.contains("serves more than this session") == true)
         }
-        for name in ["sshd", "systemd", "tmux: server", "node"] { #expect(try loop(name) == nil) }
+        for name in ["node", "agentd", ""] {
+            let unknown = try #require(try found(name))
+            #expect(unknown.kind == .parentLoop && unknown.reason?.contains("--include 77") == true)
+        }
+        for name in ["sshd", "systemd", "conmon"] {
+            #expect(try found("anything", runs: name) == nil)
+            // Its name alone, or a file that others can change, makes nobody idle.
+            #expect(try found(name, runs: "agentd") != nil)
+            #expect(try found(name, runs: name, trusted: false) != nil)
+        }
+    }
+
+    @Test("RT4 drop-ins of all folders are applied by file name, and of one name the first folder's counts")
+    func dropIns() throws {
+        let machine = try SupervisorFolder()
+        try machine.file("usr/lib/systemd/system/agent.service", "[Service]\nRestart=no\n")
+        try machine.file("etc/systemd/system/agent.service.d/10.conf", "[Service]\nRestart=no\n")
+        try machine.file("run/systemd/system/agent.service.d/20.conf", "[Service]\nRestart=always\n")
+        let files = UnitFiles(root: BytePath(machine.root))
+        #expect(files.supervisor(for: BytePath("agent.service"))?.detail.hasPrefix("Restart=always") == true)
+        try machine.file("etc/systemd/system/agent.service.d/20.conf", "[Service]\nRestart=no\n")
+        #expect(files.supervisor(for: BytePath("agent.service")) == nil)
+        try machine.file("run/systemd/system/service.d/30.conf", "[Service]\nRestart=on-failure\n")
+        #expect(files.supervisor(for: BytePath("agent.service"))?.detail.hasPrefix("Restart=on-failure") == true)
+    }
+
+    @Test("RT4 where systemd runs, a service whose unit is nowhere to be read is a supervisor that is not held")
+    func unknownUnit() throws {
+        let machine = try SupervisorFolder()
+        let search = SupervisorSearch(root: BytePath(machine.root), host: try Host(), responder: [])
+        let paths = [BytePath("/user.slice/user-1000.slice/user@1000.service/app.slice/agent.service")]
+        #expect(search.find(paths: paths, parents: []).supervisors.isEmpty)
+        try machine.file("run/systemd/system/x", "")
+        try machine.file("usr/lib/systemd/system/user@.service", "[Service]\nType=notify\n")
+        let found = search.find(paths: paths, parents: []).supervisors
+        #expect(found.map(\.name) == [BytePath("agent.service")])
+        #expect(found.first?.reason != nil && found.first?.isHeld == false)
+    }
+
+    @Test("RT4 a container that no readable database names has an unknown policy, and is not held without its conmon")
+    func unknownPolicy() throws {
+        let machine = try SupervisorFolder()
+        let id = String(repeating: "a", count: 64)
+        let search = SupervisorSearch(root: BytePath(machine.root), host: try Host(), responder: [])
+        let paths = [BytePath("/user.slice/libpod-\(id).scope")]
+        let found = search.find(paths: paths, parents: []).supervisors
+        #expect(found.map(\.kind) == [.podmanPolicy] && found.first?.detail.contains("not known") == true)
+        #expect(found.first?.reason != nil)
+        try machine.file("var/lib/containers/storage/db.sql", "x{\"id\":\"\(id)\",\"name\":\"n\"}")
+        #expect(search.find(paths: paths, parents: []).supervisors.isEmpty)
     }
 
     @Test("RT4 units and health checks that nothing here can hold keep their reason, and are not held")

@@ -27,8 +27,9 @@ struct HoldRestart: QuellCommand {
         let bench = try Workbench(environment, store: common.store, telling: telling)
         let session = try bench.resolve(options.locator, for: "hold-restart")
         let containment = try ContainmentVerb(session, options.effect, bench, environment)
+        let home = containment.journal.home(within: .milliseconds(500))
         let result = containment.single.run(
-            HoldRestartAction(on: bench.host, home: nil),
+            HoldRestartAction(on: bench.host, home: home, because: containment.journal.whyNoCase),
             HoldRestartAction.Input(session: containment.reference)
         )
         guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }

@@ -36,8 +36,9 @@ struct Isolate: QuellCommand {
         let bench = try Workbench(environment, store: common.store, telling: telling)
         let session = try bench.resolve(options.locator, for: "isolate")
         let containment = try ContainmentVerb(session, options.effect, bench, environment)
+        let home = containment.journal.home(within: .milliseconds(500))
         let result = containment.single.run(
-            IsolateAction(on: bench.host, home: containment.journal.home(within: .milliseconds(500))),
+            IsolateAction(on: bench.host, home: home, because: containment.journal.whyNoCase),
             IsolateAction.Input(session: containment.reference, allow: allow.isEmpty ? nil : allow)
         )
         guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }

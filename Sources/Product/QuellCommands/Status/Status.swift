@@ -80,7 +80,7 @@ struct Status: QuellCommand {
             telling.result("  ended     \(group.hierarchy) \(group.path) holds nobody any more")
         }
         for group in standing.leftovers {
-            telling.result("  left      \(group.path) holds nobody any more: the session has ended")
+            telling.result("  left      \(group.path) is empty: the next thaw removes it")
         }
         for live in standing.liveRuns { telling.result("  run \(live.run) goes on: \(live.holder) is at it") }
         for run in standing.unfinishedRuns { telling.result("  run \(run) was interrupted") }

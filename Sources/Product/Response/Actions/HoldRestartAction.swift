@@ -22,6 +22,8 @@ public struct HoldRestartAction: Action {
         let pin: SessionPin
         /// Processes that Quell holds elsewhere.
         let members: [ProcessPin]
+        /// Why it is not known what Quell holds elsewhere.
+        let unknown: String?
     }
 
     /// The primitive acts of containment.
@@ -48,26 +50,25 @@ public struct HoldRestartAction: Action {
 
     private let host: Host
     private let home: Case?
+    private let reason: String?
 
-    /// Works on this machine. Without a case the processes that Quell moved elsewhere are not known.
-    public init(on host: Host, home: Case?) {
+    /// Works on this machine. Without a case the processes that Quell moved elsewhere are not known: `reason` says why
+    /// there is none, and `nil` that none were ever moved.
+    public init(on host: Host, home: Case?, because reason: String? = nil) {
         self.host = host
         self.home = home
+        self.reason = reason
     }
 
     /// Takes the pins as they are.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
-        Observation(
-            target: Target(pin: input.session.pin, members: members(of: input.session.pin)),
-            pins: [input.session.pin],
+        let pin = input.session.pin
+        let known = KnownHold(of: pin, in: home, because: reason, on: host)
+        return Observation(
+            target: Target(pin: pin, members: known.held?.members ?? [], unknown: known.unknown),
+            pins: [pin],
             decisions: ["hold what could start it again"]
         )
-    }
-
-    /// A journal that does not hold forbids no containment (RT12).
-    private func members(of pin: SessionPin) -> [ProcessPin] {
-        guard let home else { return [] }
-        do throws(Failure) { return try HeldSession(actingOn: pin, in: home, on: host).members } catch { return [] }
     }
 
     /// Supervisors are found on the way.
@@ -82,11 +83,12 @@ public struct HoldRestartAction: Action {
         log: EffectLog<Effect>,
         in scope: Scope
     ) throws(Failure) -> Output {
-        let result = try SupervisorHold(host).hold(supervisorsOf: plan.target.pin, members: plan.target.members) {
+        var result = try SupervisorHold(host).hold(supervisorsOf: plan.target.pin, members: plan.target.members) {
             effects,
             act throws(Failure) in
             try log.apply(effects, act)
         }
+        if let unknown = plan.target.unknown { result.unknown.append(unknown) }
         return Output(result: result, isComplete: result.isComplete)
     }
 
@@ -100,7 +102,7 @@ public struct HoldRestartAction: Action {
 
     /// What is not held is named.
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
-        let reasons = FreezeWords.unheld(output.result.supervisors)
+        let reasons = FreezeWords.unheld(output.result.supervisors) + output.result.unknown
         return reasons.isEmpty ? .holds : .partly(reasons)
     }
 

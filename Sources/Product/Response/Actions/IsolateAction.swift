@@ -31,6 +31,8 @@ public struct IsolateAction: Action {
         let earlier: EarlierCut
         /// Ends of self-tests that a killed Quell left begun.
         let trials: [ContainmentEffect]
+        /// Why it is not known what Quell holds elsewhere.
+        let unknown: String?
     }
 
     /// The primitive acts of containment.
@@ -60,17 +62,21 @@ public struct IsolateAction: Action {
 
     private let host: Host
     private let home: Case?
+    private let reason: String?
 
-    /// Works on this machine. Without a case the groups that Quell made for the session are not known.
-    public init(on host: Host, home: Case?) {
+    /// Works on this machine. Without a case the groups that Quell made for the session are not known: `reason` says why
+    /// there is none, and `nil` that none were ever made.
+    public init(on host: Host, home: Case?, because reason: String? = nil) {
         self.host = host
         self.home = home
+        self.reason = reason
     }
 
     /// Finds the session's groups and what stands already.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
         let pin = input.session.pin
-        let held = heldSession(of: pin)
+        let known = KnownHold(of: pin, in: home, because: reason, on: host)
+        let held = known.held
         let groups = pin.cgroups + (held?.quarantines ?? [])
         let unified = groups.filter { $0.hierarchy == "v2" }
         guard !unified.isEmpty else {
@@ -93,7 +99,8 @@ public struct IsolateAction: Action {
                     tables: held?.tables ?? [],
                     frozen: held?.frozenGroups ?? []
                 ),
-                trials: held?.openTrials ?? []
+                trials: held?.openTrials ?? [],
+                unknown: known.unknown
             ),
             pins: [pin],
             decisions: unified.map { "drop the network of \($0.path)" }
@@ -129,13 +136,6 @@ public struct IsolateAction: Action {
         return AllowList(entries)
     }
 
-    /// What the case says that we hold. A journal that does not hold never forbids a cut (RT12): then only the session's
-    /// own groups are known.
-    private func heldSession(of pin: SessionPin) -> HeldSession? {
-        guard let home else { return nil }
-        do throws(Failure) { return try HeldSession(actingOn: pin, in: home, on: host) } catch { return nil }
-    }
-
     /// The ids of programs and the sockets are not known beforehand.
     public func plan(_ input: Input, from seen: Observation<Target>) -> Plan<Target, Effect> {
         Plan(target: seen.target, effects: [])
@@ -149,7 +149,7 @@ public struct IsolateAction: Action {
         in scope: Scope
     ) throws(Failure) -> Output {
         let target = plan.target
-        let result = try Isolator(host).isolate(
+        var result = try Isolator(host).isolate(
             target.scope,
             leader: target.leader,
             IsolationPolicy(allowed: target.allowed),
@@ -159,6 +159,7 @@ public struct IsolateAction: Action {
             try log.apply(effects, act)
         }
         try OpenTrials.end(target.trials, on: host, log)
+        if let unknown = target.unknown { result.unknown.append(unknown) }
         return Output(result: result, isComplete: result.shortfalls.isEmpty)
     }
 

@@ -146,7 +146,7 @@ public struct CaseStanding: Sendable {
         let scanner = ProcessScanner(host)
         for effect in held.effects {
             guard case .hold(let process, _, let group) = effect, let stat = scanner.namedStat(of: process.pid),
-                stat.pin == process, !stat.numbers.isZombie
+                stat.pin == process, !stat.numbers.isDead
             else { continue }
             let isInside = try effect.probe(on: host) == .done
             let isFrozen = try ContainmentEffect.freeze(group: group, requestedBefore: false).probe(on: host) == .done
@@ -247,7 +247,7 @@ public struct CaseStanding: Sendable {
         }
         do throws(Failure) {
             let numbers = try ProcessDirectory(leader, on: place.host).stat().numbers
-            return numbers.isZombie && numbers.threads <= 1 ? nil : "pid:\(leader.pid)"
+            return numbers.isDead ? nil : "pid:\(leader.pid)"
         } catch {
             guard error.code == .notFound || error.code == .changed else { throw error }
             return nil

@@ -12,6 +12,10 @@ private struct RuntimeScene {
     let locator: String
     /// Its groups, v2 first.
     let groups: [TestCgroup]
+    /// How many processes it has.
+    let size: Int
+    /// What Quell calls its runtime.
+    let kind: SessionRuntime.Kind
     /// A process of it that runs without end.
     let busy: Int32
     /// A process of it that can be moved elsewhere.
@@ -20,9 +24,10 @@ private struct RuntimeScene {
 
 /// The runtimes that the suite is run over.
 enum TestedRuntime: String, CaseIterable, Sendable {
-    case rawCgroups, podman
+    case rawCgroups, podman, runc, crun, lxc, nspawn
 
-    fileprivate static let work = "(while :; do :; done) & sleep 1000 & wait"
+    /// Those that stand in a v1 freezer group of their own, too.
+    static let inBothHierarchies: [TestedRuntime] = [.rawCgroups, .podman, .runc, .lxc]
 
     /// Starts a session, gives it to `body` and takes it away.
     fileprivate func with(_ body: (RuntimeScene) throws -> Void) throws {
@@ -30,33 +35,55 @@ enum TestedRuntime: String, CaseIterable, Sendable {
         case .rawCgroups:
             let sandbox = try Sandbox.of()
             let rooms = [sandbox.unified, sandbox.freezer].compactMap { $0?.subgroup("session") }
-            let enter = ["enter"] + rooms.map(\.path) + ["--", "/bin/sh", "-c", TestedRuntime.work]
+            let enter = ["enter"] + rooms.map(\.path) + ["--", "/bin/sh", "-c", Conformance.work]
             _ = try sandbox.start(Program(try Sandbox.testkitPath(), enter))
-            try body(try TestedRuntime.scene("cgroup:/\(sandbox.name)/session", rooms))
+            try body(try TestedRuntime.scene("cgroup:/\(sandbox.name)/session", rooms, .process))
         case .podman:
-            try PodmanContainer.with(command: "sh", "-c", TestedRuntime.work) { container in
-                try body(try TestedRuntime.scene("podman:\(container.name)", container.groups))
+            try PodmanContainer.with(command: "sh", "-c", Conformance.work) { container in
+                try body(try TestedRuntime.scene("podman:\(container.name)", container.groups, .podman))
                 #expect(try container.status().isEmpty == false, "podman still knows it")
+            }
+        case .runc, .crun:
+            try OCIRuntime(self == .runc ? .runc : .crun).with(command: Conformance.work) { container in
+                try body(try TestedRuntime.scene(container.locator, container.groups, container.kind))
+            }
+        case .lxc:
+            try LXCContainer.with(command: Conformance.work) { container in
+                try body(try TestedRuntime.scene("lxc:\(container.name)", container.groups, .lxc))
+            }
+        case .nspawn:
+            try NspawnContainer.with(command: Conformance.work) { container in
+                // systemd-nspawn itself and its init are of the session.
+                try body(try TestedRuntime.scene("pid:\(container.first)", container.groups, .nspawn, size: 5))
             }
         }
     }
 
-    private static func scene(_ locator: String, _ groups: [TestCgroup]) throws -> RuntimeScene {
+    private static func scene(
+        _ locator: String,
+        _ groups: [TestCgroup],
+        _ kind: SessionRuntime.Kind,
+        size: Int = 3
+    ) throws -> RuntimeScene {
         let host = try Host()
         var busy: Int32?
         var sleeper: Int32?
         let isReady = eventually(within: .seconds(10)) {
             let scanner = ProcessScanner(host)
-            let all = (groups.first?.processes ?? []).compactMap { scanner.namedStat(of: $0) }
+            let unified = groups.filter { $0.hierarchy == .unified }.flatMap(\.processes)
+            let all = unified.compactMap { scanner.namedStat(of: $0) }
             // The first process may have used the CPU as the runtime that it was: the one that burns is its child.
-            busy = all.first { one in one.name == BytePath("sh") && all.contains { $0.pid == one.numbers.parent } }?.pid
-            sleeper = all.first { $0.name == BytePath("sleep") }?.pid
-            return busy != nil && sleeper != nil && all.count == 3
+            let sleep = all.first { $0.name == BytePath("sleep") }
+            busy = all.first { $0.numbers.parent == sleep?.numbers.parent && $0.pid != sleep?.pid }?.pid
+            sleeper = sleep?.pid
+            return busy != nil && sleeper != nil && all.count == size
         }
         try #require(isReady)
         return RuntimeScene(
             locator: locator,
             groups: groups,
+            size: size,
+            kind: kind,
             busy: try #require(busy),
             sleeper: try #require(sleeper)
         )
@@ -65,7 +92,10 @@ enum TestedRuntime: String, CaseIterable, Sendable {
 
 extension SystemTests {
     /// What every runtime has to hold; a new one is a case of ``TestedRuntime``.
-    @Suite("runtimes", .kernel(.root, .cgroup2, .podman))
+    @Suite(
+        "runtimes",
+        .kernel(.root, .cgroup2, .podman, .program("crun"), .program("lxc-start"), .program("systemd-nspawn"))
+    )
     struct RuntimeSystemTests {
         @Test(
             "freeze is confirmed and nothing runs, a stray is held, thaw brings all of it back, kill leaves nothing",
@@ -77,21 +107,23 @@ extension SystemTests {
             try runtime.with { scene in
                 let host = try Host()
                 let session = try SessionResolver(host: host).resolve(try Locator(parsing: scene.locator))
-                #expect(Set(session.pin.cgroups.map(\.hierarchy)) == ["v2", "v1:freezer"])
-                #expect(session.members.count == 3, "\(session.members)")
+                let hierarchies = scene.groups.map { $0.hierarchy == .unified ? "v2" : "v1:freezer" }
+                #expect(session.pin.cgroups.map(\.hierarchy).sorted() == hierarchies.sorted())
+                #expect(session.members.count == scene.size && session.runtime == scene.kind, "\(session.members)")
                 let subject = Subject(session)
                 Files.write("\(scene.sleeper)", to: "\(elsewhere.path)/cgroup.procs", create: false)
 
-                let frozen = try Freezer(host).freeze(subject, apply: apply)
-                defer { takeAway(frozen, host) }
+                let frozen = try Freezer(host).freeze(subject, apply: Conformance.apply)
+                defer { Conformance.takeAway(frozen, host) }
                 #expect(frozen.word == .confirmed, "\(frozen)")
-                #expect(frozen.processes == 3)
+                #expect(frozen.processes == scene.size)
                 #expect(frozen.strays.map(\.process.pid) == [scene.sleeper])
                 #expect(frozen.strays.allSatisfy(\.isHeld) && elsewhere.processes.isEmpty)
-                #expect(frozen.coveredGroups.map(\.hierarchy) == ["v1:freezer"])
-                #expect(!runs(scene.busy, host, within: .milliseconds(200)))
+                #expect(frozen.coveredGroups.map(\.hierarchy) == hierarchies.filter { $0 != "v2" })
+                #expect(!Conformance.runs(scene.busy, host, within: .milliseconds(200)))
                 let cut = try #require(frozen.cut)
-                #expect(cut.drops.count == 2 && cut.failures.isEmpty, "\(cut)")
+                // One for each group that holds, and one for the quarantine with the stray.
+                #expect(cut.drops.count == hierarchies.count { $0 == "v2" } + 1 && cut.failures.isEmpty, "\(cut)")
                 #expect(try Cut.stands(cut, on: host))
                 #expect(try FreezeCheck(of: frozen, on: host).stands)
 
@@ -100,19 +132,20 @@ extension SystemTests {
                     members: frozen.members,
                     release: true,
                     on: host,
-                    apply: apply
+                    apply: Conformance.apply
                 )
                 #expect(thawed.isComplete, "\(thawed)")
-                #expect(runs(scene.busy, host, within: .seconds(5)))
+                #expect(Conformance.runs(scene.busy, host, within: .seconds(5)))
                 #expect(elsewhere.processes == [scene.sleeper])
                 #expect(try !Cut.stands(cut, on: host))
 
-                let again = try Freezer(host).freeze(subject, apply: apply)
-                defer { takeAway(again, host) }
+                let again = try Freezer(host).freeze(subject, apply: Conformance.apply)
+                defer { Conformance.takeAway(again, host) }
                 #expect(again.word == .confirmed, "\(again)")
-                let killed = try Killer(host).kill(again, subject, KillPolicy(watchMilliseconds: 500), apply: apply)
+                let policy = KillPolicy(watchMilliseconds: 500)
+                let killed = try Killer(host).kill(again, subject, policy, apply: Conformance.apply)
                 #expect(killed.isComplete, "\(killed)")
-                #expect(killed.processes == 3 && killed.emptied.count == again.groups.count)
+                #expect(killed.processes == scene.size && killed.emptied.count == again.groups.count)
                 #expect(scene.groups.allSatisfy { $0.processes.isEmpty } && elsewhere.processes.isEmpty)
             }
         }
@@ -120,7 +153,7 @@ extension SystemTests {
         @Test(
             "RT8 what froze it before in v1 is said, and v2 holds it when that one thaws",
             .sandbox,
-            arguments: TestedRuntime.allCases
+            arguments: TestedRuntime.inBothHierarchies
         )
         func frozenBefore(runtime: TestedRuntime) throws {
             try runtime.with { scene in
@@ -129,36 +162,81 @@ extension SystemTests {
                 #expect(freezer.setFrozen(true) == 0)
                 #expect(eventually { freezer.isFrozen })
                 let session = try SessionResolver(host: host).resolve(try Locator(parsing: scene.locator))
-                let frozen = try Freezer(host).freeze(Subject(session), apply: apply)
-                defer { takeAway(frozen, host) }
+                let frozen = try Freezer(host).freeze(Subject(session), apply: Conformance.apply)
+                defer { Conformance.takeAway(frozen, host) }
                 #expect(frozen.word == .confirmed, "\(frozen)")
                 #expect(frozen.notes.contains { $0.contains("a v1 freezer held it before") }, "\(frozen.notes)")
                 #expect(freezer.setFrozen(false) == 0)
-                #expect(!runs(scene.busy, host, within: .milliseconds(200)))
+                #expect(!Conformance.runs(scene.busy, host, within: .milliseconds(200)))
                 #expect(eventually { (try? FreezeCheck(of: frozen, on: host).thawed.isEmpty) ?? false })
                 let thawed = try Thaw.thaw(
                     frozen.effects,
                     members: frozen.members,
                     release: true,
                     on: host,
-                    apply: apply
+                    apply: Conformance.apply
                 )
                 #expect(thawed.isComplete, "\(thawed)")
-                #expect(runs(scene.busy, host, within: .seconds(5)))
+                #expect(Conformance.runs(scene.busy, host, within: .seconds(5)))
             }
         }
 
-        @Test("any process of a container leads to the same groups", .sandbox)
-        func anyProcess() throws {
-            try TestedRuntime.podman.with { scene in
+        @Test(
+            "any process of a container and its bare name lead to the same groups",
+            .sandbox,
+            arguments: [TestedRuntime.podman, .runc, .lxc, .nspawn]
+        )
+        func anyProcess(runtime: TestedRuntime) throws {
+            try runtime.with { scene in
                 let resolver = SessionResolver(host: try Host())
                 let named = try resolver.resolve(try Locator(parsing: scene.locator))
-                #expect(named.runtime == .podman)
-                for locator in ["pid:\(scene.busy)", "pid:\(scene.sleeper)", String(scene.locator.dropFirst(7))] {
+                #expect(named.runtime == scene.kind)
+                let bare = scene.locator.split(separator: ":").dropFirst().joined()
+                for locator in ["pid:\(scene.busy)", "pid:\(scene.sleeper)", bare] {
                     let found = try resolver.resolve(try Locator(parsing: locator))
                     #expect(Set(found.pin.cgroups) == Set(named.pin.cgroups), "\(locator)")
                     #expect(found.leader?.pin == named.leader?.pin)
                 }
+            }
+        }
+
+        @Test(
+            "the list shows a container with its runtime, its name, its owner and its memory",
+            .sandbox,
+            arguments: [TestedRuntime.podman, .runc, .lxc, .nspawn]
+        )
+        func listed(runtime: TestedRuntime) throws {
+            try runtime.with { scene in
+                let list = try SessionList.look(at: Host(), by: Deadline(after: .seconds(10)))
+                let resolved = try SessionResolver(host: try Host()).resolve(try Locator(parsing: scene.locator))
+                let found = list.sessions.filter { $0.leader == resolved.leader?.pin }
+                let only = try #require(found.first)
+                #expect(found.count == 1 && only.runtime.kind == scene.kind && only.processes == scene.size)
+                #expect(only.uid == 0 && only.memory.bytes > 0)
+                let name = scene.locator.split(separator: ":").last.map { BytePath(String($0)) }
+                switch runtime {
+                case .podman: #expect(only.runtime.label == name && only.runtime.name?.bytes.count == 64)
+                case .nspawn: #expect(only.runtime.name == nil)
+                default: #expect(only.runtime.name == name)
+                }
+            }
+        }
+
+        @Test("a container of runc that has exited is no session, and that is said; one that was made is one", .sandbox)
+        func runcEnds() throws {
+            try OCIRuntime(.runc).with(command: "exit 0") { container in
+                let host = try Host()
+                let ended = eventually(within: .seconds(10)) { container.state == "stopped" }
+                #expect(ended)
+                let failure = #expect(throws: Failure.self) {
+                    try SessionResolver(host: host).resolve(try Locator(parsing: container.locator))
+                }
+                #expect(failure?.code == .notFound)
+                #expect(failure?.reason == "its first process has ended: nothing of it runs, only its files are left")
+            }
+            try OCIRuntime(.runc).with(command: "exit 0", isStarted: false) { container in
+                let session = try SessionResolver(host: try Host()).resolve(try Locator(parsing: container.locator))
+                #expect(session.members.count == 1 && session.runtime == .runc)
             }
         }
 
@@ -176,28 +254,5 @@ extension SystemTests {
             }
         }
 
-        private func apply(_ effects: [ContainmentEffect], _ act: () throws(Failure) -> Void) throws(Failure) {
-            try act()
-        }
-
-        /// Whether a process uses the CPU.
-        private func runs(_ pid: Int32, _ host: Host, within limit: Duration) -> Bool {
-            let scanner = ProcessScanner(host)
-            func ticks() -> UInt64? { scanner.stat(of: pid).map { $0.userTicks + $0.systemTicks } }
-            guard let before = ticks() else { return false }
-            return eventually(within: limit) { ticks().map { $0 > before } ?? false }
-        }
-
-        /// Quarantines lie outside every sandbox.
-        private func takeAway(_ frozen: FreezeResult, _ host: Host) {
-            Holds.remove(frozen.effects, on: host)
-            guard let pin = frozen.quarantine, let group = try? Cgroup(pin, on: host) else { return }
-            try? FreezerControl(group).thaw()
-            try? group.killAll()
-            _ = eventually(within: .seconds(3)) {
-                try? group.remove()
-                return !group.stillExists()
-            }
-        }
     }
 }

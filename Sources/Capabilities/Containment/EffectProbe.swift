@@ -110,23 +110,25 @@ extension ContainmentEffect {
         _ to: CgroupPin,
         _ host: Host
     ) throws(Failure) -> ContainmentEffectState {
-        let lines: [CgroupLine]
+        let places: [[CgroupLine]]
         do throws(Failure) {
             let directory = try ProcessDirectory(process, on: host)
             // Who has ended and is not reaped yet still has a line of its group, and cannot be moved any more.
-            if try directory.stat().numbers.isDead { return .notDone }
+            let numbers = try directory.stat().numbers
+            if numbers.isDead { return .notDone }
             if let thread {
-                lines = try directory.threadCgroups(thread)
+                places = [try directory.threadCgroups(thread)]
             } else {
-                lines = try directory.cgroups()
+                places = try directory.places(isHeadless: numbers.isHeadless)
             }
         } catch {
             if error.code == .notFound || error.code == .changed { return .notDone }
             throw error
         }
-        let here = lines.first { $0.hierarchy == to.hierarchy }?.path
-        if here == to.path { return .done }
-        return here == from.path ? .notDone : .cannotTell
+        let here = Set(places.map { lines in lines.first { $0.hierarchy == to.hierarchy }?.path })
+        if here == [to.path] { return .done }
+        if here.contains(to.path) { return .partly }
+        return here.isSubset(of: [from.path]) ? .notDone : .cannotTell
     }
 
     private static func signalled(
@@ -134,18 +136,18 @@ extension ContainmentEffect {
         _ number: Int32,
         _ host: Host
     ) throws(Failure) -> ContainmentEffectState {
-        let state: UInt8
+        let numbers: StatNumbers
         do throws(Failure) {
-            state = try ProcessDirectory(process, on: host).stat().numbers.state
+            numbers = try ProcessDirectory(process, on: host).stat().numbers
         } catch {
             if error.code == .notFound || error.code == .changed { return number == SIGKILL ? .done : .notDone }
             throw error
         }
-        let isStopped = state == UInt8(ascii: "T") || state == UInt8(ascii: "t")
+        let isStopped = numbers.state == UInt8(ascii: "T") || numbers.state == UInt8(ascii: "t")
         switch number {
         case SIGSTOP: return isStopped ? .done : .notDone
         case SIGCONT: return isStopped ? .notDone : .done
-        case SIGKILL: return state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") ? .done : .notDone
+        case SIGKILL: return numbers.isDead ? .done : .notDone
         default: return .cannotTell
         }
     }

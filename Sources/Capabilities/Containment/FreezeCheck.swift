@@ -22,12 +22,14 @@ public struct FreezeCheck: Hashable, Sendable, Codable {
     /// - Throws: why anything else could not be looked at.
     public init(of result: FreezeResult, on host: Host) throws(Failure) {
         var inside: Set<Int32> = []
+        var groups: [Cgroup] = []
         for frozen in result.groups {
             do throws(Failure) {
                 let group = try Cgroup(frozen.group, on: host)
                 let proof = try ThreadProof(covered: result.coveredGroups, on: host)
                 if try !proof.isFrozen(group) { thawed.append(frozen.group) }
                 inside.formUnion(try group.treeMembers().flatMap(\.pids))
+                groups.append(group)
                 if frozen.group == result.groups.first?.group, let before = result.cpuMicroseconds {
                     usedMicroseconds = try group.cpuMicroseconds().map { $0 > before ? $0 - before : 0 }
                 }
@@ -36,9 +38,10 @@ public struct FreezeCheck: Hashable, Sendable, Codable {
                 thawed.append(frozen.group)
             }
         }
+        inside = try Headless(in: groups, on: host).correct(inside)
         let scanner = ProcessScanner(host)
         for member in result.members where !inside.contains(member.pid) {
-            if let stat = scanner.namedStat(of: member.pid), stat.pin == member, !stat.numbers.isZombie {
+            if let stat = scanner.namedStat(of: member.pid), stat.pin == member, !stat.numbers.isDead {
                 movedOut.append(member)
             }
         }

@@ -48,10 +48,12 @@ extension FreezeRun {
             do throws(Failure) {
                 let proof = try ThreadProof(covered: result.coveredGroups, on: host)
                 tally.isFrozen = try proof.isFrozen(group.cgroup)
+                var listed: [Int32] = []
                 try group.cgroup.forEachInTree { below throws(Failure) in
-                    if try below.type() != .threaded { tally.processes += try below.memberPids().count }
+                    if try below.type() != .threaded { listed += try below.memberPids() }
                     tally.threads += try below.threadCount()
                 }
+                tally.processes = listed.count + (try headless(in: group.cgroup, beyond: Set(listed)))
                 if !tally.isFrozen { result.stuck += try proof.stuck(in: group.cgroup) }
                 tally.cpuMicroseconds = try time(of: group.cgroup)
             } catch {
@@ -66,6 +68,14 @@ extension FreezeRun {
         }
         if result.groups.contains(where: { !$0.isFrozen }) { result.times.frozen = nil }
         if result.processes == 0, result.stuck.isEmpty { result.notes.append("there is no process in it") }
+    }
+
+    /// By how many processes the list of a group is too short, or too long when negative: it has those whose first thread
+    /// has ended where that ended, and not where they are.
+    private func headless(in group: Cgroup, beyond listed: Set<Int32>) throws(Failure) -> Int {
+        let candidates = lastScan.processes.filter(\.isHeadless).map(\.pin)
+        guard !candidates.isEmpty else { return 0 }
+        return try Headless(candidates, in: [group], on: host).correct(listed).count - listed.count
     }
 
     /// What the first group used until now: later than the kernel's word, because the last thread still has to leave the

@@ -74,7 +74,7 @@ public struct Killer {
         let groups = try open(frozen, &result)
         let watch = try SuccessorWatch(subject, on: host)
         try spare(groups, frozen, subject, &result, apply)
-        let doomed = try pins(in: groups)
+        let doomed = try pins(in: groups, frozen)
         result.processes = doomed.count
         let deadline = Deadline(after: .milliseconds(policy.patienceMilliseconds))
         for group in groups {
@@ -84,11 +84,17 @@ public struct Killer {
                 }
             }
         }
+        try killHeadless(doomed, &result, apply)
         try releaseVersionOne(frozen, groups, deadline, &result, apply)
         for group in groups {
             if try group.control.waitUntilEmpty(until: deadline) { result.emptied.append(group.cgroup.pin) }
         }
-        result.remaining = try pins(in: groups)
+        result.remaining = try pins(in: groups, frozen)
+        // Who stands elsewhere empties no group.
+        while !result.remaining.isEmpty, !deadline.hasPassed {
+            usleep(1000)
+            result.remaining = try pins(in: groups, frozen)
+        }
         do throws(Failure) {
             let end = Deadline(after: .milliseconds(policy.watchMilliseconds))
             result.successors = try watch.look(until: end, not: doomed)
@@ -129,19 +135,35 @@ public struct Killer {
         return groups
     }
 
-    private func pins(in groups: [HeldGroup]) throws(Failure) -> [ProcessPin] {
+    /// Who lives in the groups. Whose first thread has ended in them while the others stand elsewhere counts only when it
+    /// was frozen with the session.
+    private func pins(in groups: [HeldGroup], _ frozen: FreezeResult) throws(Failure) -> [ProcessPin] {
         let scanner = ProcessScanner(host)
-        var found: [ProcessPin] = []
+        let headless = try Headless(in: groups.map(\.cgroup), on: host)
+        let members = Set(frozen.members)
+        var found = headless.any.sorted { $0.pid < $1.pid }
         for group in groups {
             do throws(Failure) {
                 for pid in try group.cgroup.treeMembers().flatMap(\.pids) {
-                    if let stat = scanner.namedStat(of: pid), !stat.numbers.isZombie { found.append(stat.pin) }
+                    guard let stat = scanner.namedStat(of: pid), !stat.numbers.isDead else { continue }
+                    guard !headless.any.contains(stat.pin) else { continue }
+                    if !headless.all.contains(stat.pin) || members.contains(stat.pin) { found.append(stat.pin) }
                 }
             } catch {
                 guard error.code == .notFound else { throw error }
             }
         }
         return found
+    }
+
+    /// `cgroup.kill` signals the first thread of each process, which does nothing to a process whose first has ended.
+    private func killHeadless(_ doomed: [ProcessPin], _ result: inout KillResult, _ apply: Apply) throws(Failure) {
+        let scanner = ProcessScanner(host)
+        for pin in doomed where scanner.stat(of: pin.pid)?.isHeadless == true {
+            let effect = ContainmentEffect.signal(process: pin, number: SIGKILL)
+            let host = self.host
+            try perform(effect, &result, apply) { () throws(Failure) in try effect.perform(on: host) }
+        }
     }
 
     /// Guests, and Quell itself, leave before anything dies. Who was not there when the freeze was proven, and does not
@@ -171,7 +193,9 @@ public struct Killer {
         }
         let scanner = ProcessScanner(host)
         for (process, reason) in guests {
-            guard let lines = scanner.cgroups(of: process.pid),
+            let lines = try ProcessDirectory.places(of: process.pin, isHeadless: process.isHeadless, on: host)
+                .flatMap { $0 }
+            guard
                 let group = groups.first(where: { group in
                     lines.contains {
                         $0.hierarchy == group.cgroup.hierarchy.name && $0.path.isAtOrBelow(group.cgroup.path)
@@ -212,7 +236,7 @@ public struct Killer {
         }
         for group in groups where !group.cgroup.hierarchy.isUnified {
             repeat {
-                let victims = try pins(in: [group])
+                let victims = try pins(in: [group], frozen)
                 if victims.isEmpty { break }
                 let effects = victims.map { ContainmentEffect.signal(process: $0, number: SIGKILL) }
                 let host = self.host

@@ -14,6 +14,8 @@ struct ScannedProcess: Hashable {
     let isMarked: Bool
     /// The inode of its pid namespace; 0 when it was not read.
     let pidNamespace: UInt64
+    /// Whether its first thread has ended while others live.
+    var isHeadless = false
 
     var pin: ProcessPin { ProcessPin(pid: pid, startTicks: startTicks) }
     var leadsSession: Bool { session == pid }
@@ -62,13 +64,15 @@ struct ScanPaths {
     var readsNamespaces = true
 }
 
-/// Makes scans with one set of buffers. Every process costs one read of stat and one of cgroup; the pid namespace is read
-/// once for a process and kept; kernel threads cost their stat only.
+/// Makes scans with one set of buffers. Every process costs one read of stat and one of cgroup (one a living thread
+/// when the first has ended); the pid namespace is read once for a process and kept; kernel threads cost their stat only.
 struct ScanMaker: ~Copyable {
+    private let host: Host
     private let scanner: ProcessScanner
     private let ownNamespace: UInt64
 
     init(_ host: Host) {
+        self.host = host
         scanner = ProcessScanner(host)
         ownNamespace = scanner.ownNamespace(.pid) ?? 0
     }
@@ -81,10 +85,7 @@ struct ScanMaker: ~Copyable {
         scan.processes.reserveCapacity(pids.count)
         for pid in pids {
             guard let numbers = scanner.stat(of: pid), !numbers.isKernelThread, !numbers.isDead else { continue }
-            let place = scanner.withFile("cgroup", of: pid) { bytes in
-                bytes.map { (held.matches($0), session.matches($0)) }
-            }
-            guard let place else { continue }
+            guard let place = try place(of: pid, numbers, held, session) else { continue }
             let known = previous?.find(ProcessPin(pid: pid, startTicks: numbers.startTicks))?.pidNamespace
             let namespace = known ?? (paths.readsNamespaces ? scanner.namespace(.pid, of: pid) ?? 0 : 0)
             scan.processes.append(
@@ -94,23 +95,37 @@ struct ScanMaker: ~Copyable {
                     parent: numbers.parent,
                     session: numbers.session,
                     threads: numbers.threads,
-                    isInside: place.0,
-                    isMarked: place.1,
-                    pidNamespace: namespace == ownNamespace ? 0 : namespace
+                    isInside: place.isInside,
+                    isMarked: place.isMarked,
+                    pidNamespace: namespace == ownNamespace ? 0 : namespace,
+                    isHeadless: numbers.isHeadless
                 )
             )
         }
         return scan
     }
 
+    /// Whether the process stands in held groups, and whether in those of the session; `nil` when it is gone. It is held
+    /// only where every living thread is: who is seen with none is just changing them.
+    private func place(
+        of pid: Int32,
+        _ numbers: StatNumbers,
+        _ held: CgroupPathSet,
+        _ session: CgroupPathSet
+    ) throws(Failure) -> (isInside: Bool, isMarked: Bool)? {
+        guard numbers.isHeadless else {
+            return scanner.withFile("cgroup", of: pid) { bytes in
+                bytes.map { (held.matches($0), session.matches($0)) }
+            }
+        }
+        let pin = ProcessPin(pid: pid, startTicks: numbers.startTicks)
+        let places = try ProcessDirectory.places(of: pin, isHeadless: true, on: host)
+        let isInside = !places.isEmpty && places.allSatisfy { held.matches($0) }
+        return (isInside, places.contains { session.matches($0) })
+    }
+
     /// The name and the numbers of one process, or `nil` when it is gone or another one has its pid.
     func stat(of pin: ProcessPin) -> ProcessStat? {
         scanner.namedStat(of: pin.pid).flatMap { $0.pin == pin ? $0 : nil }
     }
-}
-
-extension StatNumbers {
-    /// Whether the whole process has ended: a zombie whose other threads are gone too. A zombie leader with living
-    /// threads is a living process (RT5).
-    var isDead: Bool { isZombie && threads <= 1 }
 }

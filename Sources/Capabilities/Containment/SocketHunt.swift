@@ -124,9 +124,10 @@ struct SocketHunt {
         for pid in try pids() {
             do throws(Failure) {
                 let process = try ProcessDirectory(pid, on: host)
-                let pin = try process.stat().pin
+                let stat = try process.stat()
+                let pin = stat.pin
                 finding.members.append(pin)
-                if try standsOutside(process) {
+                if try standsOutside(process, stat.numbers) {
                     finding.unknown.append(
                         "process \(pid) stands outside the groups that are cut: its new sockets get out"
                     )
@@ -147,22 +148,31 @@ struct SocketHunt {
     }
 
     /// Whether a member, of a v1 group say, makes its sockets where no drop is.
-    private func standsOutside(_ process: borrowing ProcessDirectory) throws(Failure) -> Bool {
-        let place = try process.cgroups().first { $0.hierarchy == "v2" }
-        guard let place else { return false }
-        return !scope.groups.contains { $0.hierarchy == "v2" && place.path.isAtOrBelow($0.path) }
+    private func standsOutside(
+        _ process: borrowing ProcessDirectory,
+        _ numbers: StatNumbers
+    ) throws(Failure) -> Bool {
+        let lines = try process.places(isHeadless: numbers.isHeadless).flatMap { $0 }
+        return lines.contains { line in
+            line.hierarchy == "v2"
+                && !scope.groups.contains { $0.hierarchy == "v2" && line.path.isAtOrBelow($0.path) }
+        }
     }
 
     /// Everybody in the groups and whoever is named besides; never Quell itself.
     private func pids() throws(Failure) -> [Int32] {
         var pids = Set(scope.processes.filter(isAlive).map(\.pid))
+        var groups: [Cgroup] = []
         for pin in scope.groups {
             do throws(Failure) {
-                pids.formUnion(try Cgroup(pin, on: host).domain().treeMembers().flatMap(\.pids))
+                let group = try Cgroup(pin, on: host).domain()
+                pids.formUnion(try group.treeMembers().flatMap(\.pids))
+                groups.append(group)
             } catch {
                 guard error.code == .notFound || error.code == .changed else { throw error }
             }
         }
+        pids.formUnion(try Headless(in: groups, on: host).any.map(\.pid))
         return pids.subtracting([Responder.ownPid, 0, probe?.pid ?? 0]).sorted()
     }
 

@@ -114,7 +114,7 @@ extension FreezeRun {
         var moves: [(process: ProcessPin, effect: ContainmentEffect)] = []
         for (process, marks) in loose {
             strays[process.pin, default: []].formUnion(marks)
-            guard let origin = origin(of: process.pin, in: target.hierarchy) else { continue }
+            guard let origin = origin(of: process, in: target.hierarchy) else { continue }
             knowledge.settled.insert(process.pin)
             if origin == target.pin { continue }
             moves.append((process.pin, .move(process: process.pin, from: origin, to: target.pin)))
@@ -146,10 +146,12 @@ extension FreezeRun {
 
     /// Where a process stands in a hierarchy, as a pin; `nil` when it is gone. A group that cannot be opened (it was
     /// removed) is pinned with inode 0, which nothing can be put back to.
-    mutating func origin(of pin: ProcessPin, in hierarchy: CgroupHierarchy) -> CgroupPin? {
+    private mutating func origin(of process: ScannedProcess, in hierarchy: CgroupHierarchy) -> CgroupPin? {
         let host = self.host
-        let lines = looks.see { () throws(Failure) in try ProcessDirectory(pin, on: host).cgroups() }
-        guard let lines, let path = lines.first(where: { $0.hierarchy == hierarchy.name })?.path
+        let places = looks.see { () throws(Failure) in
+            try ProcessDirectory(process.pin, on: host).places(isHeadless: process.isHeadless)
+        }
+        guard let lines = places?.first, let path = lines.first(where: { $0.hierarchy == hierarchy.name })?.path
         else { return nil }
         if let known = origins[path] { return known }
         let seen = looks.see { () throws(Failure) in try Cgroup(path, in: hierarchy).pin }
@@ -231,7 +233,7 @@ extension FreezeRun {
             // A v1 group that holds the guest is left for the root of that hierarchy.
             let place = held.first { $0.cgroup.hierarchy.name != target.hierarchy.name }
             let destination = place == nil ? target : try Cgroup(BytePath("/"), in: held[0].cgroup.hierarchy)
-            guard let origin = origin(of: process.pin, in: destination.hierarchy) else { continue }
+            guard let origin = origin(of: process, in: destination.hierarchy) else { continue }
             let host = self.host
             do throws(Failure) {
                 try perform([.move(process: process.pin, from: origin, to: destination.pin)]) {

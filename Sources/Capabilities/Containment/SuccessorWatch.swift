@@ -44,7 +44,7 @@ struct SuccessorWatch {
         var found: [Successor] = []
         for stat in try SuccessorWatch.processes(scanner)
         where !before.contains(stat.pin) && !dead.contains(stat.pin) && !responder.contains(stat.pid) {
-            if scanner.stands(in: paths, pid: stat.pid) == true {
+            if try stands(stat, scanner) {
                 found.append(Successor(process: stat.pin, name: stat.name, reason: "it stands in the session's group"))
             } else if parent > 1, stat.numbers.parent == parent, stat.name == name {
                 let reason = "process \(parent) started it, as it had started the leader"
@@ -54,8 +54,13 @@ struct SuccessorWatch {
         return found
     }
 
+    private func stands(_ stat: ProcessStat, _ scanner: borrowing ProcessScanner) throws(Failure) -> Bool {
+        guard stat.numbers.isHeadless else { return scanner.stands(in: paths, pid: stat.pid) == true }
+        return try ProcessDirectory.places(of: stat.pin, isHeadless: true, on: host).contains { paths.matches($0) }
+    }
+
     private static func processes(_ scanner: borrowing ProcessScanner) throws(Failure) -> [ProcessStat] {
         try scanner.pids().compactMap { scanner.namedStat(of: $0) }
-            .filter { !$0.numbers.isKernelThread && !$0.numbers.isZombie }
+            .filter { !$0.numbers.isKernelThread && !$0.numbers.isDead }
     }
 }

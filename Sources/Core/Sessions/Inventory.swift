@@ -21,7 +21,7 @@ public struct AgentRecord: Hashable, Sendable {
     public let name: String
     /// Who answers for it: a person or a team.
     public let owner: String?
-    /// Where it runs: `cgroup:`, `podman:` or `pid:`.
+    /// Where it runs: `cgroup:`, `podman:`, `runc:`, `crun:`, `lxc:` or `pid:`.
     public let locator: Locator
     /// The directories it works in.
     public let workspace: [BytePath]

@@ -106,11 +106,11 @@ extension DocumentMapping {
         do throws(Failure) {
             locator = try Locator(parsing: text)
         } catch {
-            throw value.place.failure(error.reason, fix: "write cgroup:/PATH, podman:NAME or pid:N")
+            throw value.place.failure(error.reason, fix: "write cgroup:/PATH, podman:NAME, runc:ID, lxc:NAME or pid:N")
         }
         switch locator {
-        case .cgroup, .pid, .podman: return locator
-        case .agent, .name: throw value.expected("a locator cgroup:/PATH, podman:NAME or pid:N")
+        case .cgroup, .pid, .podman, .oci, .lxc: return locator
+        case .agent, .name: throw value.expected("a locator cgroup:/PATH, podman:NAME, runc:ID, lxc:NAME or pid:N")
         }
     }
 

@@ -10,17 +10,21 @@ public enum Locator: Hashable, Sendable {
     case agent(String)
     /// `podman:NAME`, `podman:ID`, `podman:USER/NAME`: a container by what podman and its runtime left on disk.
     case podman(ContainerName)
+    /// `runc:ID`, `runc:USER/ID`, `crun:ID`: a container by the state that the runtime itself left.
+    case oci(OCIContainer)
+    /// `lxc:NAME`: a container of lxc by the name of its cgroup.
+    case lxc(ContainerName)
     /// A bare name, still to be looked up.
     case name(BytePath)
 
     /// The forms that work today, for help and hints.
     public static let forms =
-        "cgroup:/PATH, pid:N, agent:NAME, podman:NAME, podman:USER/NAME, a pid, or the name of an agent, a cgroup or a "
-        + "container"
+        "cgroup:/PATH, pid:N, agent:NAME, podman:NAME, podman:USER/NAME, runc:ID, runc:USER/ID, crun:ID, lxc:NAME, a "
+        + "pid, or the name of an agent, a cgroup or a container"
 
     /// Prefixes of the design that no issue has built yet.
     private static let notBuilt = [
-        "docker", "runc", "crun", "runsc", "unit", "qmp", "firecracker", "path",
+        "docker", "runsc", "unit", "qmp", "firecracker", "path",
     ]
 
     /// Reads an argument. What is not of a known form is ``Base/Failure/Code/usage``; a name with a colon behind a word
@@ -34,6 +38,9 @@ public enum Locator: Hashable, Sendable {
         case "pid": self = try Locator.pid(parsing: rest, of: argument)
         case "agent": self = try Locator.agent(parsing: rest, of: argument)
         case "podman": self = try Locator.podman(parsing: rest, of: argument)
+        case "runc": self = try Locator.oci(.runc, parsing: rest, of: argument)
+        case "crun": self = try Locator.oci(.crun, parsing: rest, of: argument)
+        case "lxc": self = try Locator.lxc(parsing: rest, of: argument)
         case .some(let prefix) where Locator.notBuilt.contains(prefix):
             throw Locator.usage(argument, "\(prefix): is not built yet")
         default: self = try Locator.bare(argument)
@@ -50,6 +57,8 @@ public enum Locator: Hashable, Sendable {
         case .pid(let pid): BytePath("pid:\(pid)")
         case .agent(let name): BytePath("agent:\(name)")
         case .podman(let name): BytePath("podman:\(name.argument)")
+        case .oci(let container): BytePath("\(container.runtime.rawValue):\(container.argument)")
+        case .lxc(let name): BytePath("lxc:\(name.argument)")
         case .name(let name): name
         }
     }
@@ -62,6 +71,27 @@ public enum Locator: Hashable, Sendable {
             )
         }
         return .podman(name)
+    }
+
+    private static func oci(
+        _ runtime: OCIContainer.Runtime,
+        parsing id: BytePath,
+        of argument: BytePath
+    ) throws(Failure) -> Locator {
+        guard let container = OCIContainer(parsing: id, of: runtime) else {
+            throw usage(
+                argument,
+                "an id of \(runtime.rawValue) has only letters, digits, _, +, comma, . and -; USER/ may stand in front"
+            )
+        }
+        return .oci(container)
+    }
+
+    private static func lxc(parsing name: BytePath, of argument: BytePath) throws(Failure) -> Locator {
+        guard let name = ContainerName(parsing: name), name.user == nil else {
+            throw usage(argument, "the name of a container of lxc has only letters, digits, _, . and -")
+        }
+        return .lxc(name)
     }
 
     private static func cgroup(parsing path: BytePath, of argument: BytePath) throws(Failure) -> Locator {

@@ -2,13 +2,13 @@ import Base
 import Documents
 import Kernel
 
-/// Looks up a bare name: agents of the inventory, cgroups by their last component, containers of root's podman. One exact
-/// match acts, none or several does nothing and says which complete commands to choose from.
+/// Looks up a bare name: agents of the inventory, cgroups by their last component, containers of root's podman, and of
+/// runc and lxc where nothing else has the name, because their cgroups mostly do. One exact match acts, none or several does nothing and says which complete commands to choose from.
 struct NameLookup {
     enum Match {
         case agent(AgentRecord)
         case cgroup(BytePath)
-        case container(ContainerName)
+        case container(Locator)
     }
 
     let host: Host
@@ -23,8 +23,9 @@ struct NameLookup {
         if let container = try container(named: name, isNeeded: matches.isEmpty),
             agent?.locator != .podman(container)
         {
-            matches.append(.container(container))
+            matches.append(.container(.podman(container)))
         }
+        if matches.isEmpty, let container = try otherContainer(named: name) { matches.append(.container(container)) }
         if matches.count == 1 { return matches[0] }
         let subject = String(decoding: name.bytes, as: UTF8.self)
         guard !matches.isEmpty else {
@@ -68,6 +69,18 @@ struct NameLookup {
         }
     }
 
+    private func otherContainer(named name: BytePath) throws(Failure) -> Locator? {
+        if let container = OCIContainer(parsing: name, of: .runc), container.user == nil,
+            try OCILookup(host: host, root: root).hasContainer(container)
+        {
+            return .oci(container)
+        }
+        guard let container = ContainerName(parsing: name), container.user == nil,
+            try LXCLookup(host: host, root: root).hasContainer(container)
+        else { return nil }
+        return .lxc(container)
+    }
+
     private func near(_ name: BytePath, _ verb: String) -> String {
         guard let text = name.text, let near = NearestWord.of(text, among: inventory.agents.map(\.name)) else {
             return "quell"
@@ -83,7 +96,8 @@ struct NameLookup {
         for match in matches {
             switch match {
             case .agent(let record): commands.append("quell \(verb) agent:\(record.name)")
-            case .container(let name):
+            case .container(let locator):
+                guard case .podman(let name) = locator else { continue }
                 do throws(Failure) {
                     let container = try ContainerLookup(host: host, root: root).find(name, for: verb)
                     commands.append("quell \(verb) podman:\(container.id)")

@@ -43,7 +43,7 @@ struct ProcessLook {
             }
             // Of a process whose first thread ended the others may run (RT5).
             guard let stat = scanner.namedStat(of: pid), !stat.numbers.isKernelThread,
-                !stat.numbers.isZombie || stat.numbers.threads > 1
+                !stat.numbers.isDead
             else { continue }
             var process = OverviewProcess(
                 pin: stat.pin,

@@ -18,7 +18,7 @@ public struct Session: Sendable {
     /// The real uid of the leader.
     public let owner: UInt32?
     /// What runs it.
-    public let runtime: Runtime
+    public let runtime: SessionRuntime.Kind
     /// What the inventory declares about it.
     public let agent: AgentRecord?
     /// What could not be read on the way; a process that ended meanwhile is no failure.
@@ -33,7 +33,7 @@ public struct Session: Sendable {
         members: [SessionMember],
         guests: [SessionMember],
         owner: UInt32?,
-        runtime: Runtime = .plain,
+        runtime: SessionRuntime.Kind = .process,
         agent: AgentRecord? = nil,
         failures: [Failure] = []
     ) {
@@ -112,12 +112,4 @@ public enum Lineage: String, Hashable, Sendable, Codable {
 
     /// Whether this makes a member.
     public var isMember: Bool { self != .none }
-}
-
-/// What runs a session.
-public enum Runtime: String, Hashable, Sendable, Codable {
-    /// Plain processes of the host, with or without a cgroup.
-    case plain
-    /// A container of podman's, by runc or crun.
-    case podman
 }

@@ -42,7 +42,8 @@ struct SessionLook: ~Copyable {
         )
     }
 
-    /// The session around a process: the process, its descendants and, in a private pid namespace, everybody in it.
+    /// The session around a process: the process, its descendants and, in a private pid namespace, everybody in it and
+    /// the program that started only that.
     mutating func session(around pid: Int32) throws(Failure) -> Session {
         let family = Family(relatives: look(at: Set(try scanner.pids())))
         guard let named = family.relatives[pid] else { throw noProcess(pid) }
@@ -54,8 +55,9 @@ struct SessionLook: ~Copyable {
                 because: pid == 1 ? "it is the first process of the machine" : "it is a thread of the kernel"
             )
         }
-        var kin: [Int32: Lineage] = [:]
-        let leader = privateLeader(around: named, in: family, sharers: &kin) ?? named
+        let cell = cell(around: named, in: family)
+        let leader = cell?.leader ?? named
+        var kin = cell?.sharers ?? [:]
         kin.merge(family.descendants(of: leader)) { _, lineage in lineage }
         let standing = standings(of: kin)
         for group in standing where !group.isRoot {
@@ -65,7 +67,8 @@ struct SessionLook: ~Copyable {
             // Orphans are believed only where nobody else stands: a shared cgroup is full of them.
             if others.isSubset(of: orphans.keys) { kin.merge(orphans) { old, _ in old } }
         }
-        return assemble(leader: leader, kin: kin, family: family, named: [], inside: Set(kin.keys))
+        let session = assemble(leader: leader, kin: kin, family: family, named: [], inside: Set(kin.keys))
+        return session.run(by: cell?.runtime ?? .process)
     }
 
     private func noProcess(_ pid: Int32) -> Failure {
@@ -198,21 +201,8 @@ struct SessionLook: ~Copyable {
         return family.orphans(among: candidates, of: leader, reapers: reapers) { uids[$0.pin.pid] ?? false }
     }
 
-    /// The oldest process of the private pid namespace that the named one is in; everybody in it goes to `sharers`.
-    private mutating func privateLeader(
-        around named: Relative,
-        in family: Family,
-        sharers: inout [Int32: Lineage]
-    ) -> Relative? {
-        guard let shared = privateNamespace(of: named.pin) else { return nil }
-        var inside: [Int32: Relative] = [:]
-        for (pid, relative) in family.relatives where namespace(of: relative.pin) == shared { inside[pid] = relative }
-        for pid in inside.keys { sharers[pid] = .pidNamespace }
-        return Family(relatives: inside).leader(excluding: [])
-    }
-
     /// The pid namespace of a process when it is not that of the machine's first process.
-    private mutating func privateNamespace(of pin: ProcessPin) -> UInt64? {
+    mutating func privateNamespace(of pin: ProcessPin) -> UInt64? {
         guard let own = namespace(of: pin), let machine = machineNamespace(), own != machine else { return nil }
         return own
     }
@@ -226,7 +216,7 @@ struct SessionLook: ~Copyable {
         return nil
     }
 
-    private mutating func namespace(of pin: ProcessPin) -> UInt64? {
+    mutating func namespace(of pin: ProcessPin) -> UInt64? {
         do throws(Failure) {
             return try ProcessDirectory(pin, on: host).namespace(.pid)
         } catch {

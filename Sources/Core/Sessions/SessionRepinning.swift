@@ -62,9 +62,9 @@ extension Session {
     func pinned(as pin: SessionPin) -> Session { copy(pin: pin, runtime: runtime) }
 
     /// The same session with what runs it.
-    func run(by runtime: Runtime) -> Session { copy(pin: pin, runtime: runtime) }
+    func run(by runtime: SessionRuntime.Kind) -> Session { copy(pin: pin, runtime: runtime) }
 
-    private func copy(pin: SessionPin, runtime: Runtime) -> Session {
+    private func copy(pin: SessionPin, runtime: SessionRuntime.Kind) -> Session {
         Session(
             locator: locator,
             pin: pin,

@@ -40,7 +40,7 @@ public struct SessionResolver: Sendable {
         case .cgroup(let path): return try resolve(cgroup: path, as: locator, agent: nil)
         case .pid(let pid): return try resolve(pid: pid, as: locator, agent: nil)
         case .agent(let name): return try resolve(agent: name, for: verb)
-        case .podman(let name): return try resolve(container: name, as: locator, agent: nil, for: verb)
+        case .podman, .oci, .lxc: return try resolve(container: locator, as: locator, agent: nil, for: verb)
         case .name(let name): return try resolve(name: name, for: verb)
         }
     }
@@ -65,7 +65,7 @@ public struct SessionResolver: Sendable {
         switch record.locator {
         case .cgroup(let path): return try resolve(cgroup: path, as: locator, agent: record)
         case .pid(let pid): return try resolve(pid: pid, as: locator, agent: record)
-        case .podman(let name): return try resolve(container: name, as: locator, agent: record, for: verb)
+        case .podman, .oci, .lxc: return try resolve(container: record.locator, as: locator, agent: record, for: verb)
         case .agent, .name:
             // The inventory refuses these when it is read.
             throw Failure(.malformed, "find the agent", on: record.name, because: "its locator names another name")
@@ -75,7 +75,7 @@ public struct SessionResolver: Sendable {
     private func resolve(name: BytePath, for verb: String) throws(Failure) -> Session {
         switch try NameLookup(host: host, root: root, inventory: try inventory()).find(name, for: verb) {
         case .agent(let record): return try resolve(record, for: verb)
-        case .container(let name): return try resolve(container: name, as: .podman(name), agent: nil, for: verb)
+        case .container(let locator): return try resolve(container: locator, as: locator, agent: nil, for: verb)
         case .cgroup(let path): return try resolve(cgroup: path, as: .cgroup(path), agent: nil)
         }
     }
@@ -86,14 +86,25 @@ public struct SessionResolver: Sendable {
     }
 
     private func resolve(
-        container name: ContainerName,
+        container name: Locator,
         as locator: Locator,
         agent: AgentRecord?,
         for verb: String
     ) throws(Failure) -> Session {
-        let container = try ContainerLookup(host: host, root: root).find(name, for: verb)
+        let container: RunningContainer
+        let runtime: SessionRuntime.Kind
+        switch name {
+        case .podman(let name):
+            (container, runtime) = (try ContainerLookup(host: host, root: root).find(name, for: verb), .podman)
+        case .oci(let name):
+            (container, runtime) = (try OCILookup(host: host, root: root).find(name), name.runtime.kind)
+        case .lxc(let name):
+            (container, runtime) = (try LXCLookup(host: host, root: root).find(name, for: verb), .lxc)
+        case .cgroup, .pid, .agent, .name:
+            throw Failure(.malformed, "find the container", on: "\(name)", because: "it names no container")
+        }
         var look = SessionLook(host: host, locator: locator, agent: agent)
-        return try look.session(of: container.groups, pinned: container.process).run(by: .podman)
+        return try look.session(of: container.groups, pinned: container.process).run(by: runtime)
     }
 
     private func resolve(pid: Int32, as locator: Locator, agent: AgentRecord?) throws(Failure) -> Session {

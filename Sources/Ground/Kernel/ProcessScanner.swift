@@ -97,11 +97,13 @@ public struct CgroupPathSet: Sendable {
     /// One path to look for: `:freezer:/agents/a7` as it stands in the file behind the number, and for the unified
     /// hierarchy `0::/agents/a7`.
     private let needles: [[UInt8]]
+    let groups: [CgroupLine]
 
     /// Takes the groups; a process matches when one of its lines is one of them or below it. The root matches nothing,
     /// since everything is below it.
     public init(_ groups: [CgroupLine]) {
-        needles = groups.filter { $0.path != BytePath("/") }.map { group in
+        self.groups = groups.filter { $0.path != BytePath("/") }
+        needles = self.groups.map { group in
             let controllers = group.hierarchy == "v2" ? "" : String(group.hierarchy.dropFirst(3))
             return Array(":\(controllers):".utf8) + group.path.bytes
         }

@@ -154,7 +154,7 @@ public struct CaseStanding: Sendable {
         let scanner = ProcessScanner(host)
         for effect in held.effects {
             guard case .hold(let process, _, let group) = effect, let stat = scanner.namedStat(of: process.pid),
-                stat.pin == process, !stat.numbers.isZombie
+                stat.pin == process, !stat.numbers.isDead
             else { continue }
             let isInside = try effect.probe(on: host) == .done
             let isFrozen = try ContainmentEffect.freeze(group: group, requestedBefore: false).probe(on: host) == .done
@@ -253,7 +253,7 @@ public struct CaseStanding: Sendable {
         guard pin.bootID == host.bootID, let leader = pin.leader else { return nil }
         do throws(Failure) {
             let numbers = try ProcessDirectory(leader, on: host).stat().numbers
-            return numbers.isZombie && numbers.threads <= 1 ? nil : "pid:\(leader.pid)"
+            return numbers.isDead ? nil : "pid:\(leader.pid)"
         } catch {
             guard error.code == .notFound || error.code == .changed else { throw error }
             return nil

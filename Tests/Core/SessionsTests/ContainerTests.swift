@@ -63,7 +63,7 @@ struct ContainerTests {
         try machine.process(300, parent: 1, start: 30, uid: 0, name: "sshd")
         let path = path.replacing("ID", with: id)
         try machine.container(id, "web", state: RecordedMachine.state(id, pid: pid, start: start, group: path))
-        expect("podman:web", machine, code, containing: reason)
+        expectFailure("podman:web", machine, code, containing: reason)
     }
 
     @Test("RT8 a user's state file speaks for that user's processes only")
@@ -74,15 +74,15 @@ struct ContainerTests {
         let home = "home/agents/.local/share/containers/storage"
         try machine.container(id, "web", storage: home, states: "run/user/\(uid)", uid: uid)
         #expect(try resolve("podman:agents/web", machine).leader?.pin.pid == 100)
-        expect("podman:web", machine, .notFound, containing: "root has no containers of podman")
-        expect("podman:nobody-here/web", machine, .notFound, containing: "no such user with a home")
+        expectFailure("podman:web", machine, .notFound, containing: "root has no containers of podman")
+        expectFailure("podman:nobody-here/web", machine, .notFound, containing: "no such user with a home")
 
         // Inside a user namespace the first process may run as another uid: then conmon, its parent, has to be the user's.
         try machine.process(90, parent: 1, start: 15, uid: uid, name: "conmon")
         try machine.process(100, parent: 90, start: 20, uid: 100_999, v2: group, freezer: group)
         #expect(try resolve("podman:agents/web", machine).leader?.pin.pid == 100)
         try machine.process(90, parent: 1, start: 15, uid: 4242, name: "conmon")
-        expect("podman:agents/web", machine, .refused, containing: "which is not of user agents")
+        expectFailure("podman:agents/web", machine, .refused, containing: "which is not of user agents")
     }
 
     @Test("RT13 a home over which FUSE is mounted is not opened")
@@ -92,7 +92,7 @@ struct ContainerTests {
         try machine.file("etc/passwd", "agents:x:\(uid):7::/home/agents:/bin/sh\n")
         let mount = "41 1 0:50 / \(machine.root)/home/agents/.local rw - fuse.sshfs host: rw"
         try machine.file("proc/self/mountinfo", mount + "\n")
-        expect("podman:agents/web", machine, .refused, containing: "fuse.sshfs is mounted there")
+        expectFailure("podman:agents/web", machine, .refused, containing: "fuse.sshfs is mounted there")
     }
 
     @Test("RT8 state that others can write is refused")
@@ -100,19 +100,19 @@ struct ContainerTests {
         let machine = try RecordedMachine()
         try machine.container(id, "web")
         chmod("\(machine.root)/run/runc/\(id)/state.json", 0o666)
-        expect("podman:web", machine, .refused, containing: "others than its owner can write it")
+        expectFailure("podman:web", machine, .refused, containing: "others than its owner can write it")
     }
 
     @Test("an exited, a half made, an unknown and an absent container each get a sentence")
     func notRunning() throws {
         let machine = try RecordedMachine()
-        expect("podman:web", machine, .notFound, containing: "root has no containers of podman on this machine")
+        expectFailure("podman:web", machine, .notFound, containing: "root has no containers of podman on this machine")
         try machine.container(id, "web", state: nil)
-        expect("podman:web", machine, .notFound, containing: "it has exited: nothing of it runs")
-        expect("podman:db", machine, .notFound, containing: "root has no container of that name or id")
-        expect("web", machine, .notFound, containing: "it has exited: nothing of it runs")
+        expectFailure("podman:web", machine, .notFound, containing: "it has exited: nothing of it runs")
+        expectFailure("podman:db", machine, .notFound, containing: "root has no container of that name or id")
+        expectFailure("web", machine, .notFound, containing: "it has exited: nothing of it runs")
         machine.remove(folder: "var/lib/containers/storage/overlay-containers/\(id)")
-        expect("podman:web", machine, .notFound, containing: "it was made and never started")
+        expectFailure("podman:web", machine, .notFound, containing: "it was made and never started")
     }
 
     @Test("two ids with the same beginning are ambiguous, and the commands to choose from hold whole ids")
@@ -123,7 +123,7 @@ struct ContainerTests {
             "var/lib/containers/storage/overlay-containers/containers.json",
             "[{\"id\":\"\(id)\",\"names\":[\"a\"]},{\"id\":\"\(other)\",\"names\":[\"b'$(id)\\n\"]}]"
         )
-        let failure = expect("podman:abab", machine, .ambiguous, containing: "2 containers have that name or id")
+        let failure = expectFailure("podman:abab", machine, .ambiguous, containing: "2 containers have that name or id")
         #expect(failure?.hint == "quell freeze podman:\(id)\nquell freeze podman:\(other)")
     }
 
@@ -134,27 +134,14 @@ struct ContainerTests {
     func unknownForm(text: String) throws {
         let machine = try RecordedMachine()
         try machine.container(id, "web", state: text)
-        let state = expect("podman:web", machine, .malformed, containing: "not of a form that this version knows")
+        let form = "not of a form that this version knows"
+        let state = expectFailure("podman:web", machine, .malformed, containing: form)
         #expect(state?.hint?.contains("quell freeze pid:N") == true)
         try machine.file("var/lib/containers/storage/overlay-containers/containers.json", text)
-        expect("podman:web", machine, .malformed, containing: "not of a form that this version knows")
+        expectFailure("podman:web", machine, .malformed, containing: "not of a form that this version knows")
         // Another name that is found all the same is not held up by it.
         try machine.process(200, parent: 1, start: 40, v2: "/agents/a7")
         #expect(try resolve("a7", machine).leader?.pin.pid == 200)
-    }
-
-    @discardableResult
-    private func expect(
-        _ locator: String,
-        _ machine: RecordedMachine,
-        _ code: Failure.Code,
-        containing reason: String,
-        at location: SourceLocation = #_sourceLocation
-    ) -> Failure? {
-        let failure = #expect(throws: Failure.self, sourceLocation: location) { try resolve(locator, machine) }
-        #expect(failure?.code == code, "\(failure as Any)", sourceLocation: location)
-        #expect(failure?.reason.contains(reason) == true, "\(failure as Any)", sourceLocation: location)
-        return failure
     }
 }
 

@@ -69,7 +69,7 @@ struct InventoryTests {
             ),
             (
                 "agents:\n  - {name: a, locator: docker:x}", "2:24", "docker: is not built yet",
-                "write cgroup:/PATH, podman:NAME or pid:N"
+                "write cgroup:/PATH, podman:NAME, runc:ID, lxc:NAME or pid:N"
             ),
             (
                 "agents:\n  - {name: A7, locator: pid:1}", "2:12",
@@ -81,7 +81,7 @@ struct InventoryTests {
             ),
             (
                 "agents:\n  - {name: a, locator: agent:b}", "2:24",
-                "expected a locator cgroup:/PATH, podman:NAME or pid:N, found \"agent:b\"", nil
+                "expected a locator cgroup:/PATH, podman:NAME, runc:ID, lxc:NAME or pid:N, found \"agent:b\"", nil
             ),
             (
                 "agents:\n  - {name: a, locator: pid:1, workspace: [work]}", "2:43",

@@ -19,6 +19,10 @@ struct LocatorTests {
             ("cgroup:/rt (deleted)", .cgroup(BytePath("/rt (deleted)")), "cgroup:/rt (deleted)"),
             ("podman:web-1.x_y", .podman(container("web-1.x_y")), "podman:web-1.x_y"),
             ("podman:agents/web", .podman(container("agents/web")), "podman:agents/web"),
+            ("runc:a+b,c._-", .oci(oci("a+b,c._-", .runc)), "runc:a+b,c._-"),
+            ("runc:agents/web", .oci(oci("agents/web", .runc)), "runc:agents/web"),
+            ("crun:web", .oci(oci("web", .crun)), "crun:web"),
+            ("lxc:web", .lxc(container("web")), "lxc:web"),
             ("cgroup:/a:b", .cgroup(BytePath("/a:b")), "cgroup:/a:b"),
         ]
     )
@@ -47,6 +51,12 @@ struct LocatorTests {
             ("podman:a/b/c", containerRule), ("podman:a/..", containerRule), ("podman:./a", containerRule),
             ("podman:$(id)", containerRule), ("podman:a\nb", containerRule), ("podman:a'b", containerRule),
             ("podman:a\"b", containerRule), ("podman:-rf", containerRule), ("podman:a b", containerRule),
+            ("runc:", ociRule), ("runc:..", ociRule), ("runc:.", ociRule), ("runc:/run/x", ociRule),
+            ("runc:a/b/c", ociRule), ("runc:../x", ociRule), ("runc:a/../b", ociRule), ("runc:$(id)", ociRule),
+            ("runc:`id`", ociRule), ("runc:a\nb", ociRule), ("runc:a'b", ociRule), ("runc:a\"b", ociRule),
+            ("runc:a b", ociRule), ("runc:é", ociRule), ("runc:" + String(repeating: "a", count: 256), ociRule),
+            ("lxc:", lxcRule), ("lxc:../x", lxcRule), ("lxc:u/web", lxcRule), ("lxc:$(id)", lxcRule),
+            ("lxc:a\nb", lxcRule), ("lxc:-P", lxcRule),
             ("docker:web", "docker: is not built yet"),
             ("runsc:x", "runsc: is not built yet"),
             ("path:/srv", "path: is not built yet"),
@@ -69,6 +79,17 @@ struct LocatorTests {
 }
 
 private let containerRule = "the name of a container has only letters, digits, _, . and -; USER/ may stand in front"
+
+private let ociRule = "an id of runc has only letters, digits, _, +, comma, . and -; USER/ may stand in front"
+private let lxcRule = "the name of a container of lxc has only letters, digits, _, . and -"
+
+/// An id that must be one.
+private func oci(_ text: String, _ runtime: OCIContainer.Runtime) -> OCIContainer {
+    guard let container = OCIContainer(parsing: BytePath(text), of: runtime) else {
+        preconditionFailure("no container's id: \(text)")
+    }
+    return container
+}
 
 /// A name that must be one.
 private func container(_ text: String) -> ContainerName {

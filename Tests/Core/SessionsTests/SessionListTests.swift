@@ -48,10 +48,11 @@ struct SessionListTests {
         sockets: [InetSocket] = [],
         files: [ProcessPin: [FileHolding]] = [:],
         inventory: Inventory = .empty,
-        runc: [ProcessPin: BytePath] = [:],
+        runc: [ProcessPin: String] = [:],
         asking question: SessionQuestion = SessionQuestion()
     ) -> SessionList {
-        let groups = SessionSorting(processes, inventory, runc: runc).groups
+        let known = runc.mapValues { SessionSorting.KnownContainer(kind: .runc, id: BytePath($0)) }
+        let groups = SessionSorting(processes, inventory, containers: known).groups
         return SessionList(
             groups,
             processes,
@@ -105,10 +106,10 @@ struct SessionListTests {
     @Test("runc's container is one by its first process; another start time is another process")
     func runc() {
         let all = [process(30, v2: "/web"), process(31, parent: 30, v2: "/web")]
-        let known = list(all, runc: [ProcessPin(pid: 30, startTicks: 30): BytePath("web-1")])
+        let known = list(all, runc: [ProcessPin(pid: 30, startTicks: 30): "web-1"])
         #expect(known.sessions.map(\.runtime.kind) == [.runc])
         #expect(known.sessions.first?.runtime.name == BytePath("web-1"))
-        let reused = list(all, runc: [ProcessPin(pid: 30, startTicks: 29): BytePath("web-1")])
+        let reused = list(all, runc: [ProcessPin(pid: 30, startTicks: 29): "web-1"])
         #expect(reused.sessions.map(\.runtime.kind) == [.cgroup])
     }
 
@@ -198,7 +199,11 @@ struct SessionListTests {
             mkdir("\(machine.root)/cgroup/memory/\(group)", 0o755)
             try machine.write("cgroup/memory/\(group)/memory.usage_in_bytes", "8192\n")
         }
-        let found = try SessionList.look(at: machine.host(), by: Deadline(after: .seconds(5)))
+        let found = try SessionList.look(
+            at: machine.host(),
+            root: BytePath(machine.root),
+            by: Deadline(after: .seconds(5))
+        )
         #expect(found.failures == [])
         #expect(found.sessions.map(\.leader.pid) == [70, 71, 72])
         #expect(

@@ -266,3 +266,18 @@ func resolve(_ locator: String, _ machine: RecordedMachine, _ inventory: Invento
     try SessionResolver(host: try machine.host(), inventory: inventory, root: BytePath(machine.root))
         .resolve(try Locator(parsing: locator))
 }
+
+/// Resolves what must fail, with that code and a reason that says that.
+@discardableResult
+func expectFailure(
+    _ locator: String,
+    _ machine: RecordedMachine,
+    _ code: Failure.Code,
+    containing reason: String,
+    at location: SourceLocation = #_sourceLocation
+) -> Failure? {
+    let failure = #expect(throws: Failure.self, sourceLocation: location) { try resolve(locator, machine) }
+    #expect(failure?.code == code, "\(failure as Any)", sourceLocation: location)
+    #expect(failure?.reason.contains(reason) == true, "\(failure as Any)", sourceLocation: location)
+    return failure
+}

@@ -39,8 +39,13 @@ struct SessionRuntimeTests {
             ("/user.slice", .slice, "user.slice", "/user.slice"),
             ("/agents/a7", .cgroup, nil, "/agents/a7"),
             ("/", .process, nil, "/"),
+            ("/a/NSJAIL.4711/b", .nsjail, "NSJAIL.4711", "/a/NSJAIL.4711"),
+            ("/firecracker/551e-1", .firecracker, "551e-1", "/firecracker/551e-1"),
+            ("/lxc.monitor.web", .process, nil, "/lxc.monitor.web"),
             // What only begins like a container's name is none.
             ("/libpod-web", .cgroup, nil, "/libpod-web"),
+            ("/NSJAIL.", .cgroup, nil, "/NSJAIL."),
+            ("/NSJAIL.4x", .cgroup, nil, "/NSJAIL.4x"),
             ("/docker/ID0", .cgroup, nil, "/docker/ID0"),
         ] as [(String, SessionRuntime.Kind, String?, String)]
     )
@@ -67,14 +72,5 @@ struct SessionRuntimeTests {
         #expect(frozen.kind == .cgroup && frozen.cgroup == line("v1:freezer", "/a7"))
         // A cgroup of another controller is nobody's session: it only counts.
         #expect(SessionRuntime(of: [line("v2", "/"), line("v1:memory", "/a7")]).kind == .process)
-    }
-
-    @Test("runc's state gives the first process, and what is not of its form gives nothing")
-    func runc() {
-        let state = #"{"id":"web","init_process_pid":4711,"init_process_start":99,"rootless":false}"#
-        #expect(RuncContainers.pin(in: Array(state.utf8)) == ProcessPin(pid: 4711, startTicks: 99))
-        for wrong in ["", "[]", #"{"init_process_pid":4711}"#, #"{"init_process_pid":-1,"init_process_start":1}"#] {
-            #expect(RuncContainers.pin(in: Array(wrong.utf8)) == nil)
-        }
     }
 }

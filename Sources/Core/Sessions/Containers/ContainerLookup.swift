@@ -1,16 +1,6 @@
 import Base
 import Kernel
 
-/// A container that the kernel confirmed.
-struct RunningContainer {
-    /// Its whole id.
-    let id: String
-    /// The cgroups of the container in the hierarchies that are open.
-    let groups: [Cgroup]
-    /// Its first process.
-    let process: ProcessPin
-}
-
 /// Finds a container of podman by its name or id, in the files that podman and its runtime left, and believes them only
 /// as far as the kernel says the same: pid, start time and cgroup (RT8). Connects to nothing, starts nothing (RT13).
 struct ContainerLookup {
@@ -75,41 +65,18 @@ struct ContainerLookup {
         _ name: ContainerName,
         _ owner: ContainerOwner
     ) throws(Failure) -> RunningContainer {
+        let confirmation = ContainerConfirmation(host: host, owner: owner, argument: name.argument)
         guard let state = try ContainerState.read(id, of: owner) else {
             let wasStarted = try ContainerStore(owner: owner).wasStarted(id)
-            throw notRunning(name, wasStarted ? "it has exited" : "it was made and never started")
+            throw confirmation.notRunning(wasStarted ? "it has exited" : "it was made and never started")
         }
-        let scanner = ProcessScanner(host)
-        guard let stat = scanner.namedStat(of: state.process.pid), stat.pin == state.process, !stat.numbers.isZombie
-        else { throw notRunning(name, "its first process has ended") }
-        try requireSpeaker(stat, name, owner)
-        let lines = scanner.cgroups(of: stat.pid) ?? []
         let known = state.cgroups.compactMap { ContainerLookup.home(id, in: $0) }
-        var groups: [Cgroup] = []
-        for hierarchy in [host.unified, host.freezer].compactMap({ $0 }) {
-            guard let line = lines.first(where: { $0.hierarchy == hierarchy.name }),
-                let path = ContainerLookup.home(id, in: line.path),
-                known.contains(where: { ContainerLookup.ends($0, with: path) })
-            else { continue }
-            groups.append(try Cgroup(path, in: hierarchy).domain())
+        return try confirmation.confirm(id, state) { path in
+            guard let home = ContainerLookup.home(id, in: path),
+                known.contains(where: { ContainerLookup.ends($0, with: home) })
+            else { return nil }
+            return home
         }
-        guard !groups.isEmpty else {
-            throw refused(
-                name,
-                "its state names process \(stat.pid), which the kernel has in no cgroup of that container"
-            )
-        }
-        return RunningContainer(id: id, groups: groups, process: stat.pin)
-    }
-
-    /// What a user wrote may only be about a process of that user's: its own uid, or a parent (conmon) with it, because
-    /// inside a user namespace it may run as another.
-    private func requireSpeaker(_ stat: ProcessStat, _ name: ContainerName, _ owner: ContainerOwner) throws(Failure) {
-        guard let uid = owner.uid else { return }
-        for pid in [stat.pid, stat.numbers.parent] where pid > 1 {
-            if try ProcessDirectory(pid, on: host).status().uids.first == uid { return }
-        }
-        throw refused(name, "its state names process \(stat.pid), which is not of \(owner.words)")
     }
 
     /// The part of a cgroup path up to the component that carries the id: `/libpod_parent/libpod-ID`, or
@@ -126,19 +93,5 @@ struct ContainerLookup {
     /// Whether a path of the state, which has the mount point in front, is about that path.
     static func ends(_ path: BytePath, with home: BytePath) -> Bool {
         path.bytes.count >= home.bytes.count && path.bytes.suffix(home.bytes.count).elementsEqual(home.bytes)
-    }
-
-    private func notRunning(_ name: ContainerName, _ reason: String) -> Failure {
-        Failure(
-            .notFound,
-            "find the container",
-            on: name.argument,
-            because: "\(reason): nothing of it runs, only its files are left",
-            hint: "quell"
-        )
-    }
-
-    private func refused(_ name: ContainerName, _ reason: String) -> Failure {
-        Failure(.refused, "take the container for a session", on: name.argument, because: reason, hint: "quell")
     }
 }

@@ -36,14 +36,14 @@ public struct ContainerName: Hashable, Sendable {
         return bytes.allSatisfy { isAlphanumeric($0) || "_.-".utf8.contains($0) }
     }
 
-    private static func isUser(_ bytes: Substring.UTF8View) -> Bool {
+    static func isUser(_ bytes: Substring.UTF8View) -> Bool {
         guard (1...32).contains(bytes.count), let first = bytes.first,
             isAlphanumeric(first) || first == UInt8(ascii: "_")
         else { return false }
         return bytes.allSatisfy { isAlphanumeric($0) || "_.-".utf8.contains($0) }
     }
 
-    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+    static func isAlphanumeric(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
             || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
     }

@@ -29,11 +29,26 @@ struct ContainerOwner {
 
     /// A user's, as /etc/passwd has the user; no name service is asked (RT38).
     static func user(_ name: String, at root: BytePath, on host: Host) throws(Failure) -> ContainerOwner {
+        try user(named: name, at: root, on: host) { fields in fields[0].elementsEqual(name.utf8) }
+    }
+
+    /// The containers of the user with that uid.
+    static func user(_ uid: UInt32, at root: BytePath, on host: Host) throws(Failure) -> ContainerOwner {
+        let digits = String(uid)
+        return try user(named: digits, at: root, on: host) { fields in fields[2].elementsEqual(digits.utf8) }
+    }
+
+    private static func user(
+        named name: String,
+        at root: BytePath,
+        on host: Host,
+        isMeant: ([ArraySlice<UInt8>]) -> Bool
+    ) throws(Failure) -> ContainerOwner {
         let finding = "find the user's containers"
         let lines = try TrustedFile.read(root.appending("etc/passwd"), limit: 4 << 20, to: finding)
         for line in lines.split(separator: UInt8(ascii: "\n")) {
             let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-            guard fields.count >= 6, fields[0].elementsEqual(name.utf8),
+            guard fields.count >= 6, isMeant(fields),
                 let uid = UInt32(String(decoding: fields[2], as: UTF8.self))
             else { continue }
             guard uid != 0 else { return .root(at: root) }
@@ -46,7 +61,7 @@ struct ContainerOwner {
                 storage: inside.appending(".local/share/containers/storage"),
                 volatileStorage: root.appending("run/user/\(uid)/containers"),
                 states: root.appending("run/user/\(uid)"),
-                words: "user \(name)"
+                words: "user \(String(decoding: fields[0], as: UTF8.self))"
             )
         }
         throw Failure(.notFound, finding, on: name, because: "/etc/passwd has no such user with a home")

@@ -10,17 +10,30 @@ struct ContainerState: Hashable {
     /// The paths of its cgroups, with or without the mount point in front.
     let cgroups: [BytePath]
 
-    /// The state of a container, as runc or crun left it; `nil` when no runtime has one, because it does not run.
+    /// The state of a container, as one of the runtimes left it; `nil` when none has one, because it does not run.
     ///
     /// - Throws: `refused` when others can write it, `malformed` when it is of a form that this version does not know.
     static func read(_ id: String, of owner: ContainerOwner) throws(Failure) -> ContainerState? {
-        if let bytes = try contents(owner.states.appending("runc/\(id)/state.json"), owner) {
-            return try runc(bytes.bytes, id, of: bytes.path)
-        }
-        if let bytes = try contents(owner.states.appending("crun/\(id)/status"), owner) {
-            return try crun(bytes.bytes, of: bytes.path)
+        for runtime in OCIContainer.Runtime.allCases {
+            if let state = try read(id, by: runtime, of: owner) { return state }
         }
         return nil
+    }
+
+    /// The same, of one runtime.
+    static func read(
+        _ id: String,
+        by runtime: OCIContainer.Runtime,
+        of owner: ContainerOwner
+    ) throws(Failure) -> ContainerState? {
+        switch runtime {
+        case .runc:
+            guard let bytes = try contents(owner.states.appending("runc/\(id)/state.json"), owner) else { return nil }
+            return try runc(bytes.bytes, id, of: bytes.path)
+        case .crun:
+            guard let bytes = try contents(owner.states.appending("crun/\(id)/status"), owner) else { return nil }
+            return try crun(bytes.bytes, of: bytes.path)
+        }
     }
 
     private static func contents(

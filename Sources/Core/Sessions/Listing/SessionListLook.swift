@@ -4,25 +4,29 @@ public import Kernel
 
 extension SessionList {
     /// Looks at every process of this machine, at the sockets of their network namespaces and, when a file is asked for,
-    /// at what they hold. Quell itself is left out.
+    /// at what they hold. Quell itself is left out. Below `root`, which is `/` but for tests, lie the files of containers.
     ///
     /// - Throws: When the processes cannot be listed. What cannot be read of one of them is a member of ``failures``.
     public static func look(
         at host: Host,
         inventory: Inventory = .empty,
         asking question: SessionQuestion = SessionQuestion(),
+        root: BytePath = BytePath("/"),
         by deadline: Deadline
     ) throws(Failure) -> SessionList {
         var look = ProcessLook(host, by: deadline)
         let processes = try look.processes()
-        let runc = host.procWindow == .recorded ? [:] : RuncContainers.read()
-        let sorting = SessionSorting(processes, inventory, runc: runc)
+        let containers = OCIContainers(root: root).read()
+        let sorting = SessionSorting(processes, inventory, containers: containers)
+        var names = ContainerNames(host: host, root: root)
+        let groups = names.label(sorting.groups)
+        names.failures.forEach { look.keep($0) }
         let sockets = look.sockets(of: processes.map(\.pin))
         let files = question.file.map { look.holders(of: $0, among: processes) } ?? [:]
         if let peer = question.peer { look.keepUnheld(peer, sockets, processes) }
         let memory = MemoryAccounts(host)
         let list = SessionList(
-            sorting.groups,
+            groups,
             processes,
             sockets: sockets,
             files: files,

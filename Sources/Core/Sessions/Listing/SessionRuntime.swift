@@ -6,7 +6,13 @@ public import Kernel
 public struct SessionRuntime: Hashable, Sendable, Codable {
     /// Which kind.
     public enum Kind: String, Hashable, Sendable, Codable {
-        case podman, docker, containerd, crio, runc, lxc, nspawn
+        case podman, docker, containerd, crio, runc, crun, lxc, nspawn
+        /// A sandbox without state on disk, told by the program that started it.
+        case bubblewrap, firejail
+        /// The same, by the layout that its documentation gives; not tried against the real program.
+        case nsjail
+        /// A microVM of Firecracker's, by the layout that its documentation gives; not tried against the real program.
+        case firecracker
         /// A systemd service.
         case service
         /// A systemd scope: a login, a command under systemd-run.
@@ -23,6 +29,8 @@ public struct SessionRuntime: Hashable, Sendable, Codable {
     public var kind: Kind
     /// The container's id, or the name of the container or unit; `nil` for cgroups and processes.
     public var name: BytePath?
+    /// The name that its runtime has for it beside the id; whoever made the container chose it.
+    public var label: BytePath?
     /// Where it is: the hierarchy as ``Base/CgroupPin/hierarchy`` has it, and the path of its cgroup.
     public var cgroup: CgroupLine
 
@@ -33,11 +41,14 @@ public struct SessionRuntime: Hashable, Sendable, Codable {
         self.cgroup = cgroup
     }
 
+    /// The first 12 bytes of the name: of an id, what runtimes show of it.
+    public var shortName: BytePath { BytePath((name?.bytes ?? []).prefix(12)) }
+
     /// Whether a runtime of containers made it.
     public var isContainer: Bool {
         switch kind {
-        case .podman, .docker, .containerd, .crio, .runc, .lxc, .nspawn: true
-        case .service, .scope, .slice, .cgroup, .process: false
+        case .podman, .docker, .containerd, .crio, .runc, .crun, .lxc, .nspawn, .nsjail, .firecracker: true
+        case .bubblewrap, .firejail, .service, .scope, .slice, .cgroup, .process: false
         }
     }
 
@@ -50,8 +61,13 @@ public struct SessionRuntime: Hashable, Sendable, Codable {
             ordered.lazy.compactMap { SessionRuntime.container($0) }.first
             ?? asked.lazy.compactMap { SessionRuntime.unit($0) }.first
             ?? asked.lazy.filter { SessionRuntime.rank($0) < 2 && !$0.path.components.isEmpty }
-            .map { SessionRuntime(.cgroup, at: $0) }.first
+            .map { SessionRuntime(SessionRuntime.isMonitor($0) ? .process : .cgroup, at: $0) }.first
         self = found ?? SessionRuntime(.process, at: CgroupLine(hierarchy: "v2", path: BytePath("/")))
+    }
+
+    /// The group that lxc puts beside a container for the process that waits for it.
+    private static func isMonitor(_ line: CgroupLine) -> Bool {
+        line.path.lastComponent.text?.hasPrefix("lxc.monitor") == true
     }
 
     private static func rank(_ line: CgroupLine) -> Int {
@@ -89,8 +105,20 @@ public struct SessionRuntime: Hashable, Sendable, Codable {
             return (.nspawn, BytePath(String(text.dropFirst(8))))
         }
         if parent == "machine.slice", text.hasPrefix("systemd-nspawn@") { return (.nspawn, component) }
-        return nil
+        return documented(component, text, below: parent)
     }
+
+    /// Layouts of programs that this was not tried against: nsjail makes `NSJAIL.PID` (cgroup.cc, cgroup2.cc), the jailer
+    /// of Firecracker a group with the id below one with the name of the program (docs/jailer.md).
+    private static func documented(_ component: BytePath, _ text: String, below parent: String?) -> (Kind, BytePath)? {
+        let jail = "NSJAIL."
+        if text.hasPrefix(jail), text.utf8.count > jail.utf8.count, text.utf8.dropFirst(7).allSatisfy(isDigit) {
+            return (.nsjail, component)
+        }
+        return parent?.contains("firecracker") == true ? (.firecracker, component) : nil
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
     private static func isContainerID(_ text: Substring) -> Bool {
         text.utf8.count == 64 && text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }

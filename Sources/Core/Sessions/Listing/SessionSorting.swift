@@ -1,8 +1,9 @@
 internal import Base
 internal import Kernel
 
-/// Sorts processes into sessions: a container is one; else an agent with everything below it; else a unit or a cgroup
-/// that somebody made; else a process with what it started and did not put into a setsid(2) session of its own. Pure.
+/// Sorts processes into sessions: a container is one; else an agent with everything below it, or the sandbox around it;
+/// else a unit or a cgroup that somebody made; else a process with what it started and did not put into a setsid(2)
+/// session of its own. Pure.
 struct SessionSorting {
     /// One session.
     struct Group {
@@ -10,6 +11,12 @@ struct SessionSorting {
         var leader: OverviewProcess
         var signs: [AgentSign]
         var members: [OverviewProcess]
+    }
+
+    /// A container that its runtime's state names.
+    struct KnownContainer: Hashable {
+        let kind: SessionRuntime.Kind
+        let id: BytePath
     }
 
     private enum Key: Hashable {
@@ -20,15 +27,17 @@ struct SessionSorting {
     private(set) var groups: [Group] = []
 
     private let processes: [Int32: OverviewProcess]
+    private let sandboxes: SandboxHeads
     private var places: [Int32: SessionRuntime] = [:]
     private var agents: [Int32: OverviewGrouping.Group] = [:]
 
-    /// `runc` has the ids of containers that runc knows, by their first process.
-    init(_ all: [OverviewProcess], _ inventory: Inventory, runc: [ProcessPin: BytePath] = [:]) {
+    /// `containers` are those that runc and crun know, by their first process.
+    init(_ all: [OverviewProcess], _ inventory: Inventory, containers: [ProcessPin: KnownContainer] = [:]) {
         processes = Dictionary(all.map { ($0.pin.pid, $0) }) { first, _ in first }
+        sandboxes = SandboxHeads(processes)
         for process in all { places[process.pin.pid] = SessionRuntime(of: process.cgroups) }
         joinNested()
-        nameRunc(runc)
+        name(containers)
         for group in OverviewGrouping(all, inventory).groups {
             for member in group.members { agents[member.pin.pid] = group }
         }
@@ -48,11 +57,11 @@ struct SessionSorting {
         }
     }
 
-    private mutating func nameRunc(_ known: [ProcessPin: BytePath]) {
-        for (pin, id) in known {
+    private mutating func name(_ known: [ProcessPin: KnownContainer]) {
+        for (pin, container) in known {
             guard processes[pin.pid]?.pin == pin, let place = places[pin.pid], !place.isContainer else { continue }
             for (pid, other) in places where other == place && place.kind != .process {
-                places[pid] = SessionRuntime(.runc, name: id, at: place.cgroup)
+                places[pid] = SessionRuntime(container.kind, name: container.id, at: place.cgroup)
             }
         }
     }
@@ -80,7 +89,11 @@ struct SessionSorting {
     private func key(of process: OverviewProcess) -> Key {
         let pid = process.pin.pid
         if let place = places[pid], place.isContainer { return .cgroup(place) }
-        if let agent = agents[pid] { return .process(agent.leader.pin.pid) }
+        let agent = agents[pid]?.leader.pin.pid
+        if let sandbox = sandboxes.head(of: pid), !(agent.map { sandboxes.stands($0, atOrAbove: sandbox) } ?? false) {
+            return .process(sandbox)
+        }
+        if let agent { return .process(agent) }
         if let place = places[pid], place.kind != .process { return .cgroup(place) }
         return .process(head(of: process).pin.pid)
     }
@@ -92,7 +105,8 @@ struct SessionSorting {
         for _ in 0..<1024 {
             guard let parent = processes[head.parent], parent.session == process.session, parent.pin.pid != 1,
                 parent.pin.startTicks <= head.pin.startTicks, parent.pin != head.pin,
-                agents[parent.pin.pid] == nil, places[parent.pin.pid]?.kind == .process
+                agents[parent.pin.pid] == nil, sandboxes.kind(of: parent.pin.pid) == nil,
+                places[parent.pin.pid]?.kind == .process
             else { break }
             head = parent
         }
@@ -119,8 +133,9 @@ struct SessionSorting {
     ) -> SessionRuntime {
         switch key {
         case .cgroup(let place): return place
-        case .process:
+        case .process(let pid):
             let place = places[leader.pin.pid] ?? SessionRuntime(of: [])
+            if let kind = sandboxes.kind(of: pid) { return SessionRuntime(kind, at: place.cgroup) }
             let isOwn = holders[place] == 1 && place.kind != .slice
             return isOwn && place.kind != .process ? place : SessionRuntime(.process, at: place.cgroup)
         }

@@ -10,16 +10,18 @@ struct SessionsCommand: QuellCommand {
         commandName: "sessions",
         abstract: "List sessions; answer which one talks to ADDR or holds PATH.",
         discussion: """
-            Lists containers, cgroups, systemd units and scopes, and processes that look like agents: who runs them, \
-            memory and who counted it, bytes sent over connections that are open now, whether a freeze would be \
+            Lists containers, sandboxes, cgroups, systemd units and scopes, and processes that look like agents: who \
+            runs them, memory and who counted it, bytes sent over connections that are open now, whether a freeze would be \
             refused and why, and the locator to paste.
 
             --to and --file look at every process, also at those that look like no agent. --to asks for open \
             connections. --file asks by device and inode for open descriptors, mapped files and programs, also deleted \
             ones; links are followed once. Of a path that is gone, a deleted file of that name is sought.
 
-            A cgroup's path is a hint: whoever may make cgroups can name one as a runtime does. Nothing found is exit \
-            status 2; what could not be read is named (exit 3).
+            A cgroup's path is a hint: whoever may make cgroups can name one as a runtime does; and bubblewrap, firejail \
+            and systemd-nspawn are told by the program that started the sandbox. nsjail and Firecracker are told by \
+            their documented layouts, not tried against the real programs. Nothing found is exit status 2; what could \
+            not be read is named (exit 3).
             """
     )
 

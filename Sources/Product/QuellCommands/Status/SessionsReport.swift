@@ -48,8 +48,10 @@ struct SessionsReport {
         let path = runtime.cgroup.path
         switch runtime.kind {
         case .cgroup: return "cgroup \(path)"
-        case .process: return path == BytePath("/") ? "process" : "process in \(path)"
-        default: return "\(runtime.kind.rawValue) \(runtime.name ?? path)"
+        default:
+            if let label = runtime.label { return "\(runtime.kind.rawValue) \(label) (\(runtime.shortName))" }
+            if let name = runtime.name { return "\(runtime.kind.rawValue) \(name)" }
+            return path == BytePath("/") ? runtime.kind.rawValue : "\(runtime.kind.rawValue) in \(path)"
         }
     }
 

@@ -200,6 +200,29 @@ extension SystemTests {
             }
         }
 
+        @Test("a stand-in for Firecracker in the jailer's layout is listed with its id and frozen by pid", .sandbox)
+        func firecracker() throws {
+            let sandbox = try Sandbox.of()
+            let rooms = [sandbox.unified, sandbox.freezer].compactMap {
+                $0?.subgroup("firecracker").subgroup("551e7604-e35c")
+            }
+            let machine = try sandbox.copy(try #require(Program.find("dash")), as: "firecracker")
+            let enter = ["enter"] + rooms.map(\.path) + ["--", machine, "-c", "while :; do :; done"]
+            let child = try sandbox.start(Program(try Sandbox.testkitPath(), enter))
+            let host = try Host()
+            let isReady = eventually { ProcessScanner(host).namedStat(of: child.id)?.name == BytePath("firecracker") }
+            try #require(isReady)
+            let list = try SessionList.look(at: host, by: Deadline(after: .seconds(10)))
+            let listed = list.sessions.filter { $0.leader.pid == child.id }
+            #expect(listed.map(\.runtime.kind) == [.firecracker])
+            #expect(listed.first?.runtime.name == BytePath("551e7604-e35c"))
+            let session = try SessionResolver(host: host).resolve(.pid(child.id))
+            let frozen = try Freezer(host).freeze(Subject(session), apply: Conformance.apply)
+            defer { Conformance.takeAway(frozen, host) }
+            #expect(frozen.word == .confirmed && frozen.members.map(\.pid) == [child.id], "\(frozen)")
+            #expect(!Conformance.runs(child.id, host, within: .milliseconds(200)))
+        }
+
         @Test(
             "the list shows a container with its runtime, its name, its owner and its memory",
             .sandbox,

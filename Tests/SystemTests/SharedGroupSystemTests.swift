@@ -1,5 +1,6 @@
 import Base
 import Containment
+import Glibc
 import Kernel
 import Programs
 import Sessions
@@ -83,6 +84,37 @@ extension SystemTests {
                 #expect(scene.bystanders.allSatisfy { !Conformance.hasEnded($0, host) })
                 #expect(Conformance.runs(scene.busyBystander, host, within: .seconds(5)))
             }
+        }
+
+        @Test("RT4 the loop that would start a sandbox again is held, whichever of its processes is named", .sandbox)
+        func loop() throws {
+            let sandbox = try Sandbox.of()
+            let bwrap = try #require(Program.find("bwrap"))
+            let script = "while :; do \(bwrap) --ro-bind / / --proc /proc --unshare-pid sleep 1000; done"
+            let shell = try sandbox.start(Program("/bin/sh", ["-c", script]))
+            let host = try Host()
+            var inside: Int32?
+            let isReady = eventually(within: .seconds(20)) {
+                inside = Conformance.tree(of: shell.id, host).first { $0.name == BytePath("sleep") }?.pid
+                return inside != nil
+            }
+            try #require(isReady)
+            let session = try SessionResolver(host: host).resolve(.pid(try #require(inside)))
+            let subject = Subject(session)
+            let frozen = try Freezer(host).freeze(subject, apply: Conformance.apply)
+            defer { Conformance.takeAway(frozen, host) }
+            #expect(frozen.word == .confirmed, "\(frozen)")
+            let held = frozen.supervisors.first
+            #expect(frozen.supervisors.count == 1 && held?.kind == .parentLoop && held?.process?.pid == shell.id)
+            let killed = try Killer(host).kill(
+                frozen,
+                subject,
+                KillPolicy(watchMilliseconds: 500),
+                apply: Conformance.apply
+            )
+            #expect(killed.isComplete && killed.successors.isEmpty, "\(killed)")
+            #expect(session.members.allSatisfy { Conformance.hasEnded($0.pin.pid, host) })
+            shell.signal(SIGKILL)
         }
     }
 }

@@ -68,6 +68,14 @@ final class Sandbox: Sendable {
         return child
     }
 
+    /// Copies a program under another name, for tests of what is told by the name of a program.
+    func copy(_ program: String, as name: String) throws -> String {
+        let path = "\(folder)/\(name)"
+        let copied = try Program("/bin/cp", ["--", program, path]).run()
+        guard copied.status == 0 else { throw Missing(description: copied.errorText) }
+        return path
+    }
+
     /// The built `quell-testkit`, which stands beside the test binary.
     static func testkitPath() throws -> String {
         var buffer = [CChar](repeating: 0, count: 4096)

@@ -24,12 +24,15 @@ struct SharedGroup {
 /// What starts a session in somebody else's cgroup.
 enum SharedRuntime: String, CaseIterable, Sendable {
     case bubblewrap, firejail, login, tmux
+    /// `unshare` under the name of nsjail, which Debian has not: it leaves the same processes as nsjail's `-Mo`.
+    case nsjailStandIn
 
     /// The package's program.
     var program: String {
         switch self {
         case .bubblewrap: "bwrap"
         case .login: "sh"
+        case .nsjailStandIn: "unshare"
         case .firejail, .tmux: rawValue
         }
     }
@@ -39,6 +42,7 @@ enum SharedRuntime: String, CaseIterable, Sendable {
         switch self {
         case .bubblewrap: .bubblewrap
         case .firejail: .firejail
+        case .nsjailStandIn: .nsjail
         case .login, .tmux: .process
         }
     }
@@ -74,6 +78,7 @@ enum SharedRuntime: String, CaseIterable, Sendable {
     private var size: Int {
         switch self {
         case .bubblewrap, .firejail: 5
+        case .nsjailStandIn: 4
         case .login, .tmux: 3
         }
     }
@@ -88,6 +93,9 @@ enum SharedRuntime: String, CaseIterable, Sendable {
             return try start([path] + view + work).id
         case .firejail: return try start([path, "--noprofile", "--net=none", "--private", "--quiet"] + work).id
         case .login: return try start([path, "-c", Conformance.work]).id
+        case .nsjailStandIn:
+            let standIn = try sandbox.copy(path, as: "nsjail")
+            return try start([standIn, "--pid", "--fork", "--mount", "--net"] + work).id
         case .tmux:
             let server = [path, "-f", "/dev/null", "-S", "\(sandbox.folder)/tmux"]
             _ = try start(server + ["new-session", "-d", "-s", "beside", "sleep 1000"]).finish()

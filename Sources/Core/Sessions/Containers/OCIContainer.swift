@@ -7,9 +7,7 @@ public import Base
 public struct OCIContainer: Hashable, Sendable {
     /// Which program keeps its state.
     public enum Runtime: String, Hashable, Sendable, CaseIterable {
-        case runc
-        /// Read as its source documents it; not tried against the real program.
-        case crun
+        case runc, crun
     }
 
     /// Which program keeps its state.

@@ -10,7 +10,7 @@ struct Times {
 
 /// Runs Quell and the C reference alternately and compares medians. Called by scripts/benchmark, which knows the paths.
 ///
-///     quell-bench QUELL REFERENCES WORK [--smoke] [--freeze]
+///     quell-bench QUELL REFERENCES WORK [--smoke] [--freeze | --containment]
 @main
 struct Bench {
     let quell: String
@@ -22,7 +22,7 @@ struct Bench {
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         guard arguments.count >= 3 else {
-            complain("usage: quell-bench QUELL REFERENCES WORK [--smoke] [--freeze]")
+            complain("usage: quell-bench QUELL REFERENCES WORK [--smoke] [--freeze | --containment]")
             exit(64)
         }
         var bench = Bench(
@@ -32,12 +32,17 @@ struct Bench {
             isSmoke: arguments.contains("--smoke")
         )
         do {
-            try bench.version()
-            try bench.freeze("freeze of 100", rounds: bench.isSmoke ? 3 : 31)
-            try bench.freezeUnderLoad()
-            if !arguments.contains("--freeze") {
-                try bench.isolation()
-                try bench.capture()
+            if arguments.contains("--containment") {
+                try bench.containment()
+            } else {
+                try bench.version()
+                try bench.freeze("freeze of 100", rounds: bench.isSmoke ? 3 : 31)
+                try bench.freezeUnderLoad()
+                if bench.isSmoke { try bench.containment() }
+                if !arguments.contains("--freeze") {
+                    try bench.isolation()
+                    try bench.capture()
+                }
             }
         } catch {
             print(bench.table.text)
@@ -69,18 +74,35 @@ struct Bench {
         table.add("quell --version", milliseconds(wall), "", bar: "10 ms", isHeld: wall < 10_000_000)
     }
 
-    mutating func freeze(_ name: String, rounds: Int) throws {
+    /// What a freeze may take, by what the reference took.
+    struct Bar {
+        let text: String
+        let limit: @Sendable (UInt64) -> UInt64
+
+        /// Of the main job: start-up counts ten milliseconds.
+        static let mainJob = Bar(text: "3x + 10 ms") { $0 * 3 + 10_000_000 }
+        static let twice = Bar(text: "2x") { $0 * 2 }
+        static let half = Bar(text: "1.5x") { $0 * 3 / 2 }
+    }
+
+    mutating func freeze(
+        _ name: String,
+        of count: Int = 100,
+        rounds: Int,
+        toFrozen: Bar = .mainJob,
+        toProof: Bar = .half
+    ) throws {
         var ours = Times()
         var theirs = Times()
         for round in 0..<rounds {
-            let groups = try Groups(victims: "\(references)/reference-victims", count: 100)
+            let groups = try Groups(victims: "\(references)/reference-victims", count: count)
             defer { groups.destroy() }
             if round % 2 == 0 {
                 try reference(groups, &theirs)
             } else {
                 try product(groups, &ours)
             }
-            let others = try Groups(victims: "\(references)/reference-victims", count: 100)
+            let others = try Groups(victims: "\(references)/reference-victims", count: count)
             defer { others.destroy() }
             if round % 2 == 0 {
                 try product(others, &ours)
@@ -95,22 +117,17 @@ struct Bench {
         )
         let (frozen, proof) = (median(ours.frozen), median(ours.proof))
         let (bareFrozen, bareProof) = (median(theirs.frozen), median(theirs.proof))
-        let limit = bareFrozen * 3 + 10_000_000
-        table.add(
-            "\(name): to frozen",
-            milliseconds(frozen),
-            milliseconds(bareFrozen),
-            bar: "3x + 10 ms = \(milliseconds(limit))",
-            isHeld: frozen <= limit
-        )
-        let proofLimit = bareProof * 3 / 2
-        table.add(
-            "\(name): to proof",
-            milliseconds(proof),
-            milliseconds(bareProof),
-            bar: "1.5x = \(milliseconds(proofLimit))",
-            isHeld: proof <= proofLimit
-        )
+        for (what, ours, bare, bar) in [("frozen", frozen, bareFrozen, toFrozen), ("proof", proof, bareProof, toProof)]
+        {
+            let limit = bar.limit(bare)
+            table.add(
+                "\(name): to \(what)",
+                milliseconds(ours),
+                milliseconds(bare),
+                bar: "\(bar.text) = \(milliseconds(limit))",
+                isHeld: ours <= limit
+            )
+        }
     }
 
     private func reference(_ groups: Groups, _ times: inout Times) throws {
@@ -135,8 +152,15 @@ struct Bench {
 
     /// Again beside a disk writer and eight processes that burn time.
     mutating func freezeUnderLoad() throws {
-        let victims = "\(references)/reference-victims"
-        let loads = [["writer", "\(work)/writer.bin"], ["hogs", "8"]]
+        let rounds = isSmoke ? 1 : 21
+        defer { unlink("\(work)/writer.bin") }
+        try beside([["writer", "\(work)/writer.bin"], ["hogs", "8"]]) { bench in
+            try bench.freeze("under load", rounds: rounds)
+        }
+    }
+
+    /// Measures beside victims that load the machine.
+    mutating func beside(_ loads: [[String]], _ body: (inout Bench) throws -> Void) throws {
         var running: [pid_t] = []
         defer {
             for process in running {
@@ -144,17 +168,17 @@ struct Bench {
                 var status: Int32 = 0
                 waitpid(process, &status, 0)
             }
-            unlink("\(work)/writer.bin")
         }
         for load in loads {
             // In its own process group, so that its children go with it.
-            let (process, output) = try Command(path: "/usr/bin/setsid", arguments: [victims] + load).start()
+            let arguments = ["\(references)/reference-victims"] + load
+            let (process, output) = try Command(path: "/usr/bin/setsid", arguments: arguments).start()
             running.append(process)
             var mark = [UInt8](repeating: 0, count: 6)
             guard read(output, &mark, 6) == 6 else { throw Command.Failed(description: "the load did not get ready") }
             close(output)
         }
-        try freeze("under load", rounds: isSmoke ? 1 : 21)
+        try body(&self)
     }
 
     /// A tree of 1 GiB in 12,000 files against bsdtar; a smoke run takes 16 MiB in 600.

@@ -15,7 +15,40 @@ extension Bench {
                 }
             }
         }
+        try neverRan()
         try podmanPause()
+    }
+
+    /// From Enter to frozen and silent where Quell never ran: the binary just copied, nothing of it in memory, no store.
+    private mutating func neverRan() throws {
+        var frozen: [UInt64] = []
+        var ends: [UInt64] = []
+        for _ in 0..<(isSmoke ? 1 : 7) {
+            let groups = try Groups(victims: "\(references)/reference-victims", count: 100)
+            defer { groups.destroy() }
+            let folder = "\(work)/never"
+            let script = """
+                rm -rf "$0"; mkdir -p "$0"; cp "$1" "$0/quell"; sync; echo 3 >/proc/sys/vm/drop_caches
+                """
+            _ = try Command(path: "/bin/sh", arguments: ["-c", script, folder, quell]).run()
+            let measured = try Command(
+                path: "\(folder)/quell",
+                arguments: ["freeze", "cgroup:/\(groups.name)", "--json"],
+                environment: ["PATH": "/usr/bin:/bin", "QUELL_STORE": "\(folder)/store"]
+            ).run()
+            frozen.append(try number("frozenAt", in: measured.output) - measured.started)
+            ends.append(measured.wall)
+        }
+        table.add(
+            "where it never ran, caches dropped: to frozen and silent",
+            milliseconds(median(frozen)),
+            "",
+            bar: "told",
+            isHeld: true
+        )
+        table.note(
+            "where it never ran: medians of \(frozen.count); to its end with proof \(milliseconds(median(ends)))"
+        )
     }
 
     /// Whole commands on the same container: `podman pause` has asked the freezer; `quell freeze` has frozen, dropped the

@@ -36,7 +36,11 @@ public struct Freezer {
                 guard error.code == .notPermitted else { throw error }
                 return try run.stopBySignals(because: error)
             }
-            try run.hunt()
+            do throws(Failure) {
+                try run.hunt()
+            } catch {
+                try run.keep(error)
+            }
             return run.conclude()
         }
     }
@@ -260,6 +264,14 @@ struct FreezeRun: ~Copyable {
             result.cut = CutResult()
             result.cut?.failures.append(error)
         }
+    }
+
+    /// What is frozen and cut stands, whatever ended the search for the rest: then the failure is a part of the result.
+    mutating func keep(_ failure: Failure) throws(Failure) {
+        guard !held.isEmpty || !strays.isEmpty else { throw failure }
+        result.failures.append(failure)
+        result.scansAgreed = false
+        result.times.proven = nil
     }
 
     mutating func perform(

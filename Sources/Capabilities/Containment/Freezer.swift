@@ -36,7 +36,11 @@ public struct Freezer {
                 guard error.code == .notPermitted else { throw error }
                 return try run.stopBySignals(because: error)
             }
-            try run.hunt()
+            do throws(Failure) {
+                try run.hunt()
+            } catch {
+                try run.keep(error)
+            }
             return run.conclude()
         }
     }
@@ -117,7 +121,8 @@ struct FreezeRun: ~Copyable {
     mutating func begin() throws(Failure) {
         try checkLeader()
         try openGroups()
-        try Refusals(policy: policy).check(held.map(\.cgroup), leader: knowledge.leader, on: host)
+        result.notes += try Refusals(policy: policy)
+            .check(held.map(\.cgroup), leader: knowledge.leader, on: host)
         try Refusals(policy: policy).check(included: subject.included, responder: responder, on: host)
         try leaveGroups()
         if held.isEmpty {
@@ -187,10 +192,8 @@ struct FreezeRun: ~Copyable {
     /// Quell never freezes itself: it moves itself to the root of the hierarchy instead of refusing (RT11). So is the
     /// machine's first process spared, which a session with root's rights could have moved in.
     private mutating func leaveGroups() throws(Failure) {
-        for pid in [Responder.ownPid, 1] {
-            for group in held {
-                // The list of the group is read first: it takes no lock that a session can keep busy.
-                guard try group.cgroup.treeMembers().contains(where: { $0.pids.contains(pid) }) else { continue }
+        for group in held {
+            for pid in hostPids(in: group.cgroup) {
                 let hierarchy = group.cgroup.hierarchy
                 let host = self.host
                 let seen = looks.see { () throws(Failure) in
@@ -201,7 +204,8 @@ struct FreezeRun: ~Copyable {
                     line.path.isAtOrBelow(group.cgroup.path)
                 else { continue }
                 let root = try Cgroup(BytePath("/"), in: hierarchy)
-                let from = try Cgroup(line.path, in: hierarchy).pin
+                let origin = looks.see { () throws(Failure) in try Cgroup(line.path, in: hierarchy).pin }
+                let from = origin ?? CgroupPin(hierarchy: hierarchy.name, path: line.path, inode: 0)
                 try perform([.move(process: seen.pin, from: from, to: root.pin)]) { () throws(Failure) in
                     try root.adopt(pid)
                 }
@@ -209,6 +213,21 @@ struct FreezeRun: ~Copyable {
                     "process \(pid) stood in \(line.path) and was moved to the root of \(hierarchy.name)"
                 )
             }
+        }
+    }
+
+    /// Which of Quell and the first process may stand in a group. Its list is read first: it takes no lock that a session
+    /// can keep busy. Where it has more groups than there is time, both may.
+    private func hostPids(in group: Cgroup) -> [Int32] {
+        let wanted = [Responder.ownPid, 1]
+        var found: [Int32] = []
+        do throws(Failure) {
+            let isWhole = try group.forEachInTree(until: Deadline(after: .milliseconds(20))) { below throws(Failure) in
+                found += try below.memberPids().filter(wanted.contains)
+            }
+            return isWhole ? found : wanted
+        } catch {
+            return wanted
         }
     }
 
@@ -260,6 +279,14 @@ struct FreezeRun: ~Copyable {
             result.cut = CutResult()
             result.cut?.failures.append(error)
         }
+    }
+
+    /// What is frozen and cut stands, whatever ended the search for the rest: then the failure is a part of the result.
+    mutating func keep(_ failure: Failure) throws(Failure) {
+        guard !held.isEmpty || !strays.isEmpty else { throw failure }
+        result.failures.append(failure)
+        result.scansAgreed = false
+        result.times.proven = nil
     }
 
     mutating func perform(

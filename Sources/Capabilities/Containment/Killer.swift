@@ -203,13 +203,23 @@ public struct Killer {
                 }), let line = lines.first(where: { $0.hierarchy == group.cgroup.hierarchy.name })
             else { continue }
             let root = try Cgroup(BytePath("/"), in: group.cgroup.hierarchy)
-            let from = try Cgroup(line.path, in: group.cgroup.hierarchy).pin
+            let from = try place(at: line.path, in: group.cgroup.hierarchy)
             let move = ContainmentEffect.move(process: process.pin, from: from, to: root.pin)
             let host = self.host
             // A guest that ends before it is moved needs no sparing, and must not spare the session either.
             try perform(move, &result, apply) { () throws(Failure) in try move.perform(on: host) }
             let name = scanner.namedStat(of: process.pid)?.name ?? BytePath("")
             result.spared.append(Guest(process: process.pin, name: name, reason: reason, isSpared: true))
+        }
+    }
+
+    /// Where a guest stood; inode 0, to which nothing is put back, when its path is longer than the kernel tells.
+    private func place(at path: BytePath, in hierarchy: CgroupHierarchy) throws(Failure) -> CgroupPin {
+        do throws(Failure) {
+            return try Cgroup(path, in: hierarchy).pin
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return CgroupPin(hierarchy: hierarchy.name, path: path, inode: 0)
         }
     }
 

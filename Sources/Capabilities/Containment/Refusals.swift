@@ -14,8 +14,10 @@ struct Refusals {
         "dockerd", "containerd", "podman", "crio", "kubelet", "qemu-ga",
     ]
 
-    /// Throws ``Base/Failure/Code/refused`` for the root, for slices, and for groups that hold what the host needs.
-    func check(_ groups: [Cgroup], leader: ProcessPin?, on host: Host) throws(Failure) {
+    /// Throws ``Base/Failure/Code/refused`` for the root, for slices, and for groups that hold what the host needs. Gives
+    /// what could not be looked at in the time there is before a freeze, in words for people.
+    @discardableResult
+    func check(_ groups: [Cgroup], leader: ProcessPin?, on host: Host) throws(Failure) -> [String] {
         for group in groups {
             if group.isRoot { throw refusal(group, "it is the root of \(group.hierarchy.name)", isFinal: true) }
             guard policy.broad == nil else { continue }
@@ -23,7 +25,7 @@ struct Refusals {
                 throw refusal(group, "it is a slice and holds more than a session")
             }
         }
-        try check(groups, leader, ProcessScanner(host), on: host)
+        return try check(groups, leader, ProcessScanner(host), on: host)
     }
 
     /// Whom a person named with `--include`: what can never be held is refused and not left out in silence.
@@ -47,7 +49,7 @@ struct Refusals {
         _ leader: ProcessPin?,
         _ scanner: borrowing ProcessScanner,
         on host: Host
-    ) throws(Failure) {
+    ) throws(Failure) -> [String] {
         if let leader {
             guard leader.pid > 1 else {
                 throw refusal(leader, "it is the first process of this machine", isFinal: true)
@@ -62,24 +64,33 @@ struct Refusals {
                 }
             }
         }
-        guard policy.broad == nil else { return }
+        guard policy.broad == nil else { return [] }
+        var notes: [String] = []
         for group in groups {
-            try checkMembers(of: group, leader, scanner, host)
+            do throws(Failure) {
+                if try checkMembers(of: group, leader, scanner, host) { continue }
+                notes.append("\(group.path) has more groups than could be looked at for what this machine needs")
+            } catch {
+                if error.code == .refused { throw error }
+                notes.append("\(group.path) was not looked at to the end for what this machine needs: \(error)")
+            }
         }
+        return notes
     }
 
     /// In the leader's own group a foreign sshd is a guest and will be spared; beside it, below the named group, it
-    /// means that the group is more than a session.
+    /// means that the group is more than a session. `false` when there are more groups than there is time.
     private func checkMembers(
         of group: Cgroup,
         _ leader: ProcessPin?,
         _ scanner: borrowing ProcessScanner,
         _ host: Host
-    ) throws(Failure) {
+    ) throws(Failure) -> Bool {
         let home = leader.flatMap { scanner.cgroups(of: $0.pid) }?
             .first { $0.hierarchy == group.hierarchy.name }?.path
-        for below in try group.treeMembers() where leader == nil || below.path != home {
-            for pid in below.pids {
+        return try group.forEachInTree(until: Deadline(after: .milliseconds(20))) { below throws(Failure) in
+            if leader != nil, below.path == home { return }
+            for pid in try below.memberPids() {
                 guard let stat = scanner.namedStat(of: pid), isGuarded(stat, host) else { continue }
                 throw Failure(
                     .refused,
@@ -124,10 +135,13 @@ struct Refusals {
 }
 
 extension Cgroup {
-    /// The pids of this group and of every group below it, by the path of the group.
+    /// The pids of this group and of every group below it, by the path of the group; groups without any are left out.
     func treeMembers() throws(Failure) -> [(path: BytePath, pids: [Int32])] {
         var found: [(path: BytePath, pids: [Int32])] = []
-        try forEachInTree { group throws(Failure) in found.append((group.path, try group.memberPids())) }
+        try forEachInTree { group throws(Failure) in
+            let pids = try group.memberPids()
+            if !pids.isEmpty { found.append((group.path, pids)) }
+        }
         return found
     }
 

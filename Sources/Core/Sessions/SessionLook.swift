@@ -12,8 +12,13 @@ struct SessionLook: ~Copyable {
     var failures: [Failure] = []
     /// The processes that every one of the named groups lists, itself or below it.
     var listedEverywhere = Set<Int32>()
+    /// How long the groups below one may be walked; without it, until the end.
+    let patience: Duration?
+    /// Whether it could not be told in time who stands in a group.
+    var isCutShort = false
 
-    init(host: Host, locator: Locator, agent: AgentRecord?) {
+    init(host: Host, locator: Locator, agent: AgentRecord?, patience: Duration? = nil) {
+        self.patience = patience
         self.host = host
         self.locator = locator
         self.agent = agent
@@ -24,6 +29,10 @@ struct SessionLook: ~Copyable {
     mutating func session(of groups: [Cgroup], pinned: ProcessPin? = nil) throws(Failure) -> Session {
         let inside = try processes(below: groups)
         var family = Family(relatives: look(at: inside))
+        // Of some of the processes nobody can say who leads: without a leader all count.
+        if isCutShort, pinned == nil {
+            return assemble(leader: nil, kin: [:], family: family, named: groups, inside: inside)
+        }
         let leader = pinned.flatMap { family.living($0) } ?? family.leader(excluding: notLeaders(in: family))
         guard let leader else { return assemble(leader: nil, kin: [:], family: family, named: groups, inside: inside) }
         var kin = family.descendants(of: leader)
@@ -62,6 +71,7 @@ struct SessionLook: ~Copyable {
         let standing = standings(of: kin)
         for group in standing where !group.isRoot {
             let inside = try processes(below: [group])
+            if isCutShort { break }
             let others = inside.subtracting(kin.keys)
             let orphans = orphans(of: leader, among: others, in: family, kin: kin)
             // Orphans are believed only where nobody else stands: a shared cgroup is full of them.
@@ -87,14 +97,7 @@ struct SessionLook: ~Copyable {
     private mutating func processes(below groups: [Cgroup]) throws(Failure) -> Set<Int32> {
         var found = Set<Int32>()
         for (number, top) in groups.enumerated() {
-            var listed = Set<Int32>()
-            try top.forEachInTree { group throws(Failure) in
-                do throws(Failure) {
-                    listed.formUnion(try group.processes())
-                } catch {
-                    guard error.code == .notFound || error.errno == EOPNOTSUPP else { throw error }
-                }
-            }
+            let listed = try members(of: top)
             listedEverywhere = number == 0 ? listed : listedEverywhere.intersection(listed)
             found.formUnion(listed)
         }

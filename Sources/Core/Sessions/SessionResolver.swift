@@ -9,6 +9,10 @@ public import Kernel
 public struct SessionResolver: Sendable {
     /// The machine.
     public let host: Host
+    /// How long the groups below one may be walked before a freeze, which holds them all anyway. When it cannot be told in
+    /// time who stands in them, the session has no leader, and that is in its failures. Without it they are walked to the
+    /// end.
+    public var patience: Duration?
     private let root: BytePath
     private let inventory: @Sendable () throws(Failure) -> Inventory
 
@@ -81,7 +85,7 @@ public struct SessionResolver: Sendable {
     }
 
     private func resolve(cgroup path: BytePath, as locator: Locator, agent: AgentRecord?) throws(Failure) -> Session {
-        var look = SessionLook(host: host, locator: locator, agent: agent)
+        var look = SessionLook(host: host, locator: locator, agent: agent, patience: patience)
         return try look.session(of: try CgroupLookup(host: host).groups(at: path))
     }
 
@@ -103,12 +107,12 @@ public struct SessionResolver: Sendable {
         case .cgroup, .pid, .agent, .name:
             throw Failure(.malformed, "find the container", on: "\(name)", because: "it names no container")
         }
-        var look = SessionLook(host: host, locator: locator, agent: agent)
+        var look = SessionLook(host: host, locator: locator, agent: agent, patience: patience)
         return try look.session(of: container.groups, pinned: container.process).run(by: runtime)
     }
 
     private func resolve(pid: Int32, as locator: Locator, agent: AgentRecord?) throws(Failure) -> Session {
-        var look = SessionLook(host: host, locator: locator, agent: agent)
+        var look = SessionLook(host: host, locator: locator, agent: agent, patience: patience)
         return try look.session(around: pid)
     }
 }

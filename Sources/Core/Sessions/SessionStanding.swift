@@ -129,23 +129,10 @@ extension SessionLook {
     private mutating func holdsOnly(_ kin: [Int32: Lineage], _ group: Cgroup) -> Bool {
         guard !group.isRoot else { return false }
         do throws(Failure) {
-            var holdsOthers = false
-            try group.forEachInTree { holder throws(Failure) in
-                if try processes(of: holder).contains(where: { kin[$0] == nil }) { holdsOthers = true }
-            }
-            return !holdsOthers
+            return try members(of: group).allSatisfy { kin[$0] != nil } && !isCutShort
         } catch {
             keep(error)
             return false
-        }
-    }
-
-    private func processes(of group: Cgroup) throws(Failure) -> [Int32] {
-        do throws(Failure) {
-            return try group.processes()
-        } catch {
-            guard error.code == .notFound || error.errno == EOPNOTSUPP else { throw error }
-            return []
         }
     }
 }

@@ -38,6 +38,14 @@ public final class Cgroup: Sendable {
         inode = try directory.identity(of: path).inode
     }
 
+    /// Takes an open directory of the hierarchy.
+    init(_ directory: consuming Descriptor, at path: BytePath, in hierarchy: CgroupHierarchy) throws(Failure) {
+        inode = try directory.identity(of: path).inode
+        self.directory = directory
+        self.hierarchy = hierarchy
+        self.path = path
+    }
+
     /// Opens a pinned cgroup; another directory under the same name is ``Base/Failure/Code/changed`` (RT34).
     public convenience init(_ pin: CgroupPin, on host: Host) throws(Failure) {
         guard let hierarchy = host.hierarchy(named: pin.hierarchy) else {

@@ -48,45 +48,6 @@ extension Cgroup {
         try contents(hierarchy.isUnified ? "cgroup.threads" : "tasks").count { $0 == UInt8(ascii: "\n") }
     }
 
-    /// Calls `body` with this group and with every group below it, parents before children. A group that vanishes
-    /// meanwhile is left out. Only the one that `body` has is open: a session that makes groups by the thousand does not
-    /// use up Quell's descriptors.
-    public func forEachInTree(_ body: (Cgroup) throws(Failure) -> Void) throws(Failure) {
-        try body(self)
-        var waiting = try childPaths()
-        while let path = waiting.popLast() {
-            guard let group = try opened(path) else { continue }
-            try body(group)
-            waiting += try group.childPaths()
-        }
-    }
-
-    /// Whether no group is below it.
-    public func isLeaf() throws(Failure) -> Bool { try childNames().isEmpty }
-
-    private func opened(_ path: BytePath) throws(Failure) -> Cgroup? {
-        do throws(Failure) {
-            return try Cgroup(path, in: hierarchy)
-        } catch {
-            guard error.code == .notFound else { throw error }
-            return nil
-        }
-    }
-
-    private func childPaths() throws(Failure) -> [BytePath] { try childNames().map { path.appending($0) } }
-
-    private func childNames() throws(Failure) -> [BytePath] {
-        do throws(Failure) {
-            // A directory has two links and one more for each child, so most groups need no listing.
-            var facts = stat()
-            if fstat(directory.number, &facts) == 0, facts.st_nlink == 2 { return [] }
-            return try directory.subdirectories(of: path)
-        } catch {
-            if error.code == .notFound { return [] }
-            throw error
-        }
-    }
-
     private func numbers(_ name: String) throws(Failure) -> [Int32] {
         try contents(name).split(separator: UInt8(ascii: "\n")).compactMap { Decimal.int32($0) }
     }

@@ -66,6 +66,18 @@ struct ContainerTests {
         expectFailure("podman:web", machine, code, containing: reason)
     }
 
+    @Test("RT5 a container whose first process has ended only its first thread runs, and stands where the others do")
+    func firstThreadEnded() throws {
+        let machine = try RecordedMachine()
+        try machine.container(id, "web")
+        let numbers = "1 100 100 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 20 0 0"
+        for file in ["proc/100/stat", "proc/100/task/100/stat"] { try machine.write(file, "100 (node) Z \(numbers)\n") }
+        try machine.write("proc/100/cgroup", "4:freezer:/\n0::/\n")
+        try machine.file("proc/100/task/101/stat", "101 (node) S \(numbers)\n")
+        try machine.file("proc/100/task/101/cgroup", "4:freezer:\(group)\n0::\(group)\n")
+        #expect(try resolve("podman:web", machine).leader?.pin.pid == 100)
+    }
+
     @Test("RT8 a user's state file speaks for that user's processes only")
     func rootless() throws {
         let uid = geteuid() == 0 ? 1234 : geteuid()

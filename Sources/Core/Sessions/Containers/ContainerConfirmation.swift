@@ -28,10 +28,11 @@ struct ContainerConfirmation {
         home: (BytePath) -> BytePath?
     ) throws(Failure) -> RunningContainer {
         let scanner = ProcessScanner(host)
-        guard let stat = scanner.namedStat(of: state.process.pid), stat.pin == state.process, !stat.numbers.isZombie
+        guard let stat = scanner.namedStat(of: state.process.pid), stat.pin == state.process, !stat.numbers.isDead
         else { throw notRunning("its first process has ended") }
         try requireSpeaker(stat)
-        let lines = scanner.cgroups(of: stat.pid) ?? []
+        let lines = try ProcessDirectory.places(of: stat.pin, isHeadless: stat.numbers.isHeadless, on: host)
+            .flatMap { $0 }
         var groups: [Cgroup] = []
         for hierarchy in [host.unified, host.freezer].compactMap({ $0 }) {
             guard let line = lines.first(where: { $0.hierarchy == hierarchy.name }), let path = home(line.path)

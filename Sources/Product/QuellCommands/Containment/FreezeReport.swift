@@ -20,7 +20,8 @@ struct FreezeReport {
         for shortfall in FreezeWords.shortfalls(of: result) { telling.result("not held     \(shortfall)") }
         tellProcesses(telling)
         tellCut(telling)
-        for note in result.notes { telling.say("note         \(Escaped.terminal(note))") }
+        let notes = session.failures.map(\.description) + result.notes
+        for note in notes { telling.say("note         \(Escaped.terminal(note))") }
     }
 
     private var spans: String {

@@ -90,7 +90,9 @@ struct Workbench {
 
     /// Resolves a locator once (RT35). The inventory is read only for names.
     func resolve(_ locator: String, for verb: String) throws(Failure) -> Session {
-        try SessionResolver(host: host, loading: inventory).resolve(try Locator(parsing: locator), for: verb)
+        var resolver = SessionResolver(host: host, loading: inventory)
+        if verb == "freeze" { resolver.patience = .milliseconds(20) }
+        return try resolver.resolve(try Locator(parsing: locator), for: verb)
     }
 
     /// A session of which no process is left, by the pid of its leader, as the case or the open cases know it: what Quell

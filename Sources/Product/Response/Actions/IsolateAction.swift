@@ -158,8 +158,10 @@ public struct IsolateAction: Action {
         ) { effects, act throws(Failure) in
             try log.apply(effects, act)
         }
-        try OpenTrials.end(target.trials, on: host, log)
         if let unknown = target.unknown { result.unknown.append(unknown) }
+        for failure in OpenTrials.end(target.trials, on: host, log) {
+            result.test.shortfalls.append("the group of an earlier self-test is left: \(failure)")
+        }
         return Output(result: result, isComplete: result.shortfalls.isEmpty)
     }
 

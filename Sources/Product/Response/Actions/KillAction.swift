@@ -114,7 +114,7 @@ public struct KillAction: Action {
                 if error.code != .notFound && error.code != .changed { result.failures.append(error) }
             }
         }
-        try OpenTrials.end(target.trials, on: place.host, log)
+        result.failures += OpenTrials.end(target.trials, on: place.host, log)
         return Output(result: result)
     }
 

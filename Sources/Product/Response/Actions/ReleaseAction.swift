@@ -78,10 +78,10 @@ public struct ReleaseAction: Action {
         in scope: Scope
     ) throws(Failure) -> Output {
         let target = plan.target
-        let result = try Cut.release(target.drops, target.tables, on: place.host) { effects, act throws(Failure) in
+        var result = try Cut.release(target.drops, target.tables, on: place.host) { effects, act throws(Failure) in
             try log.apply(effects, act)
         }
-        try OpenTrials.end(target.trials, on: place.host, log)
+        result.failures += OpenTrials.end(target.trials, on: place.host, log)
         return Output(result: result)
     }
 

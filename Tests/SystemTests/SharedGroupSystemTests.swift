@@ -34,7 +34,7 @@ extension SystemTests {
                 let listed = list.sessions.first { $0.leader.pid == scene.session.first }
                 #expect(listed?.runtime.kind == runtime.kind && listed?.processes == scene.session.count)
                 #expect(listed?.runtime.cgroup.path.lastComponent == BytePath("session-7.scope"))
-                #expect(listed?.memory.source == .resident && listed?.uid == 0)
+                #expect(listed?.memory.source == .resident && listed?.uid == runtime.user)
             }
         }
 

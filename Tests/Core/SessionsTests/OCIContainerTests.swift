@@ -103,6 +103,22 @@ struct OCIContainerTests {
         expectFailure("runc:own", machine, .notFound, containing: "runc has no container of that id for root")
     }
 
+    @Test("RT13 a user's state over which FUSE is mounted is not opened; a slow home does not matter")
+    func fuse() throws {
+        let uid = geteuid() == 0 ? 1234 : geteuid()
+        let machine = try machine()
+        try machine.file("etc/passwd", "agents:x:\(uid):7::/home/agents:/bin/sh\n")
+        func mount(_ path: String, _ type: String) throws {
+            try machine.file("proc/self/mountinfo", "41 1 0:50 / \(machine.root)/\(path) rw - \(type) x rw\n")
+        }
+        try mount("run/user/\(uid)/runc/own", "fuse.sshfs")
+        expectFailure("runc:agents/own", machine, .refused, containing: "fuse.sshfs is mounted there")
+        try mount("run/user/\(uid)/doc", "fuse.portal")
+        expectFailure("runc:agents/own", machine, .notFound, containing: "user agents has no containers of runc")
+        try mount("home", "nfs4")
+        expectFailure("runc:agents/own", machine, .notFound, containing: "user agents has no containers of runc")
+    }
+
     @Test("an absent, an unknown and a half made container each get a sentence and a way on")
     func absent() throws {
         let machine = try RecordedMachine()

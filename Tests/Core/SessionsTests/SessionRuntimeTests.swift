@@ -73,4 +73,21 @@ struct SessionRuntimeTests {
         // A cgroup of another controller is nobody's session: it only counts.
         #expect(SessionRuntime(of: [line("v2", "/"), line("v1:memory", "/a7")]).kind == .process)
     }
+
+    @Test("a runtime is told in words, and what others named is escaped")
+    func words() {
+        func runtime(_ kind: SessionRuntime.Kind, _ name: String?, _ path: String = "/x") -> SessionRuntime {
+            let cgroup = CgroupLine(hierarchy: "v2", path: BytePath(path))
+            return SessionRuntime(kind, name: name.map { BytePath($0) }, at: cgroup)
+        }
+        var named = runtime(.podman, Self.id)
+        #expect("\(named)" == "podman \(Self.id)")
+        named.label = BytePath("a\u{1b}[2Jb")
+        #expect("\(named)" == "podman a\\u{1b}[2Jb (0a0a0a0a0a0a)")
+        #expect("\(runtime(.lxc, "web"))" == "lxc web")
+        #expect("\(runtime(.bubblewrap, nil, "/"))" == "bubblewrap")
+        #expect("\(runtime(.firejail, nil))" == "firejail in /x")
+        #expect("\(runtime(.process, nil))" == "process in /x" && "\(runtime(.process, nil, "/"))" == "process")
+        #expect("\(runtime(.cgroup, nil))" == "cgroup /x")
+    }
 }

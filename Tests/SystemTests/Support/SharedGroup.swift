@@ -24,13 +24,15 @@ struct SharedGroup {
 /// What starts a session in somebody else's cgroup.
 enum SharedRuntime: String, CaseIterable, Sendable {
     case bubblewrap, firejail, login, tmux
+    /// The same by a user without rights, in a user namespace.
+    case userBubblewrap
     /// `unshare` under the name of nsjail, which Debian has not: it leaves the same processes as nsjail's `-Mo`.
     case nsjailStandIn
 
     /// The package's program.
     var program: String {
         switch self {
-        case .bubblewrap: "bwrap"
+        case .bubblewrap, .userBubblewrap: "bwrap"
         case .login: "sh"
         case .nsjailStandIn: "unshare"
         case .firejail, .tmux: rawValue
@@ -40,7 +42,7 @@ enum SharedRuntime: String, CaseIterable, Sendable {
     /// What Quell calls it.
     var kind: SessionRuntime.Kind {
         switch self {
-        case .bubblewrap: .bubblewrap
+        case .bubblewrap, .userBubblewrap: .bubblewrap
         case .firejail: .firejail
         case .nsjailStandIn: .nsjail
         case .login, .tmux: .process
@@ -74,10 +76,13 @@ enum SharedRuntime: String, CaseIterable, Sendable {
         )
     }
 
+    /// Who runs it.
+    var user: UInt32 { self == .userBubblewrap ? 65_534 : 0 }
+
     /// How many processes a session has: three of the work, and those of the program around it.
     private var size: Int {
         switch self {
-        case .bubblewrap, .firejail: 5
+        case .bubblewrap, .userBubblewrap, .firejail: 5
         case .nsjailStandIn: 4
         case .login, .tmux: 3
         }
@@ -88,9 +93,10 @@ enum SharedRuntime: String, CaseIterable, Sendable {
         let path = try #require(Program.find(program))
         let work = ["/bin/sh", "-c", Conformance.work]
         switch self {
-        case .bubblewrap:
+        case .bubblewrap, .userBubblewrap:
             let view = ["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--unshare-all"]
-            return try start([path] + view + work).id
+            let drop = [try #require(Program.find("setpriv")), "--reuid=\(user)", "--regid=\(user)", "--clear-groups"]
+            return try start((user == 0 ? [] : drop) + [path] + view + work).id
         case .firejail: return try start([path, "--noprofile", "--net=none", "--private", "--quiet"] + work).id
         case .login: return try start([path, "-c", Conformance.work]).id
         case .nsjailStandIn:

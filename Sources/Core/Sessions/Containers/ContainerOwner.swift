@@ -27,21 +27,30 @@ struct ContainerOwner {
         )
     }
 
-    /// A user's, as /etc/passwd has the user; no name service is asked (RT38).
-    static func user(_ name: String, at root: BytePath, on host: Host) throws(Failure) -> ContainerOwner {
-        try user(named: name, at: root, on: host) { fields in fields[0].elementsEqual(name.utf8) }
+    /// A user's, as /etc/passwd has the user; no name service is asked (RT38). Without the home only what the runtimes
+    /// themselves keep is read.
+    static func user(
+        _ name: String,
+        at root: BytePath,
+        on host: Host,
+        withHome: Bool = true
+    ) throws(Failure) -> ContainerOwner {
+        try user(named: name, at: root, on: host, withHome: withHome) { fields in fields[0].elementsEqual(name.utf8) }
     }
 
     /// The containers of the user with that uid.
     static func user(_ uid: UInt32, at root: BytePath, on host: Host) throws(Failure) -> ContainerOwner {
         let digits = String(uid)
-        return try user(named: digits, at: root, on: host) { fields in fields[2].elementsEqual(digits.utf8) }
+        return try user(named: digits, at: root, on: host, withHome: true) { fields in
+            fields[2].elementsEqual(digits.utf8)
+        }
     }
 
     private static func user(
         named name: String,
         at root: BytePath,
         on host: Host,
+        withHome: Bool,
         isMeant: ([ArraySlice<UInt8>]) -> Bool
     ) throws(Failure) -> ContainerOwner {
         let finding = "find the user's containers"
@@ -55,19 +64,21 @@ struct ContainerOwner {
             let home = BytePath(Array(fields[5]))
             guard home.isAbsolute, !home.components.contains(BytePath("..")) else { break }
             let inside = home.components.reduce(root) { $0.appending($1) }
-            try refuseSlowMount(inside, on: host)
+            let volatile = root.appending("run/user/\(uid)")
+            let read = ["containers", "runc", "crun"].map { volatile.appending($0) }
+            for path in withHome ? [inside] + read : read { try refuseSlowMount(path, on: host) }
             return ContainerOwner(
                 uid: uid,
                 storage: inside.appending(".local/share/containers/storage"),
-                volatileStorage: root.appending("run/user/\(uid)/containers"),
-                states: root.appending("run/user/\(uid)"),
+                volatileStorage: volatile.appending("containers"),
+                states: volatile,
                 words: "user \(String(decoding: fields[0], as: UTF8.self))"
             )
         }
         throw Failure(.notFound, finding, on: name, because: "/etc/passwd has no such user with a home")
     }
 
-    /// A user may mount a filesystem of their own over their home, and whoever opens a file there waits for them (RT7,
+    /// A user may mount a filesystem of their own over what is theirs, and whoever opens a file there waits for them (RT7,
     /// RT13). The types are those of the mount table, which the kernel writes.
     private static func refuseSlowMount(_ path: BytePath, on host: Host) throws(Failure) {
         for mount in (try mounts(of: host)).entries {

@@ -34,7 +34,7 @@ struct OCILookup {
 
     private func owner(of container: OCIContainer) throws(Failure) -> ContainerOwner {
         guard let user = container.user else { return .root(at: root) }
-        return try .user(user, at: root, on: host)
+        return try .user(user, at: root, on: host, withHome: false)
     }
 
     /// The longest beginning of a path that a path of the state, which has the mount point in front, ends with; a runtime

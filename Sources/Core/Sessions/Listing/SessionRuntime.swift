@@ -41,9 +41,6 @@ public struct SessionRuntime: Hashable, Sendable, Codable {
         self.cgroup = cgroup
     }
 
-    /// The first 12 bytes of the name: of an id, what runtimes show of it.
-    public var shortName: BytePath { BytePath((name?.bytes ?? []).prefix(12)) }
-
     /// Whether a runtime of containers made it.
     public var isContainer: Bool {
         switch kind {
@@ -143,5 +140,16 @@ public struct SessionRuntime: Hashable, Sendable, Codable {
         if text.hasSuffix(".service") { return .service }
         if text.hasSuffix(".scope") { return .scope }
         return text.hasSuffix(".slice") ? .slice : nil
+    }
+}
+
+extension SessionRuntime: CustomStringConvertible {
+    /// What people read, made safe for a terminal: `podman web (0a1b2c3d4e5f)`, `lxc web`, `bubblewrap in /a.scope`.
+    public var description: String {
+        let path = cgroup.path
+        if let label, let name { return "\(kind.rawValue) \(label) (\(BytePath(name.bytes.prefix(12))))" }
+        if let name { return "\(kind.rawValue) \(name)" }
+        if kind == .cgroup { return "cgroup \(path)" }
+        return path == BytePath("/") ? kind.rawValue : "\(kind.rawValue) in \(path)"
     }
 }

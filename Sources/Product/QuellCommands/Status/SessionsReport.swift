@@ -21,7 +21,7 @@ struct SessionsReport {
     }
 
     private func tell(_ session: ListedSession, _ outlook: FreezeOutlook, _ telling: Teller) {
-        let title = (session.agent.map { [Escaped.terminal($0)] } ?? []) + [runtime(session.runtime)]
+        let title = (session.agent.map { [Escaped.terminal($0)] } ?? []) + ["\(session.runtime)"]
         telling.result(
             "\(telling.terminal.strong(title.joined(separator: "  ")))  pid \(session.leader.pid) "
                 + "(\(session.name))  \(session.uid.map { "uid \($0)" } ?? "uid unknown")  "
@@ -42,17 +42,6 @@ struct SessionsReport {
         case .freezable: telling.result("         freezable")
         }
         telling.result("         locator \(session.locator)\(next(session, outlook).map { "  next: \($0)" } ?? "")")
-    }
-
-    private func runtime(_ runtime: SessionRuntime) -> String {
-        let path = runtime.cgroup.path
-        switch runtime.kind {
-        case .cgroup: return "cgroup \(path)"
-        default:
-            if let label = runtime.label { return "\(runtime.kind.rawValue) \(label) (\(runtime.shortName))" }
-            if let name = runtime.name { return "\(runtime.kind.rawValue) \(name)" }
-            return path == BytePath("/") ? runtime.kind.rawValue : "\(runtime.kind.rawValue) in \(path)"
-        }
     }
 
     private func words(_ match: SessionMatch) -> String {

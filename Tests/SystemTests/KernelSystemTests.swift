@@ -126,6 +126,15 @@ extension SystemTests {
             #expect(try control.waitUntilEmpty(until: Deadline(after: .seconds(5))))
         }
 
+        @Test("a group that was removed while one waits for its end is empty", .sandbox)
+        func removedIsEmpty() throws {
+            let (_, group) = try sandboxGroup("sleepers", "0")
+            let child = try group.makeChild(try Cgroup.randomName())
+            let control = try FreezerControl(child)
+            try child.remove()
+            #expect(try control.waitUntilEmpty(until: Deadline(after: .seconds(5))))
+        }
+
         @Test("RT34 a taken name is refused, and another inode is not removed", .sandbox)
         func names() throws {
             let (host, group) = try sandboxGroup("sleepers", "0")

@@ -73,9 +73,17 @@ public final class FreezerControl: Sendable {
         try wait(until: deadline) { () throws(Failure) in try current() == wanted }
     }
 
-    /// Waits until nothing is left in the group, as above.
+    /// Waits until nothing is left in the group, as above. A group that was removed meanwhile, as a runtime does with that
+    /// of a container that died, is empty.
     public func waitUntilEmpty(until deadline: Deadline) throws(Failure) -> Bool {
-        try wait(until: deadline) { () throws(Failure) in try !isPopulated() }
+        try wait(until: deadline) { () throws(Failure) in
+            do throws(Failure) {
+                return try !isPopulated()
+            } catch {
+                guard error.code == .notFound else { throw error }
+                return true
+            }
+        }
     }
 
     private func wait(until deadline: Deadline, _ isDone: () throws(Failure) -> Bool) throws(Failure) -> Bool {

@@ -229,7 +229,9 @@ public struct CaseStanding: Sendable {
             return try home.captures().isEmpty ? "quell case show \(home.id)" : "quell timeline \(home.id)"
         }
         if facts.contains(where: { !$0.holds }) { return "quell freeze \(leader) --case \(home.id)" }
-        if isFrozen, try !hasCaptureThatCounts(of: subject, at: place) { return "quell capture \(leader) --case \(home.id)" }
+        if isFrozen, try !hasCaptureThatCounts(of: subject, at: place) {
+            return "quell capture \(leader) --case \(home.id)"
+        }
         return try home.captures().isEmpty ? "quell case show \(home.id)" : "quell timeline \(home.id)"
     }
 

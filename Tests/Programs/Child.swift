@@ -10,6 +10,9 @@ private func addChangeOfDirectory(
     _ path: UnsafePointer<CChar>
 ) -> Int32
 
+@_silgen_name("posix_spawn_file_actions_addclosefrom_np")
+private func addCloseFrom(_ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ first: Int32) -> Int32
+
 /// A running child of the test. When the last reference goes away the child is killed and reaped.
 public final class Child: Sendable {
     /// Its process id, valid until it is reaped.
@@ -39,6 +42,8 @@ public final class Child: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, output.write, 1)
         posix_spawn_file_actions_adddup2(&actions, error.write, 2)
+        // A pipe of whoever runs the tests would join every session to them.
+        _ = addCloseFrom(&actions, 3)
         if let directory = program.directory { _ = addChangeOfDirectory(&actions, directory) }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

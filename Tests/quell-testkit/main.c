@@ -47,6 +47,13 @@ static const struct command commands[] = {
     {"givesocket", give_socket, "PATH HOST PORT"},
     {"holdlock", hold_lock, "HOST PORT"},
     {"ownnetwork", own_network, "[--leave] [--weak]"},
+    {"serve", serve, "PATH|tcp [NAME]"},
+    {"call", call, "PATH | HOST PORT"},
+    {"piped", piped, "CGROUP"},
+    {"lockfile", lock_file, "PATH [wait]"},
+    {"kernelfault", kernel_fault, ""},
+    {"writewhentold", write_when_told, "PATH FIFO"},
+    {"trace", trace, "PID"},
 };
 
 int main(int count, char **arguments) {

@@ -47,5 +47,12 @@ int take_socket(int count, char **arguments);
 int give_socket(int count, char **arguments);
 int hold_lock(int count, char **arguments);
 int own_network(int count, char **arguments);
+int serve(int count, char **arguments);
+int call(int count, char **arguments);
+int piped(int count, char **arguments);
+int lock_file(int count, char **arguments);
+int kernel_fault(int count, char **arguments);
+int write_when_told(int count, char **arguments);
+int trace(int count, char **arguments);
 
 #endif

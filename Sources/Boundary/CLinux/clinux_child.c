@@ -34,11 +34,11 @@ static int arrange(posix_spawn_file_actions_t *actions, const int *lifted, const
     return error != 0 ? error : posix_spawn_file_actions_addclosefrom_np(actions, above);
 }
 
-static int attributes(posix_spawnattr_t *attribute) {
+static int attributes(posix_spawnattr_t *attribute, short more) {
     sigset_t all, none;
     sigfillset(&all);
     sigemptyset(&none);
-    int error = posix_spawnattr_setflags(attribute, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    int error = posix_spawnattr_setflags(attribute, (short)(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | more));
     if (error == 0) error = posix_spawnattr_setsigdefault(attribute, &all);
     if (error == 0) error = posix_spawnattr_setsigmask(attribute, &none);
     return error;
@@ -60,7 +60,7 @@ int quell_spawn(const char *path, char *const argv[], const int *sources, const 
     pid_t child = -1;
     int error = lift(sources, lifted, count, above);
     if (error == 0) error = arrange(&actions, lifted, targets, count, above);
-    if (error == 0) error = attributes(&attribute);
+    if (error == 0) error = attributes(&attribute, 0);
     if (error == 0) error = posix_spawn(&child, path, &actions, &attribute, argv, empty);
 
     for (int i = 0; i < count; i++)
@@ -79,4 +79,21 @@ int quell_spawn(const char *path, char *const argv[], const int *sources, const 
     }
     *pid = child;
     return pidfd;
+}
+
+int quell_spawn_detached(const char *path, char *const argv[]) {
+    static const int targets[] = {0, 1, 2};
+    static const int nothing[] = {-1, -1, -1};
+    char *empty[] = {NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attribute;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attribute);
+    pid_t child = -1;
+    int error = arrange(&actions, nothing, targets, 3, 3);
+    if (error == 0) error = attributes(&attribute, POSIX_SPAWN_SETSID);
+    if (error == 0) error = posix_spawn(&child, path, &actions, &attribute, argv, empty);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attribute);
+    return error != 0 ? -error : child;
 }

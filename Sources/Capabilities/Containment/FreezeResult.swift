@@ -38,6 +38,9 @@ public struct FreezeResult: Hashable, Sendable, Codable {
     public var guests: [Guest] = []
     /// What could bring the session back (RT4).
     public var supervisors: [Supervisor] = []
+    /// Who is joined to it, what it serves and which locks it holds, looked for after the proof; `nil` when that was not
+    /// asked for. None of it changes the word.
+    public var surroundings: Surroundings?
     /// Threads that did not freeze.
     public var stuck: [StuckThread] = []
     /// The network drop, when it was asked for.
@@ -116,6 +119,15 @@ public struct Stray: Hashable, Sendable, Codable {
     public var isHeld: Bool
     /// Why not, when it is not.
     public var reason: String?
+
+    /// Takes all parts.
+    public init(process: ProcessPin, name: BytePath, marks: [Mark], isHeld: Bool, reason: String? = nil) {
+        self.process = process
+        self.name = name
+        self.marks = marks
+        self.isHeld = isHeld
+        self.reason = reason
+    }
 }
 
 /// A process inside the session's groups that is not of the session.

@@ -17,23 +17,28 @@ extension FreezeRun {
         result.failures += looks.failures
         result.word = word()
         if result.times.frozen == nil { result.times.proven = nil }
+        lookAround()
         return result
     }
 
     /// Right after everything is frozen: what could bring the session back is found and, unless told otherwise, held.
     private mutating func holdSupervisors() {
-        let members = lastFamily?.members ?? []
-        let inside = Set(members.map(\.pid))
-        let leaders = members.filter { $0.pin == subject.pin.leader }
-        let parents = (leaders + members).map(\.parent).filter { !inside.contains($0) }
-        let search = SupervisorSearch(root: policy.root, host: host, responder: responder)
-        let found = search.find(paths: sessionLines.map(\.path), parents: parents)
+        let found = findSupervisors(of: lastFamily?.members ?? [])
         result.supervisors = found.supervisors
         result.notes += found.notes
         guard policy.holdRestart, !found.supervisors.isEmpty else { return }
         let hold = SupervisorHold(host, patienceMilliseconds: policy.patienceMilliseconds).hold(found, apply)
         result.supervisors = hold.supervisors
         result.effects += hold.effects
+    }
+
+    /// Looks for what could start these processes again; changes nothing.
+    func findSupervisors(of members: [ScannedProcess]) -> SupervisorSearch.Findings {
+        let inside = Set(members.map(\.pid))
+        let leaders = members.filter { $0.pin == subject.pin.leader }
+        let parents = (leaders + members).map(\.parent).filter { !inside.contains($0) }
+        let search = SupervisorSearch(root: policy.root, host: host, responder: responder)
+        return search.find(paths: sessionLines.map(\.path), parents: parents)
     }
 
     private mutating func count() {
@@ -132,7 +137,7 @@ extension FreezeRun {
     }
 
     /// Outsiders with medium or weak marks only: told, never acted on.
-    private mutating func listWeak() {
+    mutating func listWeak() {
         guard let leader = subject.pin.leader, let first = lastScan.find(leader) else { return }
         var weak = Looks()
         let shared = sharedNamespaces(of: leader, &weak)

@@ -6,7 +6,7 @@ public import Kernel
 /// Order: Quell leaves the groups itself, refusals, freeze, drop, scans until two agree. Until the kernel says frozen
 /// only stat, status, cgroup and ns links are read (RT7), and nothing that the session serves is opened (RT13).
 public struct Freezer {
-    private let host: Host
+    let host: Host
 
     /// Works on this host.
     public init(_ host: Host) {
@@ -135,7 +135,7 @@ struct FreezeRun: ~Copyable {
     }
 
     /// A reused pid ends it; a leader that has ended is a fact, as long as there are groups.
-    private mutating func checkLeader() throws(Failure) {
+    mutating func checkLeader() throws(Failure) {
         guard let leader = subject.pin.leader else { return }
         do throws(Failure) {
             let process = try ProcessDirectory(leader, on: host)
@@ -164,7 +164,7 @@ struct FreezeRun: ~Copyable {
 
     /// v2 groups hold when there are any, because v1-frozen tasks leave the v2 trap: the kernel cannot say frozen in both.
     /// The v1 groups are then covered, and whoever stands only there is a stray that is moved.
-    private mutating func openGroups() throws(Failure) {
+    mutating func openGroups() throws(Failure) {
         var opened: [HeldGroup] = []
         for pin in subject.pin.cgroups {
             do throws(Failure) {

@@ -39,6 +39,7 @@ extension FreezeRun {
         }
         result.times.proven = result.scansAgreed ? Instant.now() : nil
         result.word = stopped.isEmpty ? .failed : .partial
+        lookAround()
         return result
     }
 

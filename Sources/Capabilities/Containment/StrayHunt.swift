@@ -72,7 +72,7 @@ extension FreezeRun {
     }
 
     /// `left` is a group whose members are looked at as if they stood outside.
-    private mutating func look(besides left: CgroupPin? = nil) throws(Failure) -> Family {
+    mutating func look(besides left: CgroupPin? = nil) throws(Failure) -> Family {
         var paths = ScanPaths()
         paths.held = (held + [quarantine].compactMap { $0 }).map(\.cgroup.pin).filter { $0 != left }
         paths.session = sessionLines

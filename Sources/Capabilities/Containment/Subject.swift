@@ -36,12 +36,17 @@ public struct FreezePolicy: Hashable, Sendable, Codable {
     public var cut: Bool
     /// Also hold what could start the session again or kill it (RT4).
     public var holdRestart: Bool
+    /// Also hold the processes outside that are joined to it by pipe, unix socket or a connection on this machine.
+    public var withPeers: Bool
     /// Why a slice, or a group that holds sshd, journald or an engine, may be frozen; `nil` refuses these.
     public var broad: String?
     /// How long to wait for the kernel to say frozen, in milliseconds. The request stays when it passes.
     public var patienceMilliseconds: Int
     /// How long to look for strays until two scans agree, in milliseconds.
     public var huntMilliseconds: Int
+    /// How long to look for who is joined to it, what it serves and which locks it holds, after the proof, in
+    /// milliseconds; 0 does not look.
+    public var lookMilliseconds: Int
     /// Where unit files and container stores are looked for; `/` but for tests.
     public var root: BytePath
 
@@ -49,16 +54,20 @@ public struct FreezePolicy: Hashable, Sendable, Codable {
     public init(
         cut: Bool = true,
         holdRestart: Bool = true,
+        withPeers: Bool = false,
         broad: String? = nil,
         patienceMilliseconds: Int = 2000,
         huntMilliseconds: Int = 10_000,
+        lookMilliseconds: Int = 1000,
         root: BytePath = BytePath("/")
     ) {
         self.cut = cut
         self.holdRestart = holdRestart
+        self.withPeers = withPeers
         self.broad = broad
         self.patienceMilliseconds = patienceMilliseconds
         self.huntMilliseconds = huntMilliseconds
+        self.lookMilliseconds = lookMilliseconds
         self.root = root
     }
 }

@@ -27,7 +27,7 @@ public struct HoldResult: Hashable, Sendable, Codable {
 /// Never held: the machine's first process, threads of the kernel, Quell's own parents, what the machine needs (sshd,
 /// systemd, engines), and daemons that serve more than this session. These are named, with the reason.
 public struct SupervisorHold {
-    private let host: Host
+    let host: Host
     private let responder: Set<Int32>
     private let patienceMilliseconds: Int
 
@@ -95,7 +95,7 @@ public struct SupervisorHold {
         return result
     }
 
-    private func refusal(_ process: ProcessPin, _ scanner: borrowing ProcessScanner) -> String? {
+    func refusal(_ process: ProcessPin, _ scanner: borrowing ProcessScanner) -> String? {
         guard process.pid > 1 else { return "it is the first process of this machine" }
         guard !responder.contains(process.pid) else { return "Quell was started from it" }
         guard let stat = scanner.namedStat(of: process.pid), stat.pin == process else { return "it has ended" }
@@ -106,7 +106,7 @@ public struct SupervisorHold {
 
     /// Whether it stands in a frozen group of Quell's at the root of a hierarchy. A group that somebody else froze does
     /// not count: whoever did may be of the session's side, and thaw it.
-    private func isFrozen(_ process: ProcessPin, _ scanner: borrowing ProcessScanner) -> Bool {
+    func isFrozen(_ process: ProcessPin, _ scanner: borrowing ProcessScanner) -> Bool {
         for line in scanner.cgroups(of: process.pid) ?? [] where Cgroup.isRandomName(line.path) {
             guard let hierarchy = host.hierarchy(named: line.hierarchy) else { continue }
             do throws(Failure) {

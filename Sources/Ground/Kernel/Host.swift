@@ -119,6 +119,9 @@ public struct BootClock: Hashable, Sendable {
         Instant(nanoseconds: bootedAt.nanoseconds &+ Int64(clamping: boot))
     }
 
+    /// Nanoseconds since boot, sleep included.
+    public static func nanosecondsSinceBoot() -> UInt64 { UInt64(clamping: read(CLOCK_BOOTTIME)) }
+
     private static func read(_ clock: clockid_t) -> Int64 {
         var time = timespec()
         clock_gettime(clock, &time)

@@ -1,6 +1,6 @@
 public import Base
 public import Casework
-import Containment
+public import Containment
 import Credentials
 import Engine
 import Kernel
@@ -30,6 +30,12 @@ public struct CaseStanding: Sendable {
 
     /// Groups that Quell made and that hold nobody any more, because the session has ended; the next thaw removes them.
     public let leftovers: [CgroupPin]
+    /// Who is joined to the sessions that are held now, what these serve, and which locks they hold (RT23).
+    public let surroundings: [Surroundings]
+    /// The groups that are held or cut: what happens to them changes the facts.
+    public let groups: [CgroupPin]
+    /// The leases of cuts that stand.
+    public let leases: [LeaseStanding]
     /// Runs that go on now.
     public let liveRuns: [LiveRun]
     /// Runs that were interrupted.
@@ -39,8 +45,8 @@ public struct CaseStanding: Sendable {
     /// The next command, made of ids only (RT14).
     public let next: String
 
-    /// Whether every fact holds.
-    public var stands: Bool { facts.allSatisfy(\.holds) }
+    /// Whether every fact holds and no lease is overdue (RT2).
+    public var stands: Bool { facts.allSatisfy(\.holds) && !leases.contains { $0.lease.isOverdue } }
 
     /// Asks the kernel and the providers. Changes nothing.
     ///
@@ -68,6 +74,9 @@ public struct CaseStanding: Sendable {
         var empty: [CgroupPin] = []
         var acted: SessionPin?
         var broken: SessionPin?
+        var surroundings: [Surroundings] = []
+        var leases: [LeaseStanding] = []
+        var groups: [CgroupPin] = []
         for pin in try home.subjects() {
             guard pin.bootID == place.host.bootID else {
                 facts.append(Fact(holds: false, text: "the machine was restarted: nothing of before stands"))
@@ -87,10 +96,16 @@ public struct CaseStanding: Sendable {
                 }
             }
             for fact in found where !facts.contains(fact) { facts.append(fact) }
+            if let around = try CaseStanding.surroundings(of: held, on: place.host) { surroundings.append(around) }
+            groups += held.frozenGroups + held.drops.map(\.group)
+            if let lease = try LeaseStanding.standing(held, pin, on: place.host) { leases.append(lease) }
             let left = try CaseStanding.leftovers(of: held, on: place.host)
             if !left.isEmpty { ended = pin }
             leftovers += left.filter { !leftovers.contains($0) }
         }
+        self.surroundings = surroundings
+        self.leases = leases
+        self.groups = groups
         self.leftovers = leftovers
         self.ended = empty.filter { !leftovers.contains($0) }
         facts += try CaseStanding.credentials(at: place)
@@ -133,6 +148,21 @@ public struct CaseStanding: Sendable {
         return facts
     }
 
+    /// What stands around a session that is held, as it is now; `nil` when nothing of it is held.
+    private static func surroundings(of held: HeldSession, on host: Host) throws(Failure) -> Surroundings? {
+        var isAnybodyHeld = false
+        for group in held.frozenGroups where !held.members.isEmpty {
+            if try StandingHolds.isPopulated(group, on: host) { isAnybodyHeld = true }
+        }
+        guard isAnybodyHeld else { return nil }
+        var found = Surroundings.look(at: held.members, on: host, by: Deadline(after: .seconds(1)))
+        found.peers.removeAll { held.supervisors.contains($0.process) }
+        for index in found.peers.indices where held.peers.contains(found.peers[index].process) {
+            found.peers[index].isHeld = true
+        }
+        return found
+    }
+
     /// The groups that Quell made for a session of which nobody is left: they stand until the next thaw.
     private static func leftovers(of held: HeldSession, on host: Host) throws(Failure) -> [CgroupPin] {
         var unused: [CgroupPin] = []
@@ -158,7 +188,8 @@ public struct CaseStanding: Sendable {
             else { continue }
             let isInside = try effect.probe(on: host) == .done
             let isFrozen = try ContainmentEffect.freeze(group: group, requestedBefore: false).probe(on: host) == .done
-            let text = "supervisor \(process.pid) (\(stat.name)) is held"
+            let what = held.peers.contains(process) ? "peer" : "supervisor"
+            let text = "\(what) \(process.pid) (\(stat.name)) is held"
             facts.append(Fact(holds: isInside && isFrozen, text: text))
         }
         return facts

@@ -29,6 +29,14 @@ public enum FreezeWords {
         }
     }
 
+    /// A line for each peer that was to be held and is not.
+    static func leftPeers(_ output: FreezeAction.Output) -> [String] {
+        guard output.wantsPeers == true, let found = output.result.surroundings else { return [] }
+        return found.peers.filter { !$0.isHeld }.map { peer in
+            "peer \(peer.process.pid) (\(peer.name)) is not held: \(peer.reason ?? "unknown")"
+        }
+    }
+
     /// A line for each drop that was wanted and is not there.
     static func uncut(_ result: FreezeResult) -> [String] {
         guard let cut = result.cut else { return [] }

@@ -146,7 +146,7 @@ public struct ChildProcess: ~Copyable {
         while waitpid(pid, nil, 0) < 0, errno == EINTR {}
     }
 
-    private static func withArguments<Result>(
+    static func withArguments<Result>(
         _ arguments: [BytePath],
         _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
     ) -> Result {
@@ -157,6 +157,23 @@ public struct ChildProcess: ~Copyable {
             guard let start = buffer.baseAddress else { preconditionFailure("there is always a program") }
             return body(start)
         }
+    }
+}
+
+/// A child that is meant to outlive its parent: in a session (setsid(2)) of its own, in the root folder, with an empty
+/// environment and nothing open but /dev/null.
+public enum DetachedProcess {
+    /// Starts it and gives its pid. Nobody waits for it.
+    ///
+    /// - Throws: as ``ChildProcess/start(_:_:descriptors:)``.
+    @discardableResult
+    public static func start(_ program: Program, _ arguments: [BytePath]) throws(Failure) -> Int32 {
+        let path = try program.checkedPath()
+        let result = ChildProcess.withArguments([path] + arguments) { argv in
+            path.withCString { file in quell_spawn_detached(file, argv) }
+        }
+        guard result >= 0 else { throw Failure(errno: -result, "start", on: path) }
+        return result
     }
 }
 

@@ -38,27 +38,58 @@ struct Freeze: QuellCommand {
     var broad: String?
     @Option(name: .long, help: ArgumentHelp("Also hold this process; may be given again.", valueName: "pid"))
     var include: [Int32] = []
+    @Option(name: .long, help: "Also hold who is joined to it by pipe, unix socket or loopback.")
+    var with: Company?
+    @Flag(name: .long, help: "Only say what would be frozen, who is joined to it and what it serves to others.")
+    var plan = false
+    @Flag(name: .long, help: "Stay, and freeze it again whenever somebody thaws it; Ctrl-C leaves it frozen.")
+    var hold = false
+
+    /// Who may be taken along.
+    enum Company: String, ExpressibleByArgument, CaseIterable { case peers }
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let bench = try Workbench(withoutKey: environment, store: common.store)
+        if hold { Interruption.listen() }
         var outcomes: [Outcome] = []
+        var watched: [FreezeHold.Held] = []
         for locator in locators {
             do throws(Failure) {
-                outcomes.append(try freeze(locator, bench, environment, telling))
+                if plan {
+                    outcomes.append(try look(locator, bench, telling))
+                } else {
+                    outcomes.append(try freeze(locator, bench, environment, telling, &watched))
+                }
             } catch {
                 guard locators.count > 1 else { throw error }
                 telling.tell(error)
                 outcomes.append(Outcome(error))
             }
         }
-        return outcomes.first { $0 != .done } ?? .done
+        let outcome = outcomes.first { $0 != .done } ?? .done
+        guard hold, !watched.isEmpty else { return outcome }
+        return try FreezeHold(bench: bench, actor: environment.responder(effect.actor), telling: telling).stay(
+            with: watched
+        )
+    }
+
+    private func look(_ locator: String, _ bench: Workbench, _ telling: Teller) throws(Failure) -> Outcome {
+        let session = try bench.resolve(locator, for: "freeze")
+        let scanner = ProcessScanner(bench.host)
+        let included = include.compactMap { scanner.namedStat(of: $0)?.pin }
+        let policy = FreezePolicy(broad: broad)
+        let preview = try Freezer(bench.host).preview(Subject(session, included: included), policy)
+        let plan = FreezePlan(session: session, preview: preview)
+        if common.json { telling.document(try plan.document()) } else { plan.tell(telling) }
+        return .done
     }
 
     private func freeze(
         _ locator: String,
         _ bench: Workbench,
         _ environment: Environment,
-        _ telling: Teller
+        _ telling: Teller,
+        _ watched: inout [FreezeHold.Held]
     ) throws(Failure) -> Outcome {
         let actor = environment.responder(effect.actor)
         let named = try environment.namedCase(effect.case)?.text
@@ -81,15 +112,17 @@ struct Freeze: QuellCommand {
         }
         let reference = SessionReference(locator: session.locator, pin: session.pin, agent: session.agent?.name)
         let agents = session.agent.map { Inventory(agents: [$0]) } ?? .empty
+        let input = FreezeAction.Input(
+            session: reference,
+            cut: !keepsNetwork,
+            broad: broad,
+            include: include.isEmpty ? nil : include,
+            holdRestart: !leavesSupervisors,
+            peers: with == .peers
+        )
         let result = Single(containingWith: journal, by: actor, reason: effect.reason ?? "").run(
             FreezeAction(on: bench.host, inventory: agents),
-            FreezeAction.Input(
-                session: reference,
-                cut: !keepsNetwork,
-                broad: broad,
-                include: include.isEmpty ? nil : include,
-                holdRestart: !leavesSupervisors
-            )
+            input
         )
         let output: FreezeAction.Output
         do throws(Failure) {
@@ -102,7 +135,7 @@ struct Freeze: QuellCommand {
             ContainmentVerb.tell(home, journal.keeping, telling)
             throw error
         }
-        let report = FreezeReport(session: session, result: output.result)
+        let report = FreezeReport(session: session, result: output.result, wantsPeers: with == .peers)
         // The result first: a store that is slow now may take seconds more.
         if !common.json { report.tell(telling) }
         let home = journal.settle(within: .seconds(2))
@@ -117,6 +150,11 @@ struct Freeze: QuellCommand {
         }
         // For the next freeze, now that this one is told, and only where the store is quick.
         if home != nil, case .journal = journal.keeping { bench.store.fillReserve(within: .milliseconds(200)) }
+        if hold, output.result.word != .failed {
+            watched.append(
+                FreezeHold.Held(session: session, input: input, agents: agents, result: output.result, home: home)
+            )
+        }
         guard environment.userID != 0, output.result.word == .failed else { return result.outcome }
         telling.errors.line("hint: \(sudoLine)")
         return .notPermitted

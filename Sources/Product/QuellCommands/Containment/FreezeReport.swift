@@ -9,6 +9,8 @@ import Sessions
 struct FreezeReport {
     let session: Session
     let result: FreezeResult
+    /// Whether peers were to be held.
+    var wantsPeers = false
 
     func tell(_ telling: Teller) {
         let terminal = telling.terminal
@@ -37,25 +39,20 @@ struct FreezeReport {
     }
 
     private func tellProcesses(_ telling: Teller) {
-        for stray in result.strays where stray.isHeld {
-            telling.say("stray held   \(stray.process.pid) \(stray.name) (\(words(of: stray)))")
-        }
+        var table = CompanyTable()
+        table.add(strays: result.strays.filter(\.isHeld), called: "stray held")
+        table.add(listed: result.listed)
+        table.add(guests: result.guests, spared: "; moved aside, and runs")
+        table.add(peers: result.surroundings?.peers ?? [], offers: !wantsPeers)
+        for line in table.lines { telling.say(line) }
         for supervisor in result.supervisors where supervisor.isHeld {
             let pid = supervisor.process.map { " \($0.pid)" } ?? ""
             telling.say("restart held\(pid) \(supervisor.name): \(Escaped.terminal(supervisor.detail))")
         }
-        // An agent can make hundreds of these; what matters must stay on the screen.
-        for stray in result.listed.prefix(20) {
-            let pid = stray.process.pid
-            telling.say("maybe        \(pid) \(stray.name) (\(words(of: stray))); --include \(pid) takes it along")
-        }
-        if result.listed.count > 20 { telling.say("maybe        \(result.listed.count - 20) more: --json lists all") }
-        for guest in result.guests {
-            telling.say("guest        \(guest.process.pid) \(guest.name): \(Escaped.terminal(guest.reason))")
+        if let surroundings = result.surroundings {
+            for line in ServiceLines.lines(of: surroundings) { telling.say(line) }
         }
     }
-
-    private func words(of stray: Stray) -> String { stray.marks.map(\.rawValue).joined(separator: ", ") }
 
     private func tellCut(_ telling: Teller) {
         guard let cut = result.cut else { return telling.say("network      not cut") }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 import Base
 import Casework
 import Containment
+import Documents
 import Engine
 import Response
 
@@ -15,7 +16,8 @@ struct Isolate: QuellCommand {
             Nothing gives the network back but quell release. Every socket of the session is put on record and then \
             destroyed, also those that were made elsewhere, which the drop does not reach; that cannot be undone. Then \
             a process of Quell's own tries to get out, on old sockets and new ones; a test that fails keeps the cut and \
-            ends with status 3.
+            ends with status 3. A lease gives nothing back: when it ends, the journals of the case and of the machine and \
+            `quell status` (status 3) say so until somebody releases the session.
             """,
         version: Version.text
     )
@@ -29,17 +31,28 @@ struct Isolate: QuellCommand {
         )
     )
     var allow: [String] = []
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Remind people after this time, such as 30m or 8h; the cut stays.", valueName: "duration")
+    )
+    var lease: String?
     var common: CommonOptions { options.common }
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         _ = try IsolateAction.allowed(allow)
+        var span: Duration?
+        if let lease { span = try Isolate.duration(lease) }
         let bench = try Workbench(environment, store: common.store, telling: telling)
         let session = try bench.resolve(options.locator, for: "isolate")
         let containment = try ContainmentVerb(session, options.effect, bench, environment)
         let home = containment.journal.home(within: .milliseconds(500))
         let result = containment.single.run(
             IsolateAction(on: bench.host, home: home, because: containment.journal.whyNoCase),
-            IsolateAction.Input(session: containment.reference, allow: allow.isEmpty ? nil : allow)
+            IsolateAction.Input(
+                session: containment.reference,
+                allow: allow.isEmpty ? nil : allow,
+                lease: span?.wholeNanoseconds
+            )
         )
         guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }
         if common.json {
@@ -50,13 +63,34 @@ struct Isolate: QuellCommand {
                 "untrustedResult": try JSONEncoding.value(of: output),
             ])
             containment.wanted.tell(home, telling)
+            startGuard(home, output, bench, telling)
             return result.outcome
         }
         telling.result("isolate \(result.step.state.rawValue)")
         for line in IsolationReport.lines(of: output.result) { telling.say(line) }
         for reason in result.step.reasons { telling.result("not done     \(Escaped.terminal(reason))") }
+        if let lease = output.lease { telling.say("lease        a reminder at \(lease.endsAt); the cut stays") }
         // The result first: a store that is slow now may take seconds more.
-        containment.tellCase(containment.journal.settle(within: .seconds(2)), telling)
+        let settled = containment.journal.settle(within: .seconds(2))
+        containment.tellCase(settled, telling)
+        startGuard(settled, output, bench, telling)
         return result.outcome
+    }
+
+    private static func duration(_ text: String) throws(Failure) -> Duration {
+        guard let span = Duration(written: text), span > .zero else {
+            throw Failure(.usage, "read the lease", on: text, because: "it is not a duration such as 90s, 30m or 8h")
+        }
+        return span
+    }
+
+    /// Without a case there is nothing to remind of; `quell status` tells all the same once there is one.
+    private func startGuard(_ home: Case?, _ output: IsolateAction.Output, _ bench: Workbench, _ telling: Teller) {
+        guard output.lease != nil, let home else { return }
+        do throws(Failure) {
+            try Guard.start(for: home, in: bench.store.root)
+        } catch {
+            telling.warn("nobody reminds of the lease but quell status: \(error)")
+        }
     }
 }

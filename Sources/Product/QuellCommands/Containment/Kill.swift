@@ -93,7 +93,12 @@ struct Kill: QuellCommand {
     }
 
     private func tellHeld(_ verb: SingleVerb, _ telling: Teller) throws(Failure) {
-        let held = try HeldSession(of: verb.session.pin, in: verb.home, on: verb.bench.host).supervisors
+        let session = try HeldSession(of: verb.session.pin, in: verb.home, on: verb.bench.host)
+        if !session.peers.isEmpty {
+            let pids = session.peers.map { "\($0.pid)" }.joined(separator: ", ")
+            telling.say("peer held    \(pids): quell release-restart \(verb.home.id) lets go")
+        }
+        let held = session.supervisors
         guard !held.isEmpty else { return }
         let pids = held.map { "\($0.pid)" }.joined(separator: ", ")
         telling.say("restart held \(pids): it would come back when that runs")

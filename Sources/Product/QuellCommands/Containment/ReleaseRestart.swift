@@ -34,7 +34,8 @@ struct ReleaseRestart: QuellCommand {
         var outcomes: [Outcome] = []
         var documents: [JSONValue] = []
         for pin in try home.subjects() where pin.bootID == bench.host.bootID {
-            guard try !HeldSession(of: pin, in: home, on: bench.host).supervisors.isEmpty else { continue }
+            let held = try HeldSession(of: pin, in: home, on: bench.host)
+            guard !held.supervisors.isEmpty || !held.peers.isEmpty else { continue }
             let locator = pin.leader.map { Locator.pid($0.pid) } ?? .cgroup(pin.cgroups.first?.path ?? BytePath("/"))
             var single = Single(in: home, by: responder, reason: reason ?? "", reverify: bench.reverifier(of: home))
             single.cancellation = Interruption.cancellation

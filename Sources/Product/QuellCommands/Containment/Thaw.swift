@@ -1,5 +1,6 @@
 internal import ArgumentParser
 import Base
+import Casework
 import Containment
 import Engine
 import Kernel
@@ -16,22 +17,41 @@ struct Thaw: QuellCommand {
             Moved processes go back where they came from. Needs a capture of the present freeze, or --waive with a \
             reason: what the session changes from here on overwrites evidence. Of a session that has ended, named by its \
             pid, the groups that Quell made for it are removed.
+
+            --wrong-target is the way out of a mistake: everything is taken back, the cut too, without a capture, \
+            because nothing of the session is destroyed by it; who was moved or held goes back where it came from. The \
+            journal keeps that it was the wrong one, and why. What cannot be taken back (destroyed sockets) is named.
             """,
         version: Version.text
     )
 
     @OptionGroup var options: VerbOptions
     @Flag(name: .long, help: "Give the network back, too.") var release = false
+    @Option(
+        name: .customLong("wrong-target"),
+        help: ArgumentHelp("It was the wrong session: take everything back, the cut too.", valueName: "reason")
+    )
+    var wrongTarget: String?
     var common: CommonOptions { options.common }
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        var options = options
+        if let wrongTarget {
+            guard wrongTarget.contains(where: { !$0.isWhitespace }) else {
+                throw Failure(.usage, "thaw the session", on: "--wrong-target", because: "the reason is empty")
+            }
+            options.effect.waive = "wrong target: \(wrongTarget)"
+        }
         let verb = try SingleVerb("thaw", options, environment, telling, orEnded: true)
         if !common.json { try tellPlanted(verb, telling) }
+        let peers = try HeldSession(of: verb.session.pin, in: verb.home, on: verb.bench.host).peers
         let action = ThawAction(verb.place)
-        let (result, output) = try verb.run(action, ThawAction.Input(session: verb.reference, release: release))
+        let input = ThawAction.Input(session: verb.reference, release: release, wrongTarget: wrongTarget)
+        let (result, output) = try verb.run(action, input)
+        let left = wrongTarget == nil ? [] : try leftovers(of: verb, output)
         if common.json {
             telling.document(try verb.document(result, output))
-            return result.outcome
+            return left.isEmpty || result.outcome != .done ? result.outcome : .partial
         }
         let thawed = output.result
         telling.result(
@@ -39,12 +59,26 @@ struct Thaw: QuellCommand {
         )
         for pin in thawed.putBack { telling.say("put back     \(pin.pid)") }
         for pin in thawed.joined { telling.say("joined       \(pin.pid) came in while it was frozen, and runs now") }
-        for pin in thawed.supervisors.letGo { telling.say("let go       \(pin.pid), which could start it again") }
+        for pin in thawed.supervisors.letGo {
+            telling.say(
+                "let go       \(pin.pid), which \(peers.contains(pin) ? "is joined to it" : "could start it again")"
+            )
+        }
+        for drop in thawed.released?.released ?? [] { telling.say("released     \(drop.group.path)") }
         for drop in thawed.keptDrops { telling.say("still cut    \(drop.group.path)") }
         for pin in thawed.uncut { telling.say("not cut      \(pin.pid) is back in a group without a drop") }
         verb.tell(result, telling)
         if !thawed.keptDrops.isEmpty { telling.say("next         quell release \(verb.session.commandWord)") }
-        return result.outcome
+        guard wrongTarget != nil else { return result.outcome }
+        for line in left { telling.result("not undone   \(Escaped.terminal(line))") }
+        telling.say("next         quell case close \(verb.home.id) --reason wrong-target")
+        return left.isEmpty || result.outcome != .done ? result.outcome : .partial
+    }
+
+    /// Of a mistake nothing may stay: what Quell still holds of it, and what cannot be taken back.
+    private func leftovers(of verb: SingleVerb, _ output: ThawAction.Output) throws(Failure) -> [String] {
+        let held = try HeldSession(of: verb.session.pin, in: verb.home, on: verb.bench.host)
+        return held.effects.map(\.summary) + (output.irreversible ?? [])
     }
 
     /// Who came in while it was frozen, such as what a health check planted, is told before it runs (RT4).

@@ -86,6 +86,9 @@ struct Sink: Sendable {
         }
     }
 
+    /// Whether nobody takes what is written any more.
+    var isBroken: Bool { problem.number.withLock { $0 } != nil }
+
     /// Why not everything was written; `nil` when it was, or when the reader went away.
     var failure: Failure? {
         guard let number = problem.number.withLock({ $0 }), number != EPIPE else { return nil }

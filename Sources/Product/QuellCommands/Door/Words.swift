@@ -45,6 +45,9 @@ enum Words {
 }
 
 extension Words {
+    /// The time of day in UTC: `20:31:05Z`.
+    static func clock(_ instant: Instant) -> String { String(instant.description.dropFirst(11).prefix(8)) + "Z" }
+
     /// A span for people: `42 s`, `17 min`, `5 h`, `3 d`.
     static func age(_ duration: Duration) -> String {
         let seconds = max(0, duration.components.seconds)

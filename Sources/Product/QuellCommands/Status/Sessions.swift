@@ -22,7 +22,8 @@ struct SessionsCommand: QuellCommand {
             and systemd-nspawn are told by the program that started the sandbox. nsjail and Firecracker are told by \
             their documented layouts, not tried against the real programs. Nothing found is exit status 2; what could \
             not be read is named (exit 3).
-            """
+            """,
+        subcommands: [SessionsWatch.self]
     )
 
     @OptionGroup var common: CommonOptions

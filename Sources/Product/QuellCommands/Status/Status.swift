@@ -1,6 +1,7 @@
 internal import ArgumentParser
 import Base
 import Casework
+import Containment
 import Response
 
 /// `quell status`: asks the world again whether what was done still stands.
@@ -8,15 +9,20 @@ struct Status: QuellCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Ask the world again whether every freeze, cut and revocation of the open cases still stands.",
-        discussion: "Exit 3 when something is no longer true, or a case cannot be read."
+        discussion: """
+            Exit 3 when something is no longer true, a lease is overdue, or a case cannot be read. --follow goes on and \
+            adds a line for each change, also on a dumb terminal and over a slow link, until Ctrl-C (status 130).
+            """
     )
 
     @OptionGroup var common: CommonOptions
     @Argument(help: ArgumentHelp("Only this case.", valueName: "case")) var id: String?
+    @Flag(name: .customLong("follow"), help: "Go on, and say what changes.") var follows = false
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let bench = try Workbench(environment, store: common.store, telling: telling)
         bench.mergeEmergencyRecords(telling)
+        if follows { return try follow(bench, environment, telling) }
         var seen = SeenCases()
         if let id {
             seen.cases = [try bench.store.open(try environment.requiredCase(id))]
@@ -50,12 +56,38 @@ struct Status: QuellCommand {
         return stands ? .done : .partial
     }
 
+    private func words(of one: LeaseStanding, in home: Case, _ telling: Teller) -> String {
+        let remaining = one.lease.remaining
+        guard one.lease.isOverdue else {
+            return "lease     the cut of \(one.locator) is due in \(Words.age(remaining))"
+        }
+        let word = telling.terminal.bad("OVERDUE  ")
+        return
+            "\(word) the lease of the cut of \(one.locator) ended \(Words.age(.zero - remaining)) ago; the cut stays: "
+            + "quell release \(one.locator) --case \(home.id)"
+    }
+
+    private func surroundings(_ standing: CaseStanding) throws(Failure) -> [JSONValue] {
+        var documents: [JSONValue] = []
+        for one in standing.surroundings { documents.append(try JSONEncoding.value(of: one)) }
+        return documents
+    }
+
     private func document(_ home: Case, _ standing: CaseStanding) throws(Failure) -> JSONValue {
         [
             "case": .string(home.id.text), "closed": .bool(standing.isClosed), "stands": .bool(standing.stands),
             "facts": .array(
                 standing.facts.map { ["holds": .bool($0.holds), "untrustedText": .string($0.text)] }
             ),
+            "leases": .array(
+                standing.leases.map { one in
+                    [
+                        "overdue": .bool(one.lease.isOverdue), "endsAt": .string(one.lease.endsAt.description),
+                        "locator": .string(one.locator),
+                    ]
+                }
+            ),
+            "untrustedSurroundings": .array(try surroundings(standing)),
             "untrustedEnded": .array(standing.ended.map { .string("\($0.hierarchy) \($0.path)") }),
             "untrustedLeftovers": .array(
                 standing.leftovers.map { .string("\($0.hierarchy) \($0.path)") }
@@ -75,6 +107,12 @@ struct Status: QuellCommand {
         for fact in standing.facts {
             let word = fact.holds ? telling.terminal.good("true     ") : telling.terminal.bad("NO LONGER")
             telling.result("  \(word) \(fact.text)")
+        }
+        for one in standing.leases { telling.result("  \(words(of: one, in: home, telling))") }
+        for surroundings in standing.surroundings {
+            var table = CompanyTable()
+            table.add(peers: surroundings.peers, offers: false)
+            for line in table.lines + ServiceLines.lines(of: surroundings) { telling.result("  \(line)") }
         }
         for group in standing.ended {
             telling.result("  ended     \(group.hierarchy) \(group.path) holds nobody any more")

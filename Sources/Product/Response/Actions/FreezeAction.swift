@@ -21,6 +21,8 @@ public struct FreezeAction: Action {
         public var include: [Int32]?
         /// Whether what could start the session again is held, too; it is unless told (RT4).
         public var holdRestart: Bool?
+        /// Whether processes outside that are joined to it are held, too; they are not unless told.
+        public var peers: Bool?
 
         /// Takes all parts.
         public init(
@@ -28,13 +30,15 @@ public struct FreezeAction: Action {
             cut: Bool? = nil,
             broad: String? = nil,
             include: [Int32]? = nil,
-            holdRestart: Bool? = nil
+            holdRestart: Bool? = nil,
+            peers: Bool? = nil
         ) {
             self.session = session
             self.cut = cut
             self.broad = broad
             self.include = include
             self.holdRestart = holdRestart
+            self.peers = peers
         }
     }
 
@@ -55,6 +59,8 @@ public struct FreezeAction: Action {
         public let word: String
         /// How many processes are frozen.
         public let processes: Int
+        /// Whether peers were to be held.
+        public var wantsPeers: Bool? = nil
     }
 
     /// What is known without running it.
@@ -70,6 +76,7 @@ public struct FreezeAction: Action {
             Field("cut", .flag, isRequired: false, "whether the network is dropped, too"),
             Field("broad", .text, isRequired: false, "why a group that holds more than the session may be frozen"),
             Field("holdRestart", .flag, isRequired: false, "whether what could start it again is held, too"),
+            Field("peers", .flag, isRequired: false, "whether tool servers and others joined to it are held, too"),
         ],
         outputs: [
             Field("word", .text, "confirmed, unconfirmed, partial or failed"),
@@ -102,6 +109,7 @@ public struct FreezeAction: Action {
         var policy = FreezePolicy(
             cut: input.cut ?? true,
             holdRestart: input.holdRestart ?? true,
+            withPeers: input.peers ?? false,
             broad: input.broad
         )
         policy.huntMilliseconds = Int(scope.deadline.remaining.inMilliseconds) * 2 / 3
@@ -116,6 +124,7 @@ public struct FreezeAction: Action {
                 + (pin.cgroups.isEmpty ? ["freeze the processes of the leader in a group of Quell's"] : [])
                 + (policy.cut ? ["drop its network"] : []) + ["hold strays with strong marks"]
                 + (policy.holdRestart ? ["hold what could start it again"] : [])
+                + (policy.withPeers ? ["hold who is joined to it"] : [])
         )
     }
 
@@ -161,7 +170,12 @@ public struct FreezeAction: Action {
             if fresh.isEmpty { try act() } else { try log.apply(fresh, act) }
         }
         if let held { try removeStillborn(held, log) }
-        return Output(result: result, word: result.word.rawValue, processes: result.processes)
+        return Output(
+            result: result,
+            word: result.word.rawValue,
+            processes: result.processes,
+            wantsPeers: plan.target.policy.withPeers
+        )
     }
 
     /// A group that was made right before a crash, and of which nothing but its name is on record, is never used: this
@@ -186,10 +200,11 @@ public struct FreezeAction: Action {
         let result = output.result
         switch result.word {
         case .confirmed:
-            let reasons = FreezeWords.uncut(result)
+            let reasons = FreezeWords.uncut(result) + FreezeWords.leftPeers(output)
             return reasons.isEmpty ? .holds : .partly(reasons)
         case .failed: return .fails(["nothing is held"] + result.failures.map(\.description))
-        case .unconfirmed, .partial: return .partly(FreezeWords.shortfalls(of: result))
+        case .unconfirmed, .partial:
+            return .partly(FreezeWords.shortfalls(of: result) + FreezeWords.leftPeers(output))
         }
     }
 }

@@ -15,11 +15,14 @@ public struct IsolateAction: Action {
         public var session: SessionReference
         /// Addresses that stay reachable, `ADDR` or `ADDR:PORT`; none unless told.
         public var allow: [String]?
+        /// For how long the cut is meant to stand, in nanoseconds: nothing but a reminder.
+        public var lease: Int64?
 
         /// Takes all parts.
-        public init(session: SessionReference, allow: [String]? = nil) {
+        public init(session: SessionReference, allow: [String]? = nil, lease: Int64? = nil) {
             self.session = session
             self.allow = allow
+            self.lease = lease
         }
     }
 
@@ -28,6 +31,7 @@ public struct IsolateAction: Action {
         let scope: IsolationScope
         let leader: ProcessPin?
         let allowed: AllowList
+        let lease: Int64?
         let earlier: EarlierCut
         /// Ends of self-tests that a killed Quell left begun.
         let trials: [ContainmentEffect]
@@ -44,6 +48,8 @@ public struct IsolateAction: Action {
         public let result: IsolationResult
         /// Whether every group is cut, no socket reaches past the drop, and the self-test showed it.
         public let isComplete: Bool
+        /// Until when the cut is meant to stand; it stands on (RT2).
+        public var lease: CutLease? = nil
     }
 
     /// What is known without running it.
@@ -56,6 +62,7 @@ public struct IsolateAction: Action {
         inputs: [
             Field("session", .session, "whose"),
             Field("allow", .list, isRequired: false, "addresses that stay reachable, ADDR or ADDR:PORT"),
+            Field("lease", .duration, isRequired: false, "when people are reminded of the cut; it stands on"),
         ],
         outputs: [Field("isComplete", .flag, "whether every group is cut, and proven to be")]
     )
@@ -94,6 +101,7 @@ public struct IsolateAction: Action {
                 scope: IsolationScope(groups: groups, processes: held?.members ?? []),
                 leader: pin.leader,
                 allowed: allowed,
+                lease: input.lease,
                 earlier: EarlierCut(
                     drops: held?.drops ?? [],
                     tables: held?.tables ?? [],
@@ -162,7 +170,11 @@ public struct IsolateAction: Action {
         for failure in OpenTrials.end(target.trials, on: host, log) {
             result.test.shortfalls.append("the group of an earlier self-test is left: \(failure)")
         }
-        return Output(result: result, isComplete: result.shortfalls.isEmpty)
+        return Output(
+            result: result,
+            isComplete: result.shortfalls.isEmpty,
+            lease: target.lease.map { CutLease(for: .nanoseconds($0)) }
+        )
     }
 
     /// Asks the kernel.

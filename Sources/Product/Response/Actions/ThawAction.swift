@@ -11,12 +11,18 @@ public struct ThawAction: Action {
         public var session: SessionReference
         /// Whether the network comes back, too.
         public var release: Bool?
+        /// Why it was the wrong session: then everything is taken back, the cut too.
+        public var wrongTarget: String?
 
-        /// Takes both parts.
-        public init(session: SessionReference, release: Bool? = nil) {
+        /// Takes all parts.
+        public init(session: SessionReference, release: Bool? = nil, wrongTarget: String? = nil) {
             self.session = session
             self.release = release
+            self.wrongTarget = wrongTarget
         }
+
+        /// Whether the network comes back.
+        var isReleasing: Bool { release == true || wrongTarget != nil }
     }
 
     /// What was pinned: what is to be taken back.
@@ -26,6 +32,10 @@ public struct ThawAction: Action {
         let emptyHolds: [CgroupPin]
         let members: [ProcessPin]
         let release: Bool
+        /// Ends of self-tests that a killed Quell left begun.
+        let trials: [ContainmentEffect]
+        /// What was done and cannot be taken back.
+        let irreversible: [String]
     }
 
     /// The primitive acts of containment.
@@ -35,6 +45,8 @@ public struct ThawAction: Action {
     public struct Output: Sendable, Codable {
         /// Everything that Containment has to say.
         public let result: ThawResult
+        /// What was done to the session and cannot be taken back, a line each.
+        public var irreversible: [String]? = nil
     }
 
     /// What is known without running it.
@@ -48,6 +60,7 @@ public struct ThawAction: Action {
         inputs: [
             Field("session", .session, "whose"),
             Field("release", .flag, isRequired: false, "whether the network comes back, too"),
+            Field("wrongTarget", .text, isRequired: false, "why it was the wrong session: everything is taken back"),
         ]
     )
 
@@ -68,12 +81,14 @@ public struct ThawAction: Action {
                 ownGroups: try held.ownGroups + held.made.found(on: place.host),
                 emptyHolds: try held.made.emptyHolds(on: place.host),
                 members: held.members,
-                release: input.release ?? false
+                release: input.isReleasing,
+                trials: input.isReleasing ? held.openTrials : [],
+                irreversible: held.irreversible
             ),
             pins: [input.session.pin],
             decisions: held.frozenGroups.map { "thaw \($0.hierarchy) \($0.path)" }
                 + (held.supervisors.isEmpty ? [] : ["let what could start it again go"])
-                + [input.release == true ? "give the network back" : "keep the cut"]
+                + [input.isReleasing ? "give the network back" : "keep the cut"]
         )
     }
 
@@ -102,7 +117,7 @@ public struct ThawAction: Action {
         in scope: Scope
     ) throws(Failure) -> Output {
         let target = plan.target
-        let result = try Thaw.thaw(
+        var result = try Thaw.thaw(
             target.effects,
             members: target.members,
             ownGroups: target.ownGroups,
@@ -110,7 +125,8 @@ public struct ThawAction: Action {
             release: target.release,
             on: place.host
         ) { effects, act throws(Failure) in try log.apply(effects, act) }
-        return Output(result: result)
+        result.failures += OpenTrials.end(target.trials, on: place.host, log)
+        return Output(result: result, irreversible: target.irreversible)
     }
 
     /// Asks the kernel.

@@ -29,6 +29,10 @@ struct HeldRecord {
     private(set) var lastFreeze: FreezeResult?
     /// The processes that any freeze held, each once.
     private(set) var members: [ProcessPin] = []
+    /// The lease that was given last.
+    private(set) var lease: CutLease?
+    /// The peers that any freeze held, each once.
+    private(set) var peers: [ProcessPin] = []
     /// The actions of the steps that were begun and have not come to their end.
     private(set) var unfinished: [StepKey: String] = [:]
     private var steps: Set<StepKey> = []
@@ -64,14 +68,38 @@ struct HeldRecord {
             intents[place].state = body["state"]?.string.flatMap(EffectState.init(rawValue:))
         case (.note, "step-ended"):
             unfinished[key] = nil
+            try takeLease(body, key)
             guard steps.contains(key), body["action"]?.string == FreezeAction.descriptor.name,
                 let output = body["output"]
             else { return }
             let result = try JSONDecoding.decode(FreezeAction.Output.self, from: output).result
             members += result.members.filter { !members.contains($0) }
+            let held = result.surroundings?.peers.filter(\.isHeld).map(\.process) ?? []
+            peers += held.filter { !peers.contains($0) }
             lastFreeze = result
         default: return
         }
+    }
+
+    /// What no effect takes back.
+    var irreversible: [String] {
+        var sockets = 0
+        var killed: [String] = []
+        for intent in intents where intent.state != .notDone {
+            switch intent.effect {
+            case .destroySockets(_, let cookies): sockets += cookies.count
+            case .killGroup(let group): killed.append("everything in \(group.path) was killed")
+            default: continue
+            }
+        }
+        return (sockets == 0 ? [] : ["\(sockets) of its sockets were destroyed"]) + killed
+    }
+
+    private mutating func takeLease(_ body: JSONValue, _ key: StepKey) throws(Failure) {
+        guard steps.contains(key), body["action"]?.string == IsolateAction.descriptor.name,
+            let value = body["output"]?["lease"], value != .null
+        else { return }
+        lease = try JSONDecoding.decode(CutLease.self, from: value)
     }
 
     /// Effects of other kinds of action give `nil`.

@@ -21,6 +21,14 @@ public struct HeldSession: Sendable {
     /// The processes that a freeze held; none when nothing is held any more.
     public let members: [ProcessPin]
 
+    /// The processes joined to the session that a freeze held on demand; none when they were let go.
+    public let peers: [ProcessPin]
+
+    /// Until when the cut is meant to stand; `nil` without a cut or without a lease.
+    public let lease: CutLease?
+    /// What was done to the session and cannot be undone, a line each.
+    public let irreversible: [String]
+
     /// Reads the journal of `home` as it is: for telling and for collecting, which a damaged journal must not stop.
     ///
     /// - Throws: `malformed` when an entry is not of Quell's form.
@@ -58,6 +66,12 @@ public struct HeldSession: Sendable {
         unfinished = Set(record.unfinished.values)
         made = MadeGroups(record.intents.map(\.effect), standing: effects)
         members = effects.contains(where: \.holds) ? record.members : []
+        let isCut = effects.contains { if case .attachDrop = $0 { true } else { false } }
+        lease = isCut ? record.lease : nil
+        irreversible = record.irreversible
+        var standing: Set<ProcessPin> = []
+        for case .hold(let process, _, _) in effects { standing.insert(process) }
+        peers = record.peers.filter(standing.contains)
     }
 
     /// The network drops that stand.
@@ -96,7 +110,9 @@ public struct HeldSession: Sendable {
     /// The supervisors that are held, each once, though they may have ended since.
     public var supervisors: [ProcessPin] {
         var found: [ProcessPin] = []
-        for case .hold(let process, _, _) in effects where !found.contains(process) { found.append(process) }
+        for case .hold(let process, _, _) in effects where !found.contains(process) && !peers.contains(process) {
+            found.append(process)
+        }
         return found
     }
 

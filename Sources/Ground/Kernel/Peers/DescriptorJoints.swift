@@ -1,0 +1,125 @@
+public import Base
+internal import Glibc
+
+/// Which ends of a pipe a process holds.
+public struct PipeEnds: OptionSet, Hashable, Sendable {
+    /// The bits.
+    public let rawValue: UInt8
+
+    /// Takes the bits.
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// It can read what others write.
+    public static let reads = PipeEnds(rawValue: 1)
+    /// It can write what others read.
+    public static let writes = PipeEnds(rawValue: 2)
+}
+
+/// What a process could hang others with when it is frozen, by the descriptor that gives it the power (RT23).
+public enum ServingDescriptor: String, Hashable, Sendable, Codable, CaseIterable {
+    /// It answers for a FUSE filesystem.
+    case fuse
+    /// It permits or denies what others open, through fanotify(7).
+    case fanotify
+    /// It answers system calls of others, through seccomp_unotify(2).
+    case seccompListener
+    /// It answers for a block device: ublk or NBD.
+    case blockDevice
+    /// It fills pages of memory for others, through userfaultfd(2).
+    case userfaultfd
+}
+
+/// What joins a process to others, as its descriptors tell it: links and fdinfo of procfs are read, nothing is opened.
+public struct DescriptorJoints: Sendable {
+    /// The inodes of its sockets.
+    public var sockets: Set<UInt64> = []
+    /// Its anonymous pipes by inode, with the ends that it holds.
+    public var pipes: [UInt64: PipeEnds] = [:]
+    /// What it serves by other descriptors than sockets.
+    public var serving: Set<ServingDescriptor> = []
+
+    /// Starts with nothing.
+    public init() {}
+}
+
+extension ProcessDirectory {
+    /// What joins it to others. Of a process whose first thread has ended a living thread is asked (RT5). Named FIFOs are
+    /// not among it: their links look like those of any file.
+    ///
+    /// - Throws: `notFound` when the process has ended, `notPermitted` without the right to look.
+    public func joints() throws(Failure) -> DescriptorJoints {
+        var found = DescriptorJoints()
+        if try add(&found, "fd") > 0 { return found }
+        for thread in try threadIDs() where thread != pid {
+            if try add(&found, "task/\(thread)/fd") > 0 { break }
+        }
+        return found
+    }
+
+    /// Gives how many descriptors there are.
+    private func add(_ found: inout DescriptorJoints, _ name: String) throws(Failure) -> Int {
+        let path = BytePath(name)
+        let table = try directory.open(path, O_RDONLY | O_DIRECTORY, to: "list the open files of process \(pid)")
+        var count = 0
+        for number in try table.numbers(in: path) {
+            count += 1
+            guard let target = try link("\(name)/\(number)") else { continue }
+            if let socket = target.socketInode {
+                found.sockets.insert(socket)
+            } else if let pipe = target.inode(after: "pipe:[") {
+                found.pipes[pipe, default: []].formUnion(ends(table, number))
+            } else if let served = serving(target, name, number) {
+                found.serving.insert(served)
+            }
+        }
+        return count
+    }
+
+    /// The permission bits of the link are the mode of the descriptor (proc_pid_fd(5)).
+    private func ends(_ table: borrowing Descriptor, _ number: Int32) -> PipeEnds {
+        var facts = Glibc.stat()
+        guard fstatat(table.number, String(number), &facts, AT_SYMLINK_NOFOLLOW) == 0 else { return [] }
+        var ends: PipeEnds = []
+        if facts.st_mode & S_IRUSR != 0 { ends.insert(.reads) }
+        if facts.st_mode & S_IWUSR != 0 { ends.insert(.writes) }
+        return ends
+    }
+
+    private func serving(_ target: BytePath, _ name: String, _ number: Int32) -> ServingDescriptor? {
+        guard let text = target.text else { return nil }
+        switch text {
+        case "/dev/fuse": return .fuse
+        case "anon_inode:seccomp notify": return .seccompListener
+        case "anon_inode:[userfaultfd]": return .userfaultfd
+        case "anon_inode:[fanotify]":
+            return permits("\(name.dropLast(2))fdinfo/\(number)") ? .fanotify : nil
+        default:
+            let isBlock = text.hasPrefix("/dev/ublkc") || text.hasPrefix("/dev/nbd")
+            return isBlock ? .blockDevice : nil
+        }
+    }
+
+    /// Whether a fanotify group may deny: its class is not that of mere notices (FAN_CLASS_CONTENT 4, PRE_CONTENT 8).
+    private func permits(_ info: String) -> Bool {
+        do throws(Failure) {
+            for line in try read(info).split(separator: UInt8(ascii: "\n")) {
+                let text = String(decoding: line, as: UTF8.self)
+                guard text.hasPrefix("fanotify flags:") else { continue }
+                let word = text.dropFirst("fanotify flags:".count).prefix { $0 != " " }
+                return (UInt32(word.hasPrefix("0x") ? word.dropFirst(2) : word, radix: 16) ?? 0) & 0xC != 0
+            }
+            return false
+        } catch {
+            // A descriptor that cannot be looked at any more was closed.
+            return false
+        }
+    }
+}
+
+extension BytePath {
+    /// N of a link text such as `pipe:[N]`, for the text up to N.
+    func inode(after prefix: String) -> UInt64? {
+        guard bytes.starts(with: prefix.utf8), bytes.last == UInt8(ascii: "]") else { return nil }
+        return Decimal.uint64(bytes[prefix.utf8.count..<bytes.count - 1])
+    }
+}

@@ -40,10 +40,7 @@ struct FreezeHold {
     }
 
     private func check(_ held: inout Held) throws(Failure) {
-        let check = try FreezeCheck(of: held.result, on: bench.host)
-        guard !check.thawed.isEmpty || !check.movedOut.isEmpty else { return }
-        // A group that is gone with everybody in it cannot be frozen again.
-        guard check.processes > 0 || !check.movedOut.isEmpty else { return }
+        guard let why = try whyAgain(held.result) else { return }
         let began = Instant.now()
         let home = held.home
         let journal = ContainmentJournal(
@@ -59,8 +56,25 @@ struct FreezeHold {
         _ = journal.settle(within: .seconds(2))
         guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }
         held.result = output.result
-        let why = check.thawed.isEmpty ? "\(check.movedOut.count) processes moved out" : "it was thawed"
         let span = Words.span((output.result.times.frozen ?? Instant.now()).since(began))
         telling.result("freeze \(output.word) again: \(why); frozen after \(span)")
+    }
+
+    /// What somebody did to it; `nil` when it stands.
+    private func whyAgain(_ result: FreezeResult) throws(Failure) -> String? {
+        guard !result.bySignals else { return continued(result) ? "it was continued" : nil }
+        let check = try FreezeCheck(of: result, on: bench.host)
+        if !check.movedOut.isEmpty { return "\(check.movedOut.count) processes moved out" }
+        // A group that is gone, with everybody in it, cannot be frozen again.
+        return check.thawed.isEmpty || check.processes == 0 ? nil : "it was thawed"
+    }
+
+    /// Whether a process that was stopped by a signal runs again.
+    private func continued(_ result: FreezeResult) -> Bool {
+        let scanner = ProcessScanner(bench.host)
+        return result.members.contains { member in
+            guard let stat = scanner.namedStat(of: member.pid), stat.pin == member else { return false }
+            return !["T", "t", "Z", "X"].contains(Character(Unicode.Scalar(stat.numbers.state)))
+        }
     }
 }

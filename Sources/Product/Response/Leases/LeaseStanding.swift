@@ -56,10 +56,9 @@ public struct LeaseGuard {
     /// Tells what is overdue, once in the journal of the case, again and again outside of it. Gives how long nothing will
     /// change by itself; `nil` when there is nothing left to look after.
     ///
-    /// - Throws: `notVerified` when the journal does not hold, `refused` for a case of another machine or of another life
-    ///   of this one (RT20).
+    /// - Throws: `notVerified` when the journal does not hold and something is to be recorded, `refused` for a case of
+    ///   another machine or of another life of this one (RT20).
     public mutating func look() throws(Failure) -> Duration? {
-        _ = try home.journal.verify().verified(of: home.id)
         guard try home.opening().host == home.host else {
             throw Failure(.refused, "guard the lease", on: home.id.text, because: "the case is of another machine")
         }
@@ -82,6 +81,7 @@ public struct LeaseGuard {
             $0.meant.body["endsAtBootMilliseconds"]?.integer == one.lease.endsAtBootMilliseconds
         }
         guard !ends else { return }
+        _ = try home.journal.verify().verified(of: home.id)
         let body: JSONValue = [
             "endsAtBootMilliseconds": .integer(one.lease.endsAtBootMilliseconds),
             "seconds": .integer(one.lease.seconds),

@@ -64,7 +64,7 @@ public struct KillAction: Action {
         let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: place.host)
         guard let frozen = held.everything, !held.frozenGroups.isEmpty || held.unfinished.contains(Self.descriptor.name)
         else {
-            throw held.notHeld("kill the session", input.session)
+            throw held.notHeld("kill the session", input.session, in: place.home)
         }
         let agent = try place.agent(of: input.session)
         var policy = KillPolicy()

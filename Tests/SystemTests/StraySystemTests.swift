@@ -3,6 +3,7 @@ import Containment
 import Glibc
 import Kernel
 import Programs
+import Response
 import Sessions
 import Testing
 
@@ -168,6 +169,7 @@ extension SystemTests {
             let result = try scene.freeze(Subject(session))
             #expect(result.guests.contains { $0.process == scene.leader && $0.isSpared && $0.doubt != nil })
             #expect(result.word == .partial, "\(result)")
+            #expect(FreezeWords.shortfalls(of: result).allSatisfy { $0.hasPrefix("guest ") }, "\(result)")
             let again = try Freezer(scene.host).freeze(
                 Subject(session),
                 after: EarlierFreeze(aside: result.aside, spared: result.guests.map(\.process)),

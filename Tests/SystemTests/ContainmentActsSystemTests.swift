@@ -63,6 +63,29 @@ extension SystemTests {
             #expect(try DropProgram.attached(to: scene.group, .egress).isEmpty)
         }
 
+        @Test("a release does not claim what somebody else did, and one drop that fails stops no other", .sandbox)
+        func releaseInPart() throws {
+            let scene = try Scene("sleepers", "1")
+            let below = scene.unified.subgroup("below")
+            _ = below
+            let second = try Cgroup(scene.group.path.appending("below"), in: scene.group.hierarchy)
+            let cut = try Cut.drop([scene.group.pin, second.pin], on: scene.host, apply: scene.record)
+            let drop = try #require(cut.drops.first)
+            let other = try #require(cut.drops.last)
+            #expect(drop != other)
+            for direction in PacketDirection.allCases {
+                try DropProgram.detach(id: drop.program, from: scene.group, direction)
+            }
+            // Nobody can open a path that leads out of the hierarchy.
+            let outside = CgroupPin(hierarchy: "v2", path: BytePath("/../proc"), inode: 1)
+            let broken = Drop(group: outside, program: drop.program)
+            let released = try Cut.release([broken, drop, other], on: scene.host, apply: scene.record)
+            #expect(released.released == [other])
+            #expect(released.gone == [drop])
+            #expect(released.failures.count == 1)
+            #expect(try DropProgram.attached(to: second, .egress).isEmpty)
+        }
+
         @Test("a frozen session is killed until nothing is left, in v2", .sandbox)
         func kill() throws {
             let scene = try Scene("sleepers", "50")
@@ -115,9 +138,16 @@ extension SystemTests {
             let slice = outer.subgroup("agents.slice")
             let sshd = "\(sandbox.folder)/sshd"
             #expect(try Program("/bin/cp", ["/bin/sleep", sshd]).run().status == 0)
-            let child = try sandbox.start(Program(try Sandbox.testkitPath(), ["enter", outer.path, "--", sshd, "60"]))
-            #expect(eventually { ProcessScanner(host).namedStat(of: child.id)?.name == BytePath("sshd") })
-            let leader = try ProcessDirectory(child.id, on: host).stat().pin
+            let script = #""$0" enter "$1" -- "$2" 60 & echo ready $!"#
+            let shell = Program("/bin/sh", ["-c", script, try Sandbox.testkitPath(), outer.path, sshd])
+            let line = try sandbox.start(shell).line { $0.hasPrefix("ready") }
+            let daemon = try #require(line.split(separator: " ").last.flatMap { Int32($0) })
+            let isReady = eventually {
+                guard let stat = ProcessScanner(host).namedStat(of: daemon) else { return false }
+                return stat.name == BytePath("sshd") && stat.numbers.parent == 1
+            }
+            #expect(isReady)
+            let leader = try ProcessDirectory(daemon, on: host).stat().pin
             let own = try Cgroup(BytePath("/\(sandbox.name)"), in: unified)
             let below = try Cgroup(BytePath("/\(sandbox.name)/agents.slice"), in: unified)
             _ = slice
@@ -144,6 +174,23 @@ extension SystemTests {
                 }
             }
             #expect(failure?.code == .refused)
+        }
+
+        @Test("a session that takes the name of what the machine needs is frozen all the same", .sandbox)
+        func takenNames() throws {
+            let sandbox = try Sandbox.of()
+            let sshd = "\(sandbox.folder)/sshd"
+            #expect(try Program("/bin/cp", [try Sandbox.testkitPath(), sshd]).run().status == 0)
+            let below = try #require(sandbox.unified).subgroup("below")
+            let scene = try Scene("enter", "--", sshd, "movecgroup", below.path)
+            let child = try #require(scene.ready.first)
+            let scanner = ProcessScanner(scene.host)
+            for pid in [scene.leader.pid, child] {
+                #expect(scanner.namedStat(of: pid)?.name == BytePath("sshd"))
+            }
+            #expect(below.processes == [child])
+            let result = try scene.freeze()
+            #expect(result.processes == 2, "\(result)")
         }
 
         @Test("RT35 a reused pid, a remade and a vanished group end with a clear failure", .sandbox)

@@ -34,6 +34,21 @@ extension SystemTests {
             _ = try scene.release(result)
         }
 
+        @Test("a self-test that cannot be begun leaves no group behind", .sandbox)
+        func noTrial() throws {
+            let scene = try Scene("sleepers", "1")
+            let result = try Isolator(scene.host).isolate(
+                scene.scope(),
+                scene.policy,
+                by: Deadline(after: .zero),
+                apply: scene.record
+            )
+            #expect(result.test.shortfalls.contains { $0.contains("could not be begun") }, "\(result.test)")
+            #expect(scene.effects.contains { if case .beginTrial = $0 { true } else { false } })
+            #expect(try scene.leftovers().isEmpty)
+            _ = try scene.release(result)
+        }
+
         @Test("RT2 of 6 MB queued at the freeze no byte arrives after the proof", .sandbox, arguments: both)
         func queued(host: String) throws {
             let listener = try SlowReader(host)

@@ -50,6 +50,8 @@ extension SystemTests {
         func guestEnds() throws {
             let scene = try Scene("sleepers", "3")
             let guest = try scene.sandbox.start(Program("/bin/sleep", ["60"]))
+            let born = try #require(ProcessScanner(scene.host).stat(of: guest.id)?.startTicks)
+            #expect(eventually { Ticks.now() > born })
             let result = try scene.freeze()
             Files.write("\(guest.id)", to: "\(scene.unified.path)/cgroup.procs", create: false)
             var isEnded = false

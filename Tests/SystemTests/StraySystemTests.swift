@@ -3,6 +3,8 @@ import Containment
 import Glibc
 import Kernel
 import Programs
+import Response
+import Sessions
 import Testing
 
 extension SystemTests {
@@ -129,9 +131,11 @@ extension SystemTests {
 
         @Test("RT11 a foreign process inside is moved aside, runs on, survives the kill and is put back", .sandbox)
         func guest() throws {
-            let scene = try Scene("sleepers", "3")
-            let outsider = try scene.sandbox.testkit("sleepers", "1", in: .none)
+            let outsider = try Sandbox.of().testkit("sleepers", "1", in: .none)
             let guest = try #require(try descendants(of: outsider.id).last)
+            let born = try #require(ProcessScanner(try Host()).stat(of: guest)?.startTicks)
+            #expect(eventually { Ticks.now() > born })
+            let scene = try Scene("sleepers", "3")
             Files.write("\(guest)", to: "\(scene.unified.path)/cgroup.procs", create: false)
             let result = try scene.freeze()
             #expect(result.word == .confirmed, "\(result)")
@@ -149,6 +153,33 @@ extension SystemTests {
             #expect(killed.spared.map(\.process.pid) == [guest])
             #expect(killed.isComplete, "\(killed)")
             #expect(Glibc.kill(guest, 0) == 0)
+        }
+
+        @Test("RT11 an older stranger who was moved in and is taken for the leader does not confirm a freeze", .sandbox)
+        func olderStranger() throws {
+            let daemon = try Sandbox.of().start(Program(try Sandbox.testkitPath(), ["doublefork"]))
+            let line = try daemon.line { $0.hasPrefix("ready") }
+            let stranger = try #require(line.split(separator: " ").last.flatMap { Int32($0) })
+            let scene = try Scene("sleepers", "1")
+            Files.write("\(stranger)", to: "\(scene.unified.path)/cgroup.procs", create: false)
+            let locator = try Locator(parsing: "cgroup:/\(scene.sandbox.name)")
+            let session = try SessionResolver(host: scene.host).resolve(locator)
+            #expect(session.pin.leader?.pid == stranger)
+
+            let result = try scene.freeze(Subject(session))
+            #expect(result.guests.contains { $0.process == scene.leader && $0.isSpared && $0.doubt != nil })
+            #expect(result.word == .partial, "\(result)")
+            #expect(FreezeWords.shortfalls(of: result).allSatisfy { $0.hasPrefix("guest ") }, "\(result)")
+            let again = try Freezer(scene.host).freeze(
+                Subject(session),
+                after: EarlierFreeze(aside: result.aside, spared: result.guests.map(\.process)),
+                apply: scene.record
+            )
+            #expect(again.word == .partial, "\(again)")
+            let policy = KillPolicy(watchMilliseconds: 0)
+            let killed = try Killer(scene.host).kill(again, Subject(session), policy, apply: scene.record)
+            #expect(killed.strays.contains { $0.process == scene.leader }, "\(killed)")
+            #expect(!killed.isComplete)
         }
 
         @Test("RT11 Quell leaves the group itself instead of refusing or freezing itself")

@@ -98,7 +98,7 @@ public enum Cut {
     }
 
     /// Takes our drops and tables away and leaves every other program and rule as it is. A group that is gone took its
-    /// drop with it, a network namespace that is gone its tables.
+    /// drop with it, a network namespace that is gone its tables. What fails stops no other.
     public static func release(
         _ drops: [Drop],
         _ tables: [PacketTable] = [],
@@ -118,13 +118,15 @@ public enum Cut {
         }
         for drop in drops {
             let effect = ContainmentEffect.detachDrop(group: drop.group, program: drop.program)
-            guard try effect.probe(on: host) != .cannotTell else {
-                result.gone.append(drop)
-                continue
-            }
             do throws(Failure) {
+                let state = try effect.probe(on: host)
+                guard state != .cannotTell else {
+                    result.gone.append(drop)
+                    continue
+                }
+                // What somebody else took away goes on record, too: then it stands no more for anybody who asks.
                 try apply([effect]) { () throws(Failure) in try effect.perform(on: host) }
-                result.released.append(drop)
+                if state == .done { result.gone.append(drop) } else { result.released.append(drop) }
             } catch {
                 result.failures.append(error)
             }
@@ -211,7 +213,7 @@ public struct CutResult: Hashable, Sendable, Codable {
 public struct ReleaseResult: Hashable, Sendable, Codable {
     /// Drops that were taken away.
     public var released: [Drop] = []
-    /// Drops whose group is gone.
+    /// Drops that were not there any more: their group is gone, or somebody else took them away.
     public var gone: [Drop] = []
     /// Tables that were taken away.
     public var removed: [PacketTable] = []

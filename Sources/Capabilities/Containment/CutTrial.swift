@@ -64,9 +64,14 @@ final class CutTrial {
         }
         group = made.group
         effect = made.effect
-        let opened = try probe.open(by: deadline)
-        let passed = try probe.exchange(within: .milliseconds(500), by: deadline)
-        test.tried = opened.intersection(passed.inward).intersection(passed.outward)
+        do throws(Failure) {
+            let opened = try probe.open(by: deadline)
+            let passed = try probe.exchange(within: .milliseconds(500), by: deadline)
+            test.tried = opened.intersection(passed.inward).intersection(passed.outward)
+        } catch {
+            try end(on: host, apply: apply)
+            throw error
+        }
         for channel in probe.channels where !test.tried.contains(channel) {
             test.shortfalls.append("\(channel.text) did not work before the cut, so it proves nothing")
         }

@@ -24,6 +24,18 @@ struct Family {
         var dedicated: Set<ProcessPin> = []
         /// Processes that a person named.
         var included: Set<ProcessPin> = []
+        /// Processes that stood outside when a freeze was proven: who of them is inside now was moved in.
+        var joined: Set<ProcessPin> = []
+
+        /// Why a process that counts as foreign may be of the session after all; `nil` when there is no doubt. The leader
+        /// is who began first, and whoever may write the group can move an older stranger in: then a living parent outside
+        /// says nothing about those who came later.
+        func doubt(about process: ProcessPin) -> String? {
+            guard let leader, process.startTicks >= leader.startTicks, !responder.contains(process.pid),
+                !joined.contains(process)
+            else { return nil }
+            return "it began after process \(leader.pid), which is taken for the first of the session"
+        }
     }
 
     private let scan: Scan
@@ -119,6 +131,7 @@ struct Family {
         let process = scan.processes[index]
         if knowledge.responder.contains(process.pid) { return "it is the responder's own" }
         if isKin(index) { return nil }
+        if knowledge.joined.contains(process.pin) { return "it joined after the freeze" }
         guard let leader = knowledge.leader else { return nil }
         if process.startTicks < leader.startTicks { return "it began before the session's first process" }
         var current = process
@@ -129,7 +142,8 @@ struct Family {
             else { return nil }
             if isKin(parent) { return nil }
             if !scan.processes[parent].isInside { return "its parent \(current.parent) is foreign and alive" }
-            if scan.processes[parent].startTicks < leader.startTicks {
+            let isGuest = knowledge.joined.contains(scan.processes[parent].pin)
+            if isGuest || scan.processes[parent].startTicks < leader.startTicks {
                 return "its parent \(current.parent) is a guest"
             }
             current = scan.processes[parent]

@@ -105,6 +105,8 @@ public struct FreezeTimes: Hashable, Sendable, Codable {
     public var cut: Instant?
     /// When two scans agreed.
     public var proven: Instant?
+    /// The same in ticks since boot, as births of processes are counted: no clock that can be set.
+    public var provenTicks: UInt64?
 }
 
 /// A process outside the session's groups.
@@ -140,6 +142,8 @@ public struct Guest: Hashable, Sendable, Codable {
     public let reason: String
     /// Whether it was moved aside and runs.
     public var isSpared: Bool
+    /// Why it may be of the session after all; `nil` when there is no doubt. Who is in doubt and runs leaves nothing proven.
+    public var doubt: String?
 }
 
 /// A thread that did not freeze in time.

@@ -16,7 +16,10 @@ extension FreezeRun {
         }
         result.failures += looks.failures
         result.word = word()
-        if result.times.frozen == nil { result.times.proven = nil }
+        if result.times.frozen == nil {
+            result.times.proven = nil
+            result.times.provenTicks = nil
+        }
         lookAround()
         return result
     }
@@ -199,7 +202,8 @@ extension FreezeRun {
         let frozen = result.groups.filter(\.isFrozen)
         if result.groups.isEmpty { return .failed }
         let isRunning = result.strays.contains { !$0.isHeld && lastScan.find($0.process) != nil }
-        if isRunning || !result.scansAgreed || looks.hasFailed { return .partial }
+        let isInDoubt = result.guests.contains { $0.isSpared && $0.doubt != nil && lastScan.find($0.process) != nil }
+        if isRunning || isInDoubt || !result.scansAgreed || looks.hasFailed { return .partial }
         if frozen.count < result.groups.count || !result.stuck.isEmpty { return .unconfirmed }
         if result.processes == 0 { return .partial }
         return result.supervisors.allSatisfy(\.isHeld) ? .confirmed : .partial

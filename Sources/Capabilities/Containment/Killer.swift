@@ -16,40 +16,6 @@ public struct KillPolicy: Hashable, Sendable, Codable {
     }
 }
 
-/// What a kill did.
-public struct KillResult: Hashable, Sendable, Codable {
-    /// How many processes were inside when it began, guests not counted.
-    public var processes = 0
-    /// Groups in which nothing is left.
-    public var emptied: [CgroupPin] = []
-    /// Processes that are still there: stuck in the kernel.
-    public var remaining: [ProcessPin] = []
-    /// Members that were moved aside instead (RT11).
-    public var spared: [Guest] = []
-    /// Processes that came up afterwards in the session's place.
-    public var successors: [Successor] = []
-    /// The effects that were done, in order.
-    public var effects: [ContainmentEffect] = []
-    /// What failed.
-    public var failures: [Failure] = []
-
-    /// Starts with nothing done.
-    public init() {}
-
-    /// Whether the session is gone and nothing came after it.
-    public var isComplete: Bool { remaining.isEmpty && successors.isEmpty && failures.isEmpty }
-}
-
-/// Something that came up in the place of a killed session.
-public struct Successor: Hashable, Sendable, Codable {
-    /// Which process.
-    public let process: ProcessPin
-    /// Its name as bytes.
-    public let name: BytePath
-    /// Why it is taken for one.
-    public let reason: String
-}
-
 /// Kills a frozen session. A session that is not frozen is refused: a loop of signals does not win against a fork storm.
 public struct Killer {
     private let host: Host
@@ -60,7 +26,10 @@ public struct Killer {
     }
 
     /// Kills everything in the groups of a freeze, guests excepted, and waits until they are empty. v2 groups by
-    /// cgroup.kill; v1 groups by SIGKILL to all and then thawing, because v1-frozen tasks do not die before.
+    /// cgroup.kill; v1 groups by SIGKILL to all and then thawing, because v1-frozen tasks do not die before. What of the
+    /// session stands outside is not killed, because it is not frozen; it is named.
+    ///
+    /// `apply` may leave out what is on record already, but for a thaw: it may have to be done twice.
     ///
     /// What does not die in time, and what came up afterwards, is in the result and no error. A group that is gone is
     /// empty. Throws ``Base/Failure/Code/refused`` for a group that is not frozen.
@@ -71,9 +40,9 @@ public struct Killer {
         apply: Apply
     ) throws(Failure) -> KillResult {
         var result = KillResult()
-        let groups = try open(frozen, &result)
+        let groups = try open(frozen, subject.pin.leader, &result)
         let watch = try SuccessorWatch(subject, on: host)
-        try spare(groups, frozen, subject, &result, apply)
+        let strays = try spare(groups, frozen, subject, &result, apply)
         let doomed = try pins(in: groups, frozen)
         result.processes = doomed.count
         let deadline = Deadline(after: .milliseconds(policy.patienceMilliseconds))
@@ -101,10 +70,18 @@ public struct Killer {
         } catch {
             result.failures.append(error)
         }
+        let scanner = ProcessScanner(host)
+        result.strays = strays.filter { stray in
+            scanner.namedStat(of: stray.process.pid).map { $0.pin == stray.process && !$0.numbers.isDead } ?? false
+        }
         return result
     }
 
-    private func open(_ frozen: FreezeResult, _ result: inout KillResult) throws(Failure) -> [HeldGroup] {
+    private func open(
+        _ frozen: FreezeResult,
+        _ leader: ProcessPin?,
+        _ result: inout KillResult
+    ) throws(Failure) -> [HeldGroup] {
         var groups: [HeldGroup] = []
         for tally in frozen.groups {
             let group: HeldGroup
@@ -127,7 +104,7 @@ public struct Killer {
                     "kill the group",
                     on: String(decoding: tally.group.path.bytes, as: UTF8.self),
                     because: "it is not frozen",
-                    hint: "quell freeze"
+                    hint: leader.map { "quell freeze pid:\($0.pid)" }
                 )
             }
             groups.append(group)
@@ -166,33 +143,33 @@ public struct Killer {
         }
     }
 
-    /// Guests, and Quell itself, leave before anything dies. Who was not there when the freeze was proven, and does not
-    /// descend from the session, joined late and is a guest too.
+    /// Guests, and Quell itself, leave before anything dies. Who stood outside when the freeze was proven, and does not
+    /// descend from the session, was moved in and is a guest too; who was born later is of the session, unless it is
+    /// foreign by its parents: a session that somebody thaws for a moment must not free its children by forking them.
+    ///
+    /// Gives who stands outside and is of the session.
     private func spare(
         _ groups: [HeldGroup],
         _ frozen: FreezeResult,
         _ subject: Subject,
         _ result: inout KillResult,
         _ apply: Apply
-    ) throws(Failure) {
+    ) throws(Failure) -> [Stray] {
         var paths = ScanPaths()
         paths.held = groups.map(\.cgroup.pin)
         let scan = try ScanMaker(host).scan(paths, after: nil)
+        let known = Set(frozen.members)
         var knowledge = Family.Knowledge()
         knowledge.leader = subject.pin.leader
         knowledge.responder = Responder.pids(on: host)
-        knowledge.settled = Set(frozen.members)
-        let family = Family(scan, knowledge)
-        let known = Set(frozen.members)
-        var guests = family.guests.map { ($0.process, $0.reason) }
-        for member in family.members where !known.isEmpty && !known.contains(member.pin) {
-            guard let parent = scan.find(member.parent), known.contains(parent.pin) else {
-                guests.append((member, "it joined after the freeze"))
-                continue
-            }
+        knowledge.settled = known
+        if let proven = frozen.times.provenTicks {
+            let earlier = scan.processes.lazy.filter { $0.isInside && $0.startTicks < proven }.map(\.pin)
+            knowledge.joined = Set(earlier).subtracting(known)
         }
+        let family = Family(scan, knowledge)
         let scanner = ProcessScanner(host)
-        for (process, reason) in guests {
+        for (process, reason) in family.guests {
             let lines = try ProcessDirectory.places(of: process.pin, isHeadless: process.isHeadless, on: host)
                 .flatMap { $0 }
             guard
@@ -209,8 +186,11 @@ public struct Killer {
             // A guest that ends before it is moved needs no sparing, and must not spare the session either.
             try perform(move, &result, apply) { () throws(Failure) in try move.perform(on: host) }
             let name = scanner.namedStat(of: process.pid)?.name ?? BytePath("")
-            result.spared.append(Guest(process: process.pin, name: name, reason: reason, isSpared: true))
+            var guest = Guest(process: process.pin, name: name, reason: reason, isSpared: true)
+            guest.doubt = knowledge.doubt(about: process.pin)
+            result.spared.append(guest)
         }
+        return outside(family, frozen)
     }
 
     /// Where a guest stood; inode 0, to which nothing is put back, when its path is longer than the kernel tells.
@@ -223,9 +203,30 @@ public struct Killer {
         }
     }
 
-    /// v1: everything gets SIGKILL while it is frozen, then the group is thawed and all of it dies at once; new ones that
-    /// slipped in meanwhile get the same, until the group is empty or the deadline passes. Covered groups are thawed so
-    /// that what cgroup.kill has killed can die.
+    /// Who is of the session and not in its groups: found now, or by the freeze, which could not hold them or let them run
+    /// in doubt.
+    private func outside(_ family: Family, _ frozen: FreezeResult) -> [Stray] {
+        let scanner = ProcessScanner(host)
+        var found = family.strays.map { process, marks in
+            Stray(
+                process: process.pin,
+                name: scanner.namedStat(of: process.pid)?.name ?? BytePath(""),
+                marks: Mark.allCases.filter(marks.contains),
+                isHeld: false,
+                reason: "it stands outside of the frozen groups"
+            )
+        }
+        found += frozen.strays.filter { !$0.isHeld }
+        found += frozen.guests.filter(\.isSpared).compactMap { guest in
+            guest.doubt.map { Stray(process: guest.process, name: guest.name, marks: [], isHeld: false, reason: $0) }
+        }
+        var seen: Set<ProcessPin> = []
+        return found.filter { seen.insert($0.process).inserted }
+    }
+
+    /// v1: everything gets SIGKILL while it is frozen, until there is nobody who has not: who has it pending forks no more.
+    /// Then the group is thawed and all of it dies, however long that takes; who is moved in meanwhile gets the same.
+    /// Covered groups are thawed so that what cgroup.kill has killed can die.
     private func releaseVersionOne(
         _ frozen: FreezeResult,
         _ groups: [HeldGroup],
@@ -245,23 +246,35 @@ public struct Killer {
             try perform(.thaw(group: pin), &result, apply) { () throws(Failure) in try control.thaw() }
         }
         for group in groups where !group.cgroup.hierarchy.isUnified {
+            var signalled: Set<ProcessPin> = []
             repeat {
-                let victims = try pins(in: [group], frozen)
-                if victims.isEmpty { break }
-                let effects = victims.map { ContainmentEffect.signal(process: $0, number: SIGKILL) }
-                let host = self.host
-                try apply(effects + [.thaw(group: group.cgroup.pin)]) { () throws(Failure) in
-                    for effect in effects { try effect.perform(on: host) }
-                    try group.control.thaw()
-                }
-                result.effects += effects
+                while try signal(group, frozen, &signalled, &result, apply), !deadline.hasPassed { continue }
+                let thaw = ContainmentEffect.thaw(group: group.cgroup.pin)
+                try apply([thaw]) { () throws(Failure) in try group.control.thaw() }
+                if !result.effects.contains(thaw) { result.effects.append(thaw) }
                 if try group.control.waitUntilEmpty(until: Deadline(after: .milliseconds(200))) { break }
-                try apply([.freeze(group: group.cgroup.pin, requestedBefore: false)]) { () throws(Failure) in
-                    try group.control.freeze()
-                }
-                _ = try group.control.wait(for: .frozen, until: Deadline(after: .milliseconds(500)))
             } while !deadline.hasPassed
         }
+    }
+
+    /// Sends SIGKILL to everybody in the group who has not had it; gives whether there was anybody.
+    private func signal(
+        _ group: HeldGroup,
+        _ frozen: FreezeResult,
+        _ signalled: inout Set<ProcessPin>,
+        _ result: inout KillResult,
+        _ apply: Apply
+    ) throws(Failure) -> Bool {
+        let victims = try pins(in: [group], frozen).filter { !signalled.contains($0) }
+        guard !victims.isEmpty else { return false }
+        signalled.formUnion(victims)
+        let effects = victims.map { ContainmentEffect.signal(process: $0, number: SIGKILL) }
+        let host = self.host
+        try apply(effects) { () throws(Failure) in
+            for effect in effects { try effect.perform(on: host) }
+        }
+        result.effects += effects
+        return true
     }
 
     private func perform(

@@ -59,7 +59,7 @@ struct Refusals {
             }
             if let stat = scanner.namedStat(of: leader.pid), stat.pin == leader {
                 if stat.numbers.isKernelThread { throw refusal(leader, "it is a thread of the kernel", isFinal: true) }
-                if policy.broad == nil, isGuarded(stat, host) {
+                if policy.broad == nil, isOfTheMachine(stat, scanner, host) {
                     throw refusal(leader, "it is \(stat.name), which this machine needs")
                 }
             }
@@ -91,16 +91,45 @@ struct Refusals {
         return try group.forEachInTree(until: Deadline(after: .milliseconds(20))) { below throws(Failure) in
             if leader != nil, below.path == home { return }
             for pid in try below.memberPids() {
-                guard let stat = scanner.namedStat(of: pid), isGuarded(stat, host) else { continue }
+                guard let stat = scanner.namedStat(of: pid), isGuarded(stat, host),
+                    !descends(stat, from: leader, scanner)
+                else { continue }
                 throw Failure(
                     .refused,
                     "\(verb) the group",
                     on: String(decoding: below.path.bytes, as: UTF8.self),
                     because: "it holds \(stat.name) (process \(pid)), which this machine needs",
-                    hint: "quell freeze --broad REASON"
+                    hint: broader
                 )
             }
         }
+    }
+
+    /// Whether it is guarded and was started by the machine's first process or by something that is so itself.
+    private func isOfTheMachine(_ stat: ProcessStat, _ scanner: borrowing ProcessScanner, _ host: Host) -> Bool {
+        var current = stat
+        while isGuarded(current, host) {
+            guard current.numbers.parent > 1, let parent = scanner.namedStat(of: current.numbers.parent) else {
+                return true
+            }
+            current = parent
+        }
+        return false
+    }
+
+    private func descends(
+        _ stat: ProcessStat,
+        from leader: ProcessPin?,
+        _ scanner: borrowing ProcessScanner
+    ) -> Bool {
+        guard let leader, scanner.stat(of: leader.pid)?.startTicks == leader.startTicks else { return false }
+        var parent = stat.numbers.parent
+        for _ in 0..<1024 where parent > 1 && parent != leader.pid { parent = scanner.stat(of: parent)?.parent ?? 0 }
+        return parent == leader.pid
+    }
+
+    private var broader: String {
+        verb == "freeze" ? "add --broad and the reason" : "freeze it before, with --broad and the reason"
     }
 
     private func isGuarded(_ stat: ProcessStat, _ host: Host) -> Bool {
@@ -119,7 +148,7 @@ struct Refusals {
             "\(verb) the group",
             on: String(decoding: group.path.bytes, as: UTF8.self),
             because: reason,
-            hint: isFinal ? nil : "quell freeze --broad REASON"
+            hint: isFinal ? nil : broader
         )
     }
 
@@ -129,7 +158,7 @@ struct Refusals {
             "\(verb) process \(leader.pid)",
             on: String(leader.pid),
             because: reason,
-            hint: isFinal ? nil : "quell freeze --broad REASON"
+            hint: isFinal ? nil : broader
         )
     }
 }

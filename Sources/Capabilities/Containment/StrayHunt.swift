@@ -31,7 +31,10 @@ extension FreezeRun {
             }
             before = isStill ? now : nil
         } while !deadline.hasPassed
-        if result.scansAgreed { result.times.proven = Instant.now() }
+        if result.scansAgreed {
+            result.times.proven = Instant.now()
+            result.times.provenTicks = host.ticksNow()
+        }
         try holdThreadsElsewhere()
         try continueStopped()
     }
@@ -58,7 +61,9 @@ extension FreezeRun {
     private mutating func takeUpStrays() throws(Failure) {
         for pin in earlier.spared where guests[pin] == nil {
             guard let name = scans.stat(of: pin)?.name else { continue }
-            guests[pin] = Guest(process: pin, name: name, reason: "it was moved aside before", isSpared: true)
+            var guest = Guest(process: pin, name: name, reason: "it was moved aside before", isSpared: true)
+            guest.doubt = knowledge.doubt(about: pin)
+            guests[pin] = guest
         }
         guard let target = quarantine?.cgroup.pin, !earlier.held.isEmpty else { return }
         let family = try look(besides: target)
@@ -230,6 +235,7 @@ extension FreezeRun {
         for (process, reason) in fresh {
             let name = scans.stat(of: process.pin)?.name ?? BytePath("")
             var guest = Guest(process: process.pin, name: name, reason: reason, isSpared: false)
+            guest.doubt = knowledge.doubt(about: process.pin)
             // A v1 group that holds the guest is left for the root of that hierarchy.
             let place = held.first { $0.cgroup.hierarchy.name != target.hierarchy.name }
             let destination = place == nil ? target : try Cgroup(BytePath("/"), in: held[0].cgroup.hierarchy)

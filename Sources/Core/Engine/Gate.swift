@@ -75,11 +75,11 @@ struct Gate: Sendable {
         )
     }
 
-    /// The command that makes a capture that counts, of ids only (RT14).
+    /// The command that makes a capture that counts, of ids only (RT14); without a leader the one that shows the case.
     private func capture(of pins: [SessionPin], _ profile: CaptureRecord.Profile) -> String {
-        let locator = pins.lazy.compactMap(\.leader).first.map { "pid:\($0.pid)" } ?? "LOCATOR"
+        guard let leader = pins.lazy.compactMap(\.leader).first else { return "quell status \(home.id)" }
         let how = profile == .standard ? "" : " --profile \(profile.rawValue)"
-        return "quell capture \(locator)\(how) --case \(home.id)"
+        return "quell capture pid:\(leader.pid)\(how) --case \(home.id)"
     }
 
     /// Why `record` does not count; `nil` when it does.

@@ -67,6 +67,11 @@ public struct Host: Sendable {
         )
     }
 
+    /// The present in ticks since boot, as start times are counted.
+    public func ticksNow() -> UInt64 {
+        BootClock.nanosecondsSinceBoot() / (1_000_000_000 / ticksPerSecond)
+    }
+
     private static func openProc() throws(Failure) -> (SharedDescriptor, Window) {
         let reason: String
         do throws(Failure) {

@@ -12,6 +12,10 @@ public enum FreezeWords {
         for stray in result.strays where !stray.isHeld {
             lines.append("stray \(stray.process.pid) (\(stray.name)) is not held: \(stray.reason ?? "unknown")")
         }
+        for guest in result.guests where guest.isSpared {
+            guard let doubt = guest.doubt else { continue }
+            lines.append("guest \(guest.process.pid) (\(guest.name)) runs, and may be of the session: \(doubt)")
+        }
         lines += unheld(result.supervisors)
         if result.bySignals, result.processes > 0 {
             lines.append("held by SIGSTOP only: whoever may send SIGCONT lets it run again")

@@ -168,6 +168,35 @@ struct FamilyTests {
         #expect(family.guests.isEmpty)
     }
 
+    @Test("RT11 who joined after the freeze is a guest with its children, unless it descends from the session")
+    func joined() {
+        let processes = [
+            process(100, under: 60, at: 100, inside: true), process(150, under: 1, at: 200, inside: true),
+            process(151, under: 150, at: 201, inside: true), process(160, under: 100, at: 202, inside: true),
+            process(170, under: 1, at: 203, session: 100, inside: true), process(180, under: 1, at: 300, inside: true),
+            process(181, under: 180, at: 301, inside: true),
+        ]
+        let family = family(processes) { knowledge in
+            knowledge.joined = Set([150, 160, 170].flatMap { pid in processes.filter { $0.pid == pid }.map(\.pin) })
+        }
+        #expect(family.guests.map(\.process.pid) == [150, 151])
+        #expect(family.members.map(\.pid) == [100, 160, 170, 180, 181])
+    }
+
+    @Test("RT11 a guest is beyond doubt when it began before the leader, was moved in or is the responder's own")
+    func doubt() {
+        var knowledge = Family.Knowledge()
+        knowledge.leader = ProcessPin(pid: 100, startTicks: 100)
+        knowledge.responder = [50]
+        knowledge.joined = [ProcessPin(pid: 150, startTicks: 200)]
+        #expect(knowledge.doubt(about: ProcessPin(pid: 90, startTicks: 99)) == nil)
+        #expect(knowledge.doubt(about: ProcessPin(pid: 50, startTicks: 300)) == nil)
+        #expect(knowledge.doubt(about: ProcessPin(pid: 150, startTicks: 200)) == nil)
+        #expect(knowledge.doubt(about: ProcessPin(pid: 160, startTicks: 200)) != nil)
+        knowledge.leader = nil
+        #expect(knowledge.doubt(about: ProcessPin(pid: 160, startTicks: 200)) == nil)
+    }
+
     @Test("RT27 only lineage, namespaces, hierarchies, users and a person's word are strong")
     func strengths() {
         #expect(Mark.allCases.filter { $0.strength == .weak } == [.orphan])

@@ -52,7 +52,7 @@ struct GateTests {
     func none() throws {
         let attempt = try tryKill(capture: nil)
         expectRefused(attempt, "no capture")
-        #expect(attempt.result.step.failure?.hint?.hasPrefix("quell capture ") == true)
+        #expect(attempt.result.step.failure?.hint?.hasPrefix("quell capture pid:7 --case ") == true)
     }
 
     @Test("RT16 a volatile capture is too little to destroy")

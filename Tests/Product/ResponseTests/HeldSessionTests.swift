@@ -189,9 +189,29 @@ struct HeldSessionTests {
     @Test("a session that nothing was done to has a refusal that says so")
     func nothing() throws {
         let held = try HeldSession(of: pin, in: home)
-        let failure = held.notHeld("kill the session", SessionReference(locator: .pid(7), pin: pin))
+        let failure = held.notHeld("kill the session", SessionReference(locator: .pid(7), pin: pin), in: home)
         #expect(failure.code == .refused)
         #expect(failure.subject == "pid:7")
+        #expect(failure.reason == "no freeze of it is on record in this case")
+    }
+
+    @Test("a freeze that did not come to its end is told as that, with the command that takes it up")
+    func interrupted() throws {
+        let begun = PretendedFreeze.Input(
+            pin: pin,
+            effects: [.freeze(group: group, requestedBefore: false)],
+            word: .confirmed,
+            isInterrupted: true
+        )
+        #expect(Single(in: home, by: responder).run(PretendedFreeze(), begun).step.state == .failed)
+        let held = try HeldSession(of: pin, in: home)
+        #expect(held.lastFreeze == nil && held.frozenGroups == [group])
+        let named = SessionReference(locator: .pid(7), pin: pin)
+        let failure = held.notHeld("kill the session", named, in: home)
+        #expect(failure.reason.contains("did not come to its end"))
+        #expect(failure.hint == "quell freeze pid:7 --case \(home.id)")
+        let gone = SessionPin(bootID: "b", cgroups: [group], leader: nil)
+        #expect(gone.hint("freeze", in: home.id) == "quell status \(home.id)")
     }
 }
 

@@ -13,6 +13,8 @@ struct PretendedFreeze: Action {
         var pin: SessionPin
         var effects: [ContainmentEffect]
         var word: FreezeWord
+        /// Whether it ends after the effects, with no word about them.
+        var isInterrupted = false
     }
 
     static let descriptor = ActionDescriptor(
@@ -39,6 +41,7 @@ struct PretendedFreeze: Action {
         in scope: Scope
     ) throws(Failure) -> FreezeAction.Output {
         for effect in plan.effects { try log.apply(effect) { () throws(Failure) in } }
+        if plan.target.isInterrupted { throw Failure(.system, "freeze", on: "a session", because: "it is a test") }
         var result = FreezeResult()
         result.word = plan.target.word
         result.members = [ProcessPin(pid: 7, startTicks: 70)]

@@ -30,7 +30,7 @@ struct FreezePlan {
         }
         for line in ServiceLines.lines(of: preview.surroundings) { telling.say(line) }
         for note in preview.notes { telling.say("note         \(Escaped.terminal(note))") }
-        telling.say("next         quell freeze \(session.commandWord)")
+        if let word = session.commandWord { telling.say("next         quell freeze \(word)") }
     }
 
     func document() throws(Failure) -> JSONValue {

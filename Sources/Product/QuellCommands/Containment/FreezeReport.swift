@@ -64,7 +64,9 @@ struct FreezeReport {
     /// Which case has it, and what comes next.
     func tellCase(_ home: Case?, _ keeping: ContainmentJournal.Keeping, _ telling: Teller) {
         ContainmentVerb.tell(home, keeping, telling)
-        if let home { telling.say("next         quell capture \(session.commandWord) --case \(home.id)") }
+        guard let home else { return }
+        let next = session.commandWord.map { "capture \($0) --case \(home.id)" } ?? "status \(home.id)"
+        telling.say("next         quell \(next)")
     }
 
     func document(
@@ -90,10 +92,10 @@ struct FreezeReport {
 }
 
 extension Session {
-    /// A locator for suggested commands, made of ids only (RT14).
-    var commandWord: String {
+    /// A locator for suggested commands, made of ids only (RT14); `nil` where only a path names the session.
+    var commandWord: String? {
         if let agent { return "agent:\(agent.name)" }
-        return leader.map { "pid:\($0.pin.pid)" } ?? "LOCATOR"
+        return leader.map { "pid:\($0.pin.pid)" }
     }
 }
 

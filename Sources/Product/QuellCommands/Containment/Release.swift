@@ -30,7 +30,7 @@ struct Release: QuellCommand {
         }
         telling.result("release \(result.step.state.rawValue)")
         for drop in output.result.released { telling.say("released     \(drop.group.path)") }
-        for drop in output.result.gone { telling.say("gone         \(drop.group.path), and its drop with it") }
+        for drop in output.result.gone { telling.say("gone         the drop of \(drop.group.path), before this") }
         for table in output.result.removed { telling.say("removed      the table \(table.name) of nftables") }
         verb.tell(result, telling)
         return result.outcome

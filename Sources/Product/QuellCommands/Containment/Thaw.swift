@@ -68,7 +68,9 @@ struct Thaw: QuellCommand {
         for drop in thawed.keptDrops { telling.say("still cut    \(drop.group.path)") }
         for pin in thawed.uncut { telling.say("not cut      \(pin.pid) is back in a group without a drop") }
         verb.tell(result, telling)
-        if !thawed.keptDrops.isEmpty { telling.say("next         quell release \(verb.session.commandWord)") }
+        if !thawed.keptDrops.isEmpty, let word = verb.session.commandWord {
+            telling.say("next         quell release \(word)")
+        }
         guard wrongTarget != nil else { return result.outcome }
         for line in left { telling.result("not undone   \(Escaped.terminal(line))") }
         telling.say("next         quell case close \(verb.home.id) --reason wrong-target")

@@ -64,7 +64,7 @@ public struct KillAction: Action {
         let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: place.host)
         guard let frozen = held.everything, !held.frozenGroups.isEmpty || held.unfinished.contains(Self.descriptor.name)
         else {
-            throw held.notHeld("kill the session", input.session)
+            throw held.notHeld("kill the session", input.session, in: place.home)
         }
         let agent = try place.agent(of: input.session)
         var policy = KillPolicy()
@@ -103,7 +103,10 @@ public struct KillAction: Action {
         var result = try Killer(place.host).kill(target.frozen, target.subject, target.policy) {
             effects,
             act throws(Failure) in
-            try log.apply(effects, act)
+            // A v1 group may have to be thawed twice, and a guest be moved out twice: what is on record needs no other one.
+            var isFresh = false
+            for effect in effects where try !log.isDone(effect) { isFresh = true }
+            if isFresh { try log.apply(effects, act) } else { try act() }
         }
         for group in target.ownGroups {
             do throws(Failure) {
@@ -123,10 +126,18 @@ public struct KillAction: Action {
         EffectState(try effect.probe(on: place.host))
     }
 
-    /// Survivors and successors are named.
+    /// Survivors, strays and successors are named.
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
         let result = output.result
         var reasons = result.remaining.map { "process \($0.pid) did not die" }
+        reasons += result.strays.map { stray in
+            let marks = stray.marks.map(\.rawValue).joined(separator: ", ")
+            let why = marks.isEmpty ? stray.reason ?? "in doubt" : marks
+            return "stray \(stray.process.pid) (\(stray.name)) was not killed and lives: \(why)"
+        }
+        reasons += result.spared.compactMap { guest in
+            guest.doubt.map { "guest \(guest.process.pid) (\(guest.name)) was let run in doubt: \($0)" }
+        }
         reasons += result.successors.map { "successor \($0.process.pid) (\($0.name)): \($0.reason)" }
         reasons += result.failures.map(\.description)
         if reasons.isEmpty { return .holds }

@@ -51,7 +51,7 @@ public struct ReleaseAction: Action {
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
         let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: place.host)
         guard !held.drops.isEmpty || !held.tables.isEmpty || held.unfinished.contains(Self.descriptor.name) else {
-            throw held.notHeld("release the session", input.session)
+            throw held.notHeld("release the session", input.session, in: place.home)
         }
         return Observation(
             target: Target(drops: held.drops, tables: held.tables, trials: held.openTrials),

@@ -73,7 +73,7 @@ public struct ThawAction: Action {
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
         let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: place.host)
         guard !held.effects.isEmpty || held.unfinished.contains(Self.descriptor.name) else {
-            throw held.notHeld("thaw the session", input.session)
+            throw held.notHeld("thaw the session", input.session, in: place.home)
         }
         return Observation(
             target: Target(

@@ -168,15 +168,27 @@ public struct HeldSession: Sendable {
         return result
     }
 
-    /// Why nothing can be taken back or killed: Quell holds nothing of the session in this case.
-    func notHeld(_ attempt: String, _ session: SessionReference) -> Failure {
-        Failure(
+    /// Why nothing can be taken back or killed: Quell holds nothing of the session in this case, or it was interrupted
+    /// while it froze it and knows not yet who is held.
+    func notHeld(_ attempt: String, _ session: SessionReference, in home: Case) -> Failure {
+        let isBegun = lastFreeze == nil && !frozenGroups.isEmpty
+        return Failure(
             .refused,
             attempt,
             on: String(decoding: session.locator.argument.bytes, as: UTF8.self),
-            because: "no freeze of it is on record in this case",
-            hint: "quell status"
+            because: isBegun
+                ? "its freeze did not come to its end; freezing it again takes up what stands"
+                : "no freeze of it is on record in this case",
+            hint: isBegun ? session.pin.hint("freeze", in: home.id) : "quell status"
         )
+    }
+}
+
+extension SessionPin {
+    /// A command about the session that can be typed as it is, made of ids only (RT14). Where only a path names the session,
+    /// the command that shows the case.
+    func hint(_ verb: String, in home: CaseID) -> String {
+        leader.map { "quell \(verb) pid:\($0.pid) --case \(home)" } ?? "quell status \(home)"
     }
 }
 

@@ -22,8 +22,7 @@ public struct StandingHolds: Sendable {
             for effect in held.effects {
                 guard let line = try StandingHolds.line(for: effect, on: host), !lines.contains(line) else { continue }
                 lines.append(line)
-                let locator = pin.leader.map { "pid:\($0.pid)" } ?? "LOCATOR"
-                next = next ?? "quell \(StandingHolds.verb(against: effect)) \(locator) --case \(home.id)"
+                next = next ?? pin.hint(StandingHolds.verb(against: effect), in: home.id)
             }
         }
         self.lines = lines

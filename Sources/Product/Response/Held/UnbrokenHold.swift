@@ -20,14 +20,13 @@ struct UnbrokenHold {
         for pin in pins {
             let held = try HeldSession(of: pin, in: home, on: host)
             guard let broken = try breaks(of: held, since: capture).first else { continue }
-            let locator = pin.leader.map { "pid:\($0.pid)" } ?? "LOCATOR"
             throw Failure(
                 .refused,
                 attempt,
                 on: pin.cgroups.first.map { String(decoding: $0.path.bytes, as: UTF8.self) } ?? "the session",
-                because: "capture \(capture.bundle) does not count: \(broken)",
-                hint: "quell freeze \(locator) --case \(home.id), then quell capture \(locator) --case \(home.id); "
-                    + "or give --waive and the reason"
+                because: "capture \(capture.bundle) does not count: \(broken); freeze and capture it again, "
+                    + "or --waive with a reason goes on without",
+                hint: pin.hint("freeze", in: home.id)
             )
         }
     }

@@ -103,7 +103,7 @@ extension Fake {
 
 func fakePin(inode: UInt64) -> SessionPin {
     let cgroup = CgroupPin(hierarchy: "v2", path: BytePath("/agents/a7"), inode: inode)
-    return SessionPin(bootID: "boot-1", cgroups: [cgroup], leader: nil)
+    return SessionPin(bootID: "boot-1", cgroups: [cgroup], leader: ProcessPin(pid: Int32(inode), startTicks: inode))
 }
 
 func fakeCapture(

@@ -11,6 +11,15 @@ extension SystemTests {
         @Test("a fault of the kernel on a userfaultfd page is unconfirmed in time, with state and place", .sandbox)
         func kernelFault() throws {
             let scene = try Scene("kernelfault")
+            // Ready is said before the fault: only in it does the kernel not answer.
+            let tasks = "/proc/\(scene.child.id)/task"
+            #expect(
+                eventually(within: .seconds(10)) {
+                    (Files.names(in: tasks) ?? []).contains {
+                        Files.text("\(tasks)/\($0)/wchan")?.hasPrefix("handle_userfault") == true
+                    }
+                }
+            )
             let limit = Moment(after: .seconds(20))
             let result = try scene.freeze(policy: FreezePolicy(patienceMilliseconds: 500))
             #expect(!limit.isOver)

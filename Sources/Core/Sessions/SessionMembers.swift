@@ -36,7 +36,8 @@ extension SessionLook {
         let deadline = Deadline(after: .milliseconds(200))
         var found = Set<Int32>()
         for pid in try scanner.pids() {
-            if scanner.stands(in: paths, pid: pid) == true { found.insert(pid) }
+            // Who has ended and is not reaped yet has a line of its group still, and no list has it.
+            if scanner.stands(in: paths, pid: pid) == true, scanner.stat(of: pid)?.isDead == false { found.insert(pid) }
             guard deadline.hasPassed else { continue }
             throw Failure(
                 .timedOut,

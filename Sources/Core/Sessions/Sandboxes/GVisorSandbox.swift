@@ -38,7 +38,7 @@ struct GVisorState: Hashable {
     /// - Throws: `malformed` for another form.
     static func parse(_ bytes: [UInt8], at path: BytePath, in folder: BytePath) throws(Failure) -> GVisorState? {
         let value = try ContainerStore.json(bytes, JSONReader.Limits(bytes: 4 << 20, depth: 64), of: path)
-        guard let id = value["id"]?.string, ContainerName(parsing: BytePath(id))?.user == nil, !id.contains("/") else {
+        guard let id = value["id"]?.string, let name = ContainerName(parsing: BytePath(id)), name.user == nil else {
             throw ContainerStore.unknownForm(path, "id was expected")
         }
         guard let created = value["createdAt"]?.string.flatMap({ Instant(rfc3339: $0) }) else {

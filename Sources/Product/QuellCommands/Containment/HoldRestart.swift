@@ -17,7 +17,8 @@ struct HoldRestart: QuellCommand {
             Quell's. A unit of systemd's with Restart= or WatchdogSec= gets a drop-in in /run with Restart=no, taken up by \
             systemctl daemon-reload, and the timers, sockets and paths that trigger it are stopped (tested against a double \
             of systemctl only). Exit 3 names what is not held: what systemd does not confirm, units of a user's systemd, \
-            health checks that a timer runs, and daemons that serve more than this session, such as cron. `quell thaw` and `quell release-restart` let all of it go.
+            health checks that a timer runs, and daemons that serve more than this session, such as cron. `quell thaw` and \
+            `quell release-restart` let all of it go.
             """,
         version: Version.text
     )

@@ -26,7 +26,7 @@ extension SystemTests {
             }
             #expect(held.isComplete && held.effects == effects, "\(held)")
             let dropIns = Files.names(in: "\(machine.root)/run/systemd/system/agent@7.service.d") ?? []
-            #expect(dropIns.count == 1 && dropIns[0].hasPrefix("quell-") && dropIns[0].hasSuffix(".conf"))
+            #expect(dropIns.count == 1 && dropIns[0].hasPrefix("zz-quell-") && dropIns[0].hasSuffix(".conf"))
             #expect(try machine.calls().filter { !$0.hasPrefix("show") } == ["daemon-reload", "stop -- agent@7.timer"])
             for effect in effects { #expect(try effect.probe(on: host) == .done, "\(effect.summary)") }
 

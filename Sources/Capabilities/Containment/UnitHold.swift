@@ -34,7 +34,7 @@ struct UnitHold {
             let before = try manager.settings(of: unit)
             if before.reason != nil {
                 let folder = root.appending("run/systemd/system/\(unit).d")
-                let dropIn = folder.appending("\(try Cgroup.randomName()).conf")
+                let dropIn = folder.appending("zz-\(try Cgroup.randomName()).conf")
                 let hold = ContainmentEffect.holdUnit(unit: unit, dropIn: dropIn, systemctl: manager.systemctl)
                 try apply([hold]) { () throws(Failure) in try UnitHold.put(dropIn, manager) }
                 effects.append(hold)

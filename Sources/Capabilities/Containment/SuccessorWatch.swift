@@ -70,6 +70,7 @@ struct SuccessorWatch {
     private func once(_ dead: Set<ProcessPin>, _ responder: Set<Int32>) throws(Failure) -> [Successor] {
         let scanner = ProcessScanner(host)
         var found: [Successor] = []
+        var copies: [(stat: ProcessStat, successor: Successor)] = []
         for stat in try SuccessorWatch.processes(scanner)
         where !before.contains(stat.pin) && !dead.contains(stat.pin) && !responder.contains(stat.pid) {
             if try stands(stat, scanner) {
@@ -81,10 +82,12 @@ struct SuccessorWatch {
                 let reason =
                     "it runs what the leader ran, with the same arguments and as the same user; "
                     + "process \(stat.numbers.parent) started it"
-                found.append(Successor(process: stat.pin, name: stat.name, reason: reason))
+                copies.append((stat, Successor(process: stat.pin, name: stat.name, reason: reason)))
             }
         }
-        return found
+        // What a copy forked looks like it, and comes with it.
+        let pids = Set(copies.map(\.stat.pid))
+        return found + copies.filter { !pids.contains($0.stat.numbers.parent) }.map(\.successor)
     }
 
     private func stands(_ stat: ProcessStat, _ scanner: borrowing ProcessScanner) throws(Failure) -> Bool {

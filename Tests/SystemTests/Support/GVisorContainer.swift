@@ -37,7 +37,9 @@ final class GVisorContainer: Sendable {
         let id = "\(sandbox.name)-gv"
         defer { remove(id, states) }
         try start(id, command, network, flags, states, sandbox.folder)
-        return try body(GVisorContainer(id, states, BytePath(sandbox.folder)))
+        let container = try GVisorContainer(id, states, BytePath(sandbox.folder))
+        try container.awaitStubs()
+        return try body(container)
     }
 
     private init(_ id: String, _ states: String, _ root: BytePath) throws {
@@ -50,6 +52,22 @@ final class GVisorContainer: Sendable {
         else { throw Problem(description: "no state of runsc's") }
         self.sentry = sentry
         self.gofer = gofer
+    }
+
+    /// The sentry makes its stubs as the guest starts: waits until it has three and makes no more.
+    private func awaitStubs() throws {
+        let host = try Host()
+        var before: [Int32] = []
+        let isSettled = eventually(within: .seconds(20)) {
+            let now = processes(on: host)
+            defer { before = now }
+            guard now.count >= 5, now == before else {
+                usleep(300_000)
+                return false
+            }
+            return true
+        }
+        guard isSettled else { throw Problem(description: "the sandbox does not settle") }
     }
 
     private static func number(_ key: String, in text: String) -> Int32? {

@@ -93,6 +93,48 @@ extension SystemTests {
             #expect(!killed.isComplete)
         }
 
+        @Test(
+            "RT4 a successor that an unrelated watcher starts elsewhere is found, frozen with its watcher, and killed again",
+            .sandbox
+        )
+        func watcher() throws {
+            let sandbox = try Sandbox.of()
+            let rooms = try ["session", "elsewhere"].map { try #require(sandbox.unified).subgroup($0) }
+            let testkit = try Sandbox.testkitPath()
+            func start(in room: TestCgroup) -> [String] { ["enter", room.path, "--", testkit, "sleepers", "1"] }
+            let session = try sandbox.start(Program(testkit, start(in: rooms[0])))
+            let line = try session.line { $0.hasPrefix("ready") }
+            let pid = try #require(line.split(separator: " ").last.flatMap { Int32($0) })
+            // It polls for the session and knows nothing else of it; a zombie has no arguments.
+            let poll = "while grep -q . /proc/$0/cmdline 2>/dev/null; do sleep 0.05; done; \"$@\"; true"
+            let watcher = try sandbox.start(
+                Program("/bin/sh", ["-c", poll, "\(pid)", testkit] + start(in: rooms[1]))
+            )
+            // The same program with other arguments is nobody's successor.
+            let bystander = try sandbox.start(
+                Program("/bin/sh", ["-c", poll, "\(pid)", testkit, "sleepers", "2"])
+            )
+            let host = try Host()
+            let first = try SessionResolver(host: host).resolve(try Locator(parsing: "cgroup:/\(sandbox.name)/session"))
+            let frozen = try Freezer(host).freeze(Subject(first)) { _, act throws(Failure) in try act() }
+            defer { Holds.remove(frozen.effects, on: host) }
+            #expect(frozen.supervisors.isEmpty && frozen.word == .confirmed, "nothing tells who watches: \(frozen)")
+            let killed = try Killer(host).kill(frozen, Subject(first)) { _, act throws(Failure) in try act() }
+            #expect(!killed.isComplete && killed.remaining.isEmpty)
+            let successor = try #require(killed.successors.first, "\(killed)")
+            #expect(killed.successors.count == 1 && successor.reason.contains("with the same arguments"))
+            #expect(rooms[1].processes.contains(successor.process.pid))
+
+            let second = try SessionResolver(host: host).resolve(.pid(successor.process.pid))
+            let again = try Freezer(host).freeze(Subject(second)) { _, act throws(Failure) in try act() }
+            defer { Holds.remove(again.effects, on: host) }
+            #expect(again.word == .confirmed, "\(again)")
+            #expect(again.supervisors.map(\.process?.pid) == [watcher.id] && again.supervisors[0].isHeld)
+            let gone = try Killer(host).kill(again, Subject(second)) { _, act throws(Failure) in try act() }
+            #expect(gone.isComplete, "\(gone)")
+            #expect(rooms.allSatisfy { $0.processes.isEmpty } && !bystander.hasEnded)
+        }
+
         @Test("thaw lets the supervisors go, and a second freeze finds them held and takes no second group", .sandbox)
         func thawLetsGo() throws {
             let loop = try LoopScene()

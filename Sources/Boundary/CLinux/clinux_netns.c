@@ -135,6 +135,17 @@ int quell_spawn_in_network(const char *path, char *const argv[], const int *sour
     _exit(126);
 }
 
+int quell_tap_namespace(int pidfd, int fd) {
+    int copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0u);
+    if (copy < 0) return -errno;
+    int result = ioctl(copy, _IO('T', 227) /* TUNGETDEVNETNS */, 0);
+    int error = errno;
+    close(copy);
+    if (result < 0) return -error;
+    fcntl(result, F_SETFD, FD_CLOEXEC);
+    return result;
+}
+
 int quell_socket_facts(int pidfd, int fd, int *domain, int *type, int *protocol) {
     int copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0u);
     if (copy < 0) return -errno;

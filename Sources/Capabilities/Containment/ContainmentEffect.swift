@@ -41,6 +41,18 @@ public enum ContainmentEffect: Hashable, Sendable {
     case makeHold(hierarchy: String, name: String)
     /// Hold a supervisor: move it into Quell's frozen group.
     case hold(process: ProcessPin, from: CgroupPin, into: CgroupPin)
+    /// Keep systemd from restarting and killing a unit: that drop-in, taken up by that systemctl.
+    case holdUnit(unit: String, dropIn: BytePath, systemctl: BytePath)
+    /// Take that drop-in away.
+    case letUnitGo(unit: String, dropIn: BytePath, systemctl: BytePath)
+    /// Stop a timer, a socket or a path of systemd's that starts a unit.
+    case stopUnit(unit: String, systemctl: BytePath)
+    /// Start it again.
+    case startUnit(unit: String, systemctl: BytePath)
+    /// Have a QEMU pause its machine, by its monitor at that path.
+    case pauseMachine(process: ProcessPin, monitor: BytePath)
+    /// Have it go on.
+    case continueMachine(process: ProcessPin, monitor: BytePath)
     /// Let a supervisor go: move it from Quell's frozen group back to where it stood.
     case letGo(process: ProcessPin, from: CgroupPin, to: CgroupPin)
 
@@ -66,6 +78,14 @@ public enum ContainmentEffect: Hashable, Sendable {
         case .recordSockets, .destroySockets, .endTrial, .removeTable: nil
         case .hold(let process, let from, let into): .letGo(process: process, from: into, to: from)
         case .letGo(let process, let from, let to): .hold(process: process, from: to, into: from)
+        case .pauseMachine(let process, let monitor): .continueMachine(process: process, monitor: monitor)
+        case .continueMachine(let process, let monitor): .pauseMachine(process: process, monitor: monitor)
+        case .holdUnit(let unit, let dropIn, let systemctl):
+            .letUnitGo(unit: unit, dropIn: dropIn, systemctl: systemctl)
+        case .letUnitGo(let unit, let dropIn, let systemctl):
+            .holdUnit(unit: unit, dropIn: dropIn, systemctl: systemctl)
+        case .stopUnit(let unit, let systemctl): .startUnit(unit: unit, systemctl: systemctl)
+        case .startUnit(let unit, let systemctl): .stopUnit(unit: unit, systemctl: systemctl)
         case .makeGroup, .makeHold, .removeGroup, .detachDrop, .killGroup: nil
         }
     }
@@ -93,6 +113,14 @@ public enum ContainmentEffect: Hashable, Sendable {
         case .removeTable(let table): "remove the table \(table.name) in network namespace \(table.networkNamespace)"
         case .makeHold(let hierarchy, let name): "make the frozen group \(hierarchy) /\(name) for supervisors"
         case .hold(let process, _, let into): "hold supervisor \(process.pid) in \(into.path)"
+        case .holdUnit(let unit, let dropIn, _):
+            "keep systemd from restarting \(Escaped.terminal(unit)), by \(dropIn) and daemon-reload"
+        case .letUnitGo(let unit, let dropIn, _):
+            "let systemd restart \(Escaped.terminal(unit)) again: remove \(dropIn) and daemon-reload"
+        case .pauseMachine(let process, let monitor): "have QEMU \(process.pid) pause its machine (\(monitor))"
+        case .continueMachine(let process, let monitor): "have QEMU \(process.pid) go on (\(monitor))"
+        case .stopUnit(let unit, _): "systemctl stop \(Escaped.terminal(unit))"
+        case .startUnit(let unit, _): "systemctl start \(Escaped.terminal(unit))"
         case .letGo(let process, _, let to): "let supervisor \(process.pid) go back to \(to.path)"
         }
     }
@@ -122,6 +150,14 @@ public enum ContainmentEffect: Hashable, Sendable {
         case .signal(let process, let number):
             try ContainmentEffect.unlessEnded { () throws(Failure) in try PidFD(process, on: host).send(number) }
         case .killGroup(let group): try Cgroup(group, on: host).killAll()
+        case .pauseMachine(let process, let monitor):
+            try MachineMonitor.pause(process, at: monitor, on: host, by: Deadline(after: .seconds(2)))
+        case .continueMachine(let process, let monitor):
+            try MachineMonitor.go(process, at: monitor, on: host, by: Deadline(after: .seconds(2)))
+        case .holdUnit(_, let dropIn, let systemctl): try UnitHold.put(dropIn, SystemdManager(systemctl))
+        case .letUnitGo(_, let dropIn, let systemctl): try UnitHold.remove(dropIn, SystemdManager(systemctl))
+        case .stopUnit(let unit, let systemctl): try SystemdManager(systemctl).stop(unit)
+        case .startUnit(let unit, let systemctl): try SystemdManager(systemctl).start(unit)
         case .recordSockets: return
         case .destroySockets, .beginTrial:
             throw Failure(.refused, summary, on: "", because: "only quell isolate does it", hint: "quell isolate")
@@ -130,7 +166,7 @@ public enum ContainmentEffect: Hashable, Sendable {
             try PacketTables(in: .find(table.networkNamespace, on: host)).add(table, by: Deadline(after: .seconds(5)))
         case .removeTable(let table):
             let tables = PacketTables(in: try .find(table.networkNamespace, on: host))
-            try tables.remove(table.name, by: Deadline(after: .seconds(5)))
+            try tables.remove(table, by: Deadline(after: .seconds(5)))
         }
     }
 

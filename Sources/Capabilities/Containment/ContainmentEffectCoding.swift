@@ -25,6 +25,16 @@ extension ContainmentEffect: Codable {
         case makeHold
         case hold
         case letGo
+        case holdUnit
+        case letUnitGo
+        case stopUnit
+        case startUnit
+        case pauseMachine
+        case continueMachine
+        case unit
+        case dropIn
+        case systemctl
+        case monitor
         case group
         case requestedBefore
         case hierarchy
@@ -103,6 +113,16 @@ extension ContainmentEffect: Codable {
             try parts.encode(process, forKey: .process)
             try parts.encode(from, forKey: .from)
             try parts.encode(to, forKey: .to)
+        case .holdUnit(let unit, let dropIn, let systemctl), .letUnitGo(let unit, let dropIn, let systemctl):
+            try parts.encode(unit, forKey: .unit)
+            try parts.encode(dropIn, forKey: .dropIn)
+            try parts.encode(systemctl, forKey: .systemctl)
+        case .stopUnit(let unit, let systemctl), .startUnit(let unit, let systemctl):
+            try parts.encode(unit, forKey: .unit)
+            try parts.encode(systemctl, forKey: .systemctl)
+        case .pauseMachine(let process, let monitor), .continueMachine(let process, let monitor):
+            try parts.encode(process, forKey: .process)
+            try parts.encode(monitor, forKey: .monitor)
         }
     }
 
@@ -127,6 +147,12 @@ extension ContainmentEffect: Codable {
         case .makeHold: .makeHold
         case .hold: .hold
         case .letGo: .letGo
+        case .holdUnit: .holdUnit
+        case .letUnitGo: .letUnitGo
+        case .stopUnit: .stopUnit
+        case .startUnit: .startUnit
+        case .pauseMachine: .pauseMachine
+        case .continueMachine: .continueMachine
         }
     }
 
@@ -161,6 +187,14 @@ extension ContainmentEffect: Codable {
         case .makeHold: self = try .makeHold(hierarchy: parts[.hierarchy], name: parts[.name])
         case .hold: self = try .hold(process: parts[.process], from: parts[.from], into: parts[.into])
         case .letGo: self = try .letGo(process: parts[.process], from: parts[.from], to: parts[.to])
+        case .holdUnit:
+            self = try .holdUnit(unit: parts[.unit], dropIn: parts[.dropIn], systemctl: parts[.systemctl])
+        case .letUnitGo:
+            self = try .letUnitGo(unit: parts[.unit], dropIn: parts[.dropIn], systemctl: parts[.systemctl])
+        case .stopUnit: self = try .stopUnit(unit: parts[.unit], systemctl: parts[.systemctl])
+        case .startUnit: self = try .startUnit(unit: parts[.unit], systemctl: parts[.systemctl])
+        case .pauseMachine: self = try .pauseMachine(process: parts[.process], monitor: parts[.monitor])
+        case .continueMachine: self = try .continueMachine(process: parts[.process], monitor: parts[.monitor])
         default:
             throw DecodingError.dataCorruptedError(forKey: word, in: effect, debugDescription: "no effect is called so")
         }

@@ -76,14 +76,32 @@ extension ContainmentEffect {
         case .endTrial(let parent, let name):
             return ContainmentEffect.exists(parent.path.appending(name), in: try Cgroup(parent, on: host).hierarchy)
                 ? .notDone : .done
+        case .pauseMachine(let process, let monitor):
+            return ContainmentEffect.runs(process, monitor, host).map { $0 ? .notDone : .done } ?? .cannotTell
+        case .continueMachine(let process, let monitor):
+            return ContainmentEffect.runs(process, monitor, host).map { $0 ? .done : .notDone } ?? .cannotTell
+        case .holdUnit(_, let dropIn, _): return UnitHold.isThere(dropIn) ? .done : .notDone
+        case .letUnitGo(_, let dropIn, _): return UnitHold.isThere(dropIn) ? .notDone : .done
+        case .stopUnit(let unit, let systemctl):
+            return try SystemdManager(systemctl).isActive(unit) ? .notDone : .done
+        case .startUnit(let unit, let systemctl):
+            return try SystemdManager(systemctl).isActive(unit) ? .done : .notDone
         case .addTable(let table): return try ContainmentEffect.holds(table, host) ? .done : .notDone
         case .removeTable(let table): return try ContainmentEffect.holds(table, host) ? .notDone : .done
         }
     }
 
+    /// By the monitor's word, which a frozen one does not give: `nil` then.
+    private static func runs(_ process: ProcessPin, _ monitor: BytePath, _ host: Host) -> Bool? {
+        let soon = Deadline(after: .milliseconds(300))
+        do throws(Failure) { return try MachineMonitor.isRunning(process, at: monitor, on: host, by: soon) } catch {
+            return nil
+        }
+    }
+
     private static func holds(_ table: PacketTable, _ host: Host) throws(Failure) -> Bool {
         let tables = PacketTables(in: try .find(table.networkNamespace, on: host))
-        return try tables.handle(of: table.name, by: Deadline(after: .seconds(5))) != nil
+        return try tables.handle(of: table, by: Deadline(after: .seconds(5))) != nil
     }
 
     private static func exists(_ path: BytePath, in hierarchy: CgroupHierarchy) -> Bool {

@@ -54,6 +54,8 @@ public struct FreezeResult: Hashable, Sendable, Codable {
     /// CPU time that the first group had used when the freeze was concluded, in microseconds; equal later means that
     /// nothing ran. `nil` where the kernel does not tell, as in v1.
     public var cpuMicroseconds: UInt64?
+    /// What only the sentry of a gVisor sandbox knows; `nil` for any other session.
+    public var inside: SandboxInside?
     /// When things happened.
     public var times = FreezeTimes()
     /// The effects that were done, in order, for ``Thaw``.

@@ -30,7 +30,11 @@ extension FreezeRun {
         result.supervisors = found.supervisors
         result.notes += found.notes
         guard policy.holdRestart, !found.supervisors.isEmpty else { return }
-        let hold = SupervisorHold(host, patienceMilliseconds: policy.patienceMilliseconds).hold(found, apply)
+        let hold = SupervisorHold(host, patienceMilliseconds: policy.patienceMilliseconds).hold(
+            found,
+            root: policy.root,
+            apply
+        )
         result.supervisors = hold.supervisors
         result.effects += hold.effects
     }
@@ -113,10 +117,13 @@ extension FreezeRun {
 
     private mutating func tellStrays() {
         let isOwnGroupless = held.isEmpty
+        // A sandbox that was moved out of a v1 group of its own has that group's mark, a gofer a pid namespace of its own.
+        var plain: Set<Mark> = [.lineage, .kernelSession]
+        if sandbox != nil { plain.formUnion([.hierarchy, .pidNamespace]) }
         var ended = 0
         for (pin, marks) in strays.sorted(by: { $0.key.pid < $1.key.pid }) {
             // Without groups of its own the session's plain descendants are its members, not strays.
-            if isOwnGroupless, marks == [.lineage] || pin == subject.pin.leader || marks == [.lineage, .kernelSession] {
+            if isOwnGroupless, pin == subject.pin.leader || marks.isSubset(of: plain) && marks.contains(.lineage) {
                 if unheld[pin] == nil { continue }
             }
             let isInside = lastScan.find(pin)?.isInside ?? false

@@ -1,5 +1,6 @@
 public import Base
 public import Kernel
+internal import Sessions
 
 /// Freezes a session and everything that strongly belongs to it, and says what is true afterwards (promise 1).
 ///
@@ -84,6 +85,8 @@ struct FreezeRun: ~Copyable {
     var guests: [ProcessPin: Guest] = [:]
     var stopped: [ProcessPin] = []
     var holds = 0
+    /// The gVisor sandbox that the session is, when it is one.
+    var sandbox: GVisorSandbox?
     /// Looks without which a stray by a strong mark may have been missed.
     var looks = Looks()
 
@@ -115,6 +118,7 @@ struct FreezeRun: ~Copyable {
         knowledge.responder = responder
         knowledge.included = Set(subject.included)
         result.notes = host.notes
+        takeSandbox()
     }
 
     /// Everything up to the kernel's word on the session's own groups and the drop.
@@ -125,6 +129,8 @@ struct FreezeRun: ~Copyable {
             .check(held.map(\.cgroup), leader: knowledge.leader, on: host)
         try Refusals(policy: policy).check(included: subject.included, responder: responder, on: host)
         try leaveGroups()
+        askSentry()
+        pauseMachine()
         if held.isEmpty {
             try makeQuarantine()
         } else {
@@ -184,8 +190,11 @@ struct FreezeRun: ~Copyable {
         }
         if let failure = result.failures.first, opened.isEmpty { throw failure }
         let unified = opened.filter { $0.cgroup.hierarchy.isUnified }
-        held = unified.isEmpty ? opened : unified
-        covered = unified.isEmpty ? [] : opened.filter { !$0.cgroup.hierarchy.isUnified }
+        // runsc leaves the unified hierarchy's root to its processes. There Quell's own group holds them, because only
+        // such a group can be cut.
+        let isMoved = unified.isEmpty && sandbox != nil && host.unified != nil
+        held = unified.isEmpty && !isMoved ? opened : unified
+        covered = unified.isEmpty && !isMoved ? [] : opened.filter { !$0.cgroup.hierarchy.isUnified }
         result.coveredGroups = covered.map(\.cgroup.pin)
     }
 

@@ -57,6 +57,8 @@ public struct IsolationResult: Hashable, Sendable, Codable {
     public var sockets = SweepResult()
     /// The rules of nftables.
     public var tables = SecondMeansResult()
+    /// The host's ends of networks that packet sockets of the session send to.
+    public var links = LinkCutResult()
     /// The self-test.
     public var test = CutTest()
     /// What is not known, so that a group of the session may be left out.
@@ -67,7 +69,7 @@ public struct IsolationResult: Hashable, Sendable, Codable {
 
     /// Everything that keeps the isolation from being whole and proven, in words for people.
     public var shortfalls: [String] {
-        cut.notReached + cut.failures.map(\.description) + sockets.shortfalls + unknown
+        cut.notReached + cut.failures.map(\.description) + sockets.shortfalls + unknown + links.notReached
             + test.shortfalls.map { "not proven: \($0)" }
     }
 }
@@ -120,6 +122,11 @@ public struct Isolator {
             let matched = scope.groups.filter { $0.hierarchy == "v2" && !cut.contains($0) }
             let means = SecondMeans(allowing: policy.allowed, matching: matched, on: host)
             result.tables = means.add(last, beside: earlier.tables, by: deadline, apply: apply)
+        }
+        if let last, policy.tables != .nowhere {
+            let ends = LinkCut(allowing: policy.allowed, on: host)
+            result.links = ends.cut(last, beside: earlier.tables, by: deadline, apply: apply)
+            result.sockets.settle(behind: result.links.namespaces)
         }
         conclude(trial, last, scope, policy.allowed, deadline, apply, &result)
         return result

@@ -36,6 +36,9 @@ public struct SessionSocket: Hashable, Sendable, Codable {
         self.isCut = isCut
     }
 
+    /// Whether it sends whole frames, past everything that looks at internet sockets: AF_PACKET, AF_XDP.
+    var sendsFrames: Bool { other.map { $0.family == 17 || $0.family == 44 } ?? false }
+
     /// One line for people.
     public var text: String {
         let held = holders.isEmpty ? "held by nobody" : "held by " + holders.map { "\($0.pid)" }.joined(separator: ", ")

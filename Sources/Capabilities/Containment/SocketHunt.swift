@@ -105,11 +105,27 @@ struct SocketHunt {
     private func areFrozen() -> Bool {
         guard !scope.groups.isEmpty else { return false }
         return scope.groups.allSatisfy { pin in
-            do throws(Failure) { return try FreezerControl(Cgroup(pin, on: host)).current() == .frozen } catch {
+            do throws(Failure) {
+                let group = try Cgroup(pin, on: host)
+                if try FreezerControl(group).current() == .frozen { return true }
+                return try isCovered(group)
+            } catch {
                 // A group that is gone holds nobody.
                 return error.code == .notFound || error.code == .changed
             }
         }
+    }
+
+    /// Whether everybody in a v1 group stands in one of the v2 groups, which hold them then.
+    private func isCovered(_ group: Cgroup) throws(Failure) -> Bool {
+        guard !group.hierarchy.isUnified else { return false }
+        let paths = scope.groups.filter { $0.hierarchy == "v2" }
+        let lines = CgroupPathSet(paths.map { CgroupLine(hierarchy: "v2", path: $0.path) })
+        let scanner = ProcessScanner(host)
+        for pid in try group.treeMembers().flatMap(\.pids) where scanner.stands(in: lines, pid: pid) == false {
+            return false
+        }
+        return true
     }
 
     // MARK: Descriptors

@@ -9,7 +9,7 @@ public struct SweepResult: Hashable, Sendable, Codable {
     public var destroyed = 0
     /// In how many network namespaces.
     public var namespaces = 0
-    /// Internet sockets that are there still and are cut with their group.
+    /// Sockets that are there still and are cut: internet sockets with their group, packet sockets at the host's end.
     public var cut: [SessionSocket] = []
     /// Sockets that still reach out past the drop: this is what a cut leaves open.
     public var open: [SessionSocket] = []
@@ -23,6 +23,17 @@ public struct SweepResult: Hashable, Sendable, Codable {
 
     /// Starts with nothing done.
     public init() {}
+
+    /// Packet sockets of network namespaces whose ways out are all cut at the host's end are cut, too.
+    mutating func settle(behind namespaces: [UInt64]) {
+        for socket in open where socket.sendsFrames && namespaces.contains(socket.networkNamespace) {
+            shortfalls.removeAll { $0 == SweepResult.past(socket) }
+            cut.append(socket)
+        }
+        open.removeAll { $0.sendsFrames && namespaces.contains($0.networkNamespace) }
+    }
+
+    static func past(_ socket: SessionSocket) -> String { "past the drop: \(socket.text)" }
 
     mutating func lack(_ line: String) {
         if !shortfalls.contains(line) { shortfalls.append(line) }
@@ -119,7 +130,7 @@ struct SocketSweep {
                 if other.isInternet, foreign.contains(socket.inode) { result.silentWhileFrozen += 1 }
             }
         }
-        for socket in result.open { result.lack("past the drop: \(socket.text)") }
+        for socket in result.open { result.lack(SweepResult.past(socket)) }
         if result.silentWhileFrozen > 0, !finding.isFrozen {
             result.lack(
                 "\(result.silentWhileFrozen) sockets from elsewhere were ended, but their processes run and can connect "

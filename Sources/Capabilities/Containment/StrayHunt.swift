@@ -49,7 +49,7 @@ extension FreezeRun {
             all = all && held[index].isFrozen
         }
         if var made = quarantine, !made.isFrozen {
-            made.isFrozen = try made.control.wait(for: .frozen, until: deadline)
+            made.isFrozen = try awaitFrozen(made, until: deadline)
             quarantine = made
             all = all && made.isFrozen
         }

@@ -47,6 +47,8 @@ public struct FreezePolicy: Hashable, Sendable, Codable {
     /// How long to look for who is joined to it, what it serves and which locks it holds, after the proof, in
     /// milliseconds; 0 does not look.
     public var lookMilliseconds: Int
+    /// The monitor by which a QEMU is asked to pause its machine, too; `nil` asks nobody.
+    public var monitor: BytePath?
     /// Where unit files and container stores are looked for; `/` but for tests.
     public var root: BytePath
 
@@ -59,6 +61,7 @@ public struct FreezePolicy: Hashable, Sendable, Codable {
         patienceMilliseconds: Int = 2000,
         huntMilliseconds: Int = 10_000,
         lookMilliseconds: Int = 1000,
+        monitor: BytePath? = nil,
         root: BytePath = BytePath("/")
     ) {
         self.cut = cut
@@ -68,6 +71,7 @@ public struct FreezePolicy: Hashable, Sendable, Codable {
         self.patienceMilliseconds = patienceMilliseconds
         self.huntMilliseconds = huntMilliseconds
         self.lookMilliseconds = lookMilliseconds
+        self.monitor = monitor
         self.root = root
     }
 }

@@ -1,15 +1,42 @@
 internal import Base
 internal import Glibc
 internal import Kernel
+internal import Sessions
 
-/// Looks for what comes up in the place of a killed session: a process in a group of the same path, or a new child of
-/// the leader's parent under the leader's name (RT4).
+/// Looks for what comes up in the place of a killed session (RT4): a process in a group of the same path; a new child of
+/// the leader's parent under the leader's name; and, because whoever watches a session need be no parent of it, a process
+/// that runs the leader's program with the leader's arguments as the leader's user (docs/decisions/0015).
 struct SuccessorWatch {
     private let host: Host
     private let paths: CgroupPathSet
     private let parent: Int32
     private let name: BytePath
     private let before: Set<ProcessPin>
+    private let portrait: Portrait?
+
+    /// What a process runs: what a copy of it has in common with it, wherever it was started.
+    private struct Portrait: Equatable {
+        let user: UInt32
+        let program: BytePath
+        let arguments: [BytePath]
+
+        /// `nil` when one of these cannot be read in time.
+        init?(_ pin: ProcessPin, on host: Host) {
+            do throws(Failure) {
+                let process = try ProcessDirectory(pin, on: host)
+                guard let user = try process.status().uids.first, let program = try process.executable() else {
+                    return nil
+                }
+                self.user = user
+                self.program = program
+            } catch {
+                return nil
+            }
+            let soon = Deadline(after: .milliseconds(500))
+            guard let arguments = ProcessArguments.read([pin], on: host, by: soon)[pin] else { return nil }
+            self.arguments = arguments
+        }
+    }
 
     /// Takes down, before the kill, who the leader and its parent are and which children the parent has.
     ///
@@ -23,6 +50,7 @@ struct SuccessorWatch {
         }
         parent = leader?.numbers.parent ?? 0
         name = leader?.name ?? BytePath("")
+        portrait = leader.flatMap { Portrait($0.pin, on: host) }
         before = Set(try SuccessorWatch.processes(scanner).map(\.pin))
     }
 
@@ -42,6 +70,7 @@ struct SuccessorWatch {
     private func once(_ dead: Set<ProcessPin>, _ responder: Set<Int32>) throws(Failure) -> [Successor] {
         let scanner = ProcessScanner(host)
         var found: [Successor] = []
+        var copies: [(stat: ProcessStat, successor: Successor)] = []
         for stat in try SuccessorWatch.processes(scanner)
         where !before.contains(stat.pin) && !dead.contains(stat.pin) && !responder.contains(stat.pid) {
             if try stands(stat, scanner) {
@@ -49,9 +78,16 @@ struct SuccessorWatch {
             } else if parent > 1, stat.numbers.parent == parent, stat.name == name {
                 let reason = "process \(parent) started it, as it had started the leader"
                 found.append(Successor(process: stat.pin, name: stat.name, reason: reason))
+            } else if let portrait, stat.name == name, Portrait(stat.pin, on: host) == portrait {
+                let reason =
+                    "it runs what the leader ran, with the same arguments and as the same user; "
+                    + "process \(stat.numbers.parent) started it"
+                copies.append((stat, Successor(process: stat.pin, name: stat.name, reason: reason)))
             }
         }
-        return found
+        // What a copy forked looks like it, and comes with it.
+        let pids = Set(copies.map(\.stat.pid))
+        return found + copies.filter { !pids.contains($0.stat.numbers.parent) }.map(\.successor)
     }
 
     private func stands(_ stat: ProcessStat, _ scanner: borrowing ProcessScanner) throws(Failure) -> Bool {

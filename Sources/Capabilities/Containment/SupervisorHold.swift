@@ -62,14 +62,19 @@ public struct SupervisorHold {
         parents += inside.sorted().compactMap { scanner.stat(of: $0)?.parent }.filter { !inside.contains($0) }
         let search = SupervisorSearch(root: root, host: host, responder: responder)
         let found = search.find(paths: pin.cgroups.map(\.path), parents: parents)
-        return hold(found, apply)
+        return hold(found, root: root, apply)
     }
 
-    /// Holds what was found, as far as a process stands for it.
-    func hold(_ found: SupervisorSearch.Findings, _ apply: Apply) -> HoldResult {
+    /// Holds what was found, as far as a process or a unit of systemd's stands for it.
+    func hold(
+        _ found: SupervisorSearch.Findings,
+        root: BytePath = BytePath("/"),
+        _ apply: Apply
+    ) -> HoldResult {
         var result = HoldResult()
         result.notes = found.notes
         result.supervisors = found.supervisors
+        holdUnits(&result, root, apply)
         let scanner = ProcessScanner(host)
         var loose: [Int] = []
         for index in result.supervisors.indices {
@@ -93,6 +98,18 @@ public struct SupervisorHold {
             }
         }
         return result
+    }
+
+    private func holdUnits(_ result: inout HoldResult, _ root: BytePath, _ apply: Apply) {
+        for index in result.supervisors.indices {
+            let one = result.supervisors[index]
+            guard one.kind == .systemdUnit, one.reason == nil else { continue }
+            do throws(Failure) {
+                try UnitHold(root: root).hold(&result.supervisors[index], &result.effects, apply)
+            } catch {
+                result.supervisors[index].reason = error.reason
+            }
+        }
     }
 
     func refusal(_ process: ProcessPin, _ scanner: borrowing ProcessScanner) -> String? {
@@ -180,6 +197,8 @@ public struct SupervisorHold {
 public struct LetGoResult: Hashable, Sendable, Codable {
     /// Processes that are back where they came from, and run.
     public var letGo: [ProcessPin] = []
+    /// Units of systemd's that are let go: they may restart, or were started again.
+    public var units: [String] = []
     /// Processes whose group is gone; they run in Quell's.
     public var couldNotReturn: [Unreturned] = []
     /// Groups of Quell's own that were removed.
@@ -216,6 +235,7 @@ extension SupervisorHold {
                 result.couldNotReturn.append(Unreturned(process: process, origin: origin.path, reason: error.reason))
             }
         }
+        letUnitsGo(effects, on: host, apply, &result)
         for pin in groups {
             do throws(Failure) {
                 let group = try Cgroup(pin, on: host)
@@ -230,5 +250,29 @@ extension SupervisorHold {
             }
         }
         return result
+    }
+
+    /// Newest first: what starts a unit again only after the unit itself is as it was.
+    private static func letUnitsGo(
+        _ effects: [ContainmentEffect],
+        on host: Host,
+        _ apply: Apply,
+        _ result: inout LetGoResult
+    ) {
+        for effect in effects.reversed() {
+            let unit: String
+            switch effect {
+            case .holdUnit(let name, _, _), .stopUnit(let name, _): unit = name
+            default: continue
+            }
+            guard let inverse = effect.inverse else { continue }
+            do throws(Failure) {
+                guard try inverse.probe(on: host) == .notDone else { continue }
+                try apply([inverse]) { () throws(Failure) in try inverse.perform(on: host) }
+                result.units.append(unit)
+            } catch {
+                result.failures.append(error)
+            }
+        }
     }
 }

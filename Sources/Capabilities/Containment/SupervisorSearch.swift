@@ -30,8 +30,12 @@ struct SupervisorSearch {
             parents.append(parent)
         }
         var findings = Findings()
+        let users = Set(paths.flatMap(SupervisorSearch.belowUsersManager))
         for component in Set(paths.flatMap(\.components)).sorted() {
-            if let unit = unit(component) { findings.supervisors.append(unit) }
+            if var unit = unit(component) {
+                if users.contains(component) { unit.reason = "it is a unit of a user's systemd, which is not asked" }
+                findings.supervisors.append(unit)
+            }
             guard let id = PodmanStore.container(of: component) else { continue }
             tell(PodmanStore(root: root).knowledge(of: id), of: id, &parents, &findings)
         }
@@ -40,6 +44,13 @@ struct SupervisorSearch {
             if let starter = program.supervisor(parent) { findings.supervisors.append(starter) }
         }
         return findings
+    }
+
+    /// The components of a path behind `user@UID.service`.
+    private static func belowUsersManager(_ path: BytePath) -> [BytePath] {
+        let components = path.components
+        let manager = components.firstIndex { $0.text?.hasPrefix("user@") ?? false }
+        return manager.map { Array(components[($0 + 1)...]) } ?? []
     }
 
     /// Where systemd runs, a service whose unit is nowhere to be read may restart: a user's own unit, or a generated one.
@@ -106,7 +117,7 @@ struct SupervisorSearch {
         )
     }
 
-    private static func isFolder(_ path: BytePath) -> Bool {
+    static func isFolder(_ path: BytePath) -> Bool {
         do throws(Failure) {
             _ = try Descriptor(opening: path, O_RDONLY | O_DIRECTORY)
             return true

@@ -154,6 +154,7 @@ public struct Thaw {
 
     private mutating func continueStopped(_ effects: [ContainmentEffect]) throws(Failure) {
         for effect in effects.reversed() {
+            if case .pauseMachine(let process, _) = effect { goOn(process, effect) }
             guard case .signal = effect, let inverse = effect.inverse else { continue }
             do throws(Failure) {
                 let host = self.host
@@ -162,6 +163,19 @@ public struct Thaw {
             } catch {
                 result.failures.append(error)
             }
+        }
+    }
+
+    /// A machine that Quell had its monitor pause; one that has ended needs nothing.
+    private mutating func goOn(_ process: ProcessPin, _ effect: ContainmentEffect) {
+        guard let inverse = effect.inverse, ProcessScanner(host).namedStat(of: process.pid)?.pin == process else {
+            return
+        }
+        let host = self.host
+        do throws(Failure) {
+            try apply(inverse) { () throws(Failure) in try inverse.perform(on: host) }
+        } catch {
+            result.failures.append(error)
         }
     }
 

@@ -34,8 +34,7 @@ struct UnitFiles {
             kind: .systemdUnit,
             name: component,
             detail: "\(reason) in \(places.joined(separator: ", "))",
-            process: nil,
-            reason: "holding units of systemd's is not built yet"
+            process: nil
         )
     }
 

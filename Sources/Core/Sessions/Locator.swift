@@ -14,17 +14,21 @@ public enum Locator: Hashable, Sendable {
     case oci(OCIContainer)
     /// `lxc:NAME`: a container of lxc by the name of its cgroup.
     case lxc(ContainerName)
+    /// `runsc:ID`: a gVisor sandbox by the state that runsc left on disk.
+    case runsc(ContainerName)
+    /// `qmp:/PATH`: the QEMU that listens on that unix socket with its monitor.
+    case qmp(BytePath)
     /// A bare name, still to be looked up.
     case name(BytePath)
 
     /// The forms that work today, for help and hints.
     public static let forms =
-        "cgroup:/PATH, pid:N, agent:NAME, podman:NAME, podman:USER/NAME, runc:ID, runc:USER/ID, crun:ID, lxc:NAME, a "
-        + "pid, or the name of an agent, a cgroup or a container"
+        "cgroup:/PATH, pid:N, agent:NAME, podman:NAME, podman:USER/NAME, runc:ID, runc:USER/ID, crun:ID, lxc:NAME, "
+        + "runsc:ID, qmp:/PATH, a pid, or the name of an agent, a cgroup or a container"
 
     /// Prefixes of the design that no issue has built yet.
     private static let notBuilt = [
-        "docker", "runsc", "unit", "qmp", "firecracker", "path",
+        "docker", "unit", "firecracker", "path",
     ]
 
     /// Reads an argument. What is not of a known form is ``Base/Failure/Code/usage``; a name with a colon behind a word
@@ -41,6 +45,8 @@ public enum Locator: Hashable, Sendable {
         case "runc": self = try Locator.oci(.runc, parsing: rest, of: argument)
         case "crun": self = try Locator.oci(.crun, parsing: rest, of: argument)
         case "lxc": self = try Locator.lxc(parsing: rest, of: argument)
+        case "qmp": self = try Locator.qmp(parsing: rest, of: argument)
+        case "runsc": self = try Locator.runsc(parsing: rest, of: argument)
         case .some(let prefix) where Locator.notBuilt.contains(prefix):
             throw Locator.usage(argument, "\(prefix): is not built yet")
         default: self = try Locator.bare(argument)
@@ -59,6 +65,8 @@ public enum Locator: Hashable, Sendable {
         case .podman(let name): BytePath("podman:\(name.argument)")
         case .oci(let container): BytePath("\(container.runtime.rawValue):\(container.argument)")
         case .lxc(let name): BytePath("lxc:\(name.argument)")
+        case .runsc(let name): BytePath("runsc:\(name.argument)")
+        case .qmp(let path): BytePath(Array("qmp:".utf8) + path.bytes)
         case .name(let name): name
         }
     }
@@ -92,6 +100,20 @@ public enum Locator: Hashable, Sendable {
             throw usage(argument, "the name of a container of lxc has only letters, digits, _, . and -")
         }
         return .lxc(name)
+    }
+
+    private static func qmp(parsing path: BytePath, of argument: BytePath) throws(Failure) -> Locator {
+        guard path.isAbsolute, path.bytes.count < 108, !path.bytes.contains(0) else {
+            throw usage(argument, "the path of a monitor's socket begins with a slash and has at most 107 bytes")
+        }
+        return .qmp(path)
+    }
+
+    private static func runsc(parsing name: BytePath, of argument: BytePath) throws(Failure) -> Locator {
+        guard let name = ContainerName(parsing: name), name.user == nil else {
+            throw usage(argument, "the id of a container has only letters, digits, _, . and -")
+        }
+        return .runsc(name)
     }
 
     private static func cgroup(parsing path: BytePath, of argument: BytePath) throws(Failure) -> Locator {

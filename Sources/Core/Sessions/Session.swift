@@ -19,6 +19,8 @@ public struct Session: Sendable {
     public let owner: UInt32?
     /// What runs it.
     public let runtime: SessionRuntime.Kind
+    /// The gVisor sandbox that it is, when it is one.
+    public let sandbox: GVisorSandbox?
     /// What the inventory declares about it.
     public let agent: AgentRecord?
     /// What could not be read on the way; a process that ended meanwhile is no failure.
@@ -34,6 +36,7 @@ public struct Session: Sendable {
         guests: [SessionMember],
         owner: UInt32?,
         runtime: SessionRuntime.Kind = .process,
+        sandbox: GVisorSandbox? = nil,
         agent: AgentRecord? = nil,
         failures: [Failure] = []
     ) {
@@ -45,6 +48,7 @@ public struct Session: Sendable {
         self.guests = guests
         self.owner = owner
         self.runtime = runtime
+        self.sandbox = sandbox
         self.agent = agent
         self.failures = failures
     }
@@ -107,6 +111,8 @@ public enum Lineage: String, Hashable, Sendable, Codable {
     /// Its parent is gone: it was given to init or to a reaper above the leader, it stands in a cgroup of the session,
     /// began after the leader and has its uid.
     case orphan
+    /// It is a gofer of the gVisor sandbox whose sentry is the leader.
+    case sandbox
     /// None of these.
     case none
 

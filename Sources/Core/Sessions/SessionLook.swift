@@ -8,6 +8,8 @@ struct SessionLook: ~Copyable {
     let host: Host
     let locator: Locator
     let agent: AgentRecord?
+    /// Below which the files of runtimes lie; `/` but for tests.
+    let root: BytePath
     let scanner: ProcessScanner
     var failures: [Failure] = []
     /// The processes that every one of the named groups lists, itself or below it.
@@ -17,7 +19,17 @@ struct SessionLook: ~Copyable {
     /// Whether it could not be told in time who stands in a group.
     var isCutShort = false
 
-    init(host: Host, locator: Locator, agent: AgentRecord?, patience: Duration? = nil) {
+    /// The gVisor sandbox that the session is, when it is one.
+    var sandbox: GVisorSandbox?
+
+    init(
+        host: Host,
+        locator: Locator,
+        agent: AgentRecord?,
+        root: BytePath = BytePath("/"),
+        patience: Duration? = nil
+    ) {
+        self.root = root
         self.patience = patience
         self.host = host
         self.locator = locator
@@ -34,12 +46,14 @@ struct SessionLook: ~Copyable {
             return assemble(leader: nil, kin: [:], family: family, named: groups, inside: inside)
         }
         let leader = pinned.flatMap { family.living($0) } ?? family.leader(excluding: notLeaders(in: family))
-        guard let leader else { return assemble(leader: nil, kin: [:], family: family, named: groups, inside: inside) }
+        guard var leader else { return assemble(leader: nil, kin: [:], family: family, named: groups, inside: inside) }
+        leader = sentry(of: leader, in: family) ?? leader
         var kin = family.descendants(of: leader)
         if kin.count < family.relatives.count {
             family = Family(relatives: family.relatives.merging(ancestors(of: family, without: kin)) { old, _ in old })
             kin = family.descendants(of: leader)
         }
+        addGofers(in: family, to: &kin)
         addSharers(of: leader, among: inside, in: family, to: &kin)
         addOrphans(of: leader, among: inside, in: family, to: &kin)
         return assemble(
@@ -64,10 +78,13 @@ struct SessionLook: ~Copyable {
                 because: pid == 1 ? "it is the first process of the machine" : "it is a thread of the kernel"
             )
         }
-        let cell = cell(around: named, in: family)
-        let leader = cell?.leader ?? named
+        // A gofer has a pid namespace of its own, which says nothing about the sandbox.
+        let sentry = sentry(of: named, in: family)
+        let cell = sentry == nil ? cell(around: named, in: family) : nil
+        let leader = sentry ?? cell?.leader ?? named
         var kin = cell?.sharers ?? [:]
         kin.merge(family.descendants(of: leader)) { _, lineage in lineage }
+        addGofers(in: family, to: &kin)
         let standing = standings(of: kin)
         for group in standing where !group.isRoot {
             let inside = try processes(below: [group])
@@ -78,7 +95,26 @@ struct SessionLook: ~Copyable {
             if others.isSubset(of: orphans.keys) { kin.merge(orphans) { old, _ in old } }
         }
         let session = assemble(leader: leader, kin: kin, family: family, named: [], inside: Set(kin.keys))
-        return session.run(by: cell?.runtime ?? .process)
+        return session.run(by: cell?.runtime ?? session.runtime)
+    }
+
+    /// The sentry of the gVisor sandbox that a process is a part of; `nil` for any other process.
+    private mutating func sentry(of relative: Relative, in family: Family) -> Relative? {
+        sandbox = GVisorLookup(on: host, root: root).sandbox(holding: relative.pin.pid)
+        guard let sandbox else { return nil }
+        guard let sentry = family.living(sandbox.sentry) else {
+            self.sandbox = nil
+            return nil
+        }
+        return sentry
+    }
+
+    private func addGofers(in family: Family, to kin: inout [Int32: Lineage]) {
+        for gofer in sandbox?.gofers ?? [] {
+            guard let relative = family.living(gofer) else { continue }
+            kin.merge(family.descendants(of: relative)) { known, _ in known }
+            kin[gofer.pid] = .sandbox
+        }
     }
 
     private func noProcess(_ pid: Int32) -> Failure {

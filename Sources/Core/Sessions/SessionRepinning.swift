@@ -74,6 +74,7 @@ extension Session {
             guests: guests,
             owner: owner,
             runtime: runtime,
+            sandbox: sandbox,
             agent: agent,
             failures: failures
         )

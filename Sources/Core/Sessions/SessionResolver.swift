@@ -45,6 +45,8 @@ public struct SessionResolver: Sendable {
         case .pid(let pid): return try resolve(pid: pid, as: locator, agent: nil)
         case .agent(let name): return try resolve(agent: name, for: verb)
         case .podman, .oci, .lxc: return try resolve(container: locator, as: locator, agent: nil, for: verb)
+        case .runsc(let name): return try resolve(sandbox: name, as: locator, agent: nil, for: verb)
+        case .qmp(let path): return try resolve(monitor: path, as: locator, agent: nil, for: verb)
         case .name(let name): return try resolve(name: name, for: verb)
         }
     }
@@ -70,6 +72,8 @@ public struct SessionResolver: Sendable {
         case .cgroup(let path): return try resolve(cgroup: path, as: locator, agent: record)
         case .pid(let pid): return try resolve(pid: pid, as: locator, agent: record)
         case .podman, .oci, .lxc: return try resolve(container: record.locator, as: locator, agent: record, for: verb)
+        case .runsc(let name): return try resolve(sandbox: name, as: locator, agent: record, for: verb)
+        case .qmp(let path): return try resolve(monitor: path, as: locator, agent: record, for: verb)
         case .agent, .name:
             // The inventory refuses these when it is read.
             throw Failure(.malformed, "find the agent", on: record.name, because: "its locator names another name")
@@ -85,7 +89,7 @@ public struct SessionResolver: Sendable {
     }
 
     private func resolve(cgroup path: BytePath, as locator: Locator, agent: AgentRecord?) throws(Failure) -> Session {
-        var look = SessionLook(host: host, locator: locator, agent: agent, patience: patience)
+        var look = SessionLook(host: host, locator: locator, agent: agent, root: root, patience: patience)
         return try look.session(of: try CgroupLookup(host: host).groups(at: path))
     }
 
@@ -104,15 +108,46 @@ public struct SessionResolver: Sendable {
             (container, runtime) = (try OCILookup(host: host, root: root).find(name), name.runtime.kind)
         case .lxc(let name):
             (container, runtime) = (try LXCLookup(host: host, root: root).find(name, for: verb), .lxc)
-        case .cgroup, .pid, .agent, .name:
+        case .cgroup, .pid, .agent, .name, .runsc, .qmp:
             throw Failure(.malformed, "find the container", on: "\(name)", because: "it names no container")
         }
-        var look = SessionLook(host: host, locator: locator, agent: agent, patience: patience)
+        var look = SessionLook(host: host, locator: locator, agent: agent, root: root, patience: patience)
         return try look.session(of: container.groups, pinned: container.process).run(by: runtime)
     }
 
+    private func resolve(
+        sandbox name: ContainerName,
+        as locator: Locator,
+        agent: AgentRecord?,
+        for verb: String
+    ) throws(Failure) -> Session {
+        let sandbox = try GVisorLookup(on: host, root: root).find(name, for: verb)
+        var look = SessionLook(host: host, locator: locator, agent: agent, root: root, patience: patience)
+        let session = try look.session(around: sandbox.sentry.pid)
+        guard session.leader?.pin == sandbox.sentry else {
+            throw Failure(.changed, "find the sandbox", on: name.argument, because: "it ended meanwhile", hint: "quell")
+        }
+        return session
+    }
+
+    private func resolve(
+        monitor path: BytePath,
+        as locator: Locator,
+        agent: AgentRecord?,
+        for verb: String
+    ) throws(Failure) -> Session {
+        let machine = try MonitorLookup(host: host).find(path, for: verb)
+        var look = SessionLook(host: host, locator: locator, agent: agent, root: root, patience: patience)
+        let session = try look.session(around: machine.pid)
+        guard session.members.contains(where: { $0.pin == machine }) else {
+            let text = String(decoding: path.bytes, as: UTF8.self)
+            throw Failure(.changed, "find the virtual machine", on: text, because: "it ended meanwhile", hint: "quell")
+        }
+        return session.run(by: .qemu)
+    }
+
     private func resolve(pid: Int32, as locator: Locator, agent: AgentRecord?) throws(Failure) -> Session {
-        var look = SessionLook(host: host, locator: locator, agent: agent, patience: patience)
+        var look = SessionLook(host: host, locator: locator, agent: agent, root: root, patience: patience)
         return try look.session(around: pid)
     }
 }

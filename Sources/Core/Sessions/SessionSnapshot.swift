@@ -66,6 +66,7 @@ extension SessionMember {
         case .pidNamespace: return [Mark(.pidNamespace, "shares the private pid namespace of \(pid)")]
         case .orphan:
             return [Mark(.lineage, "lost its parent, stands in a cgroup of the session, is younger than \(pid)")]
+        case .sandbox: return [Mark(.lineage, "is a gofer of the gVisor sandbox whose sentry is \(pid)")]
         case .none: return []
         }
     }

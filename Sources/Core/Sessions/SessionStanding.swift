@@ -100,6 +100,8 @@ extension SessionLook {
             members: members.sorted { $0.pin.pid < $1.pin.pid },
             guests: guests.sorted { $0.pin.pid < $1.pin.pid },
             owner: leader.flatMap { realUID(of: $0.pin) },
+            runtime: sandbox == nil ? .process : .gvisor,
+            sandbox: sandbox,
             agent: agent,
             failures: failures
         )

@@ -183,6 +183,10 @@ public struct CaseStanding: Sendable {
         var facts: [Fact] = []
         let scanner = ProcessScanner(host)
         for effect in held.effects {
+            if case .holdUnit(let unit, _, _) = effect {
+                let text = "unit \(Escaped.terminal(unit)) is kept from restarting"
+                facts.append(Fact(holds: try effect.probe(on: host) == .done, text: text))
+            }
             guard case .hold(let process, _, let group) = effect, let stat = scanner.namedStat(of: process.pid),
                 stat.pin == process, !stat.numbers.isDead
             else { continue }

@@ -54,6 +54,24 @@ struct EffectTests {
         (.makeHold(hierarchy: "v2", name: "n"), #"{"makeHold":{"hierarchy":"v2","name":"n"}}"#),
         (.hold(process: process, from: other, into: home), #"{"hold":{"from":@Q,"into":@H,"process":@P}}"#),
         (.letGo(process: process, from: home, to: other), #"{"letGo":{"from":@H,"process":@P,"to":@Q}}"#),
+        (
+            .holdUnit(unit: "a.service", dropIn: BytePath("/r/q.conf"), systemctl: BytePath("/s")),
+            #"{"holdUnit":{"dropIn":"/r/q.conf","systemctl":"/s","unit":"a.service"}}"#
+        ),
+        (
+            .letUnitGo(unit: "a.service", dropIn: BytePath("/r/q.conf"), systemctl: BytePath("/s")),
+            #"{"letUnitGo":{"dropIn":"/r/q.conf","systemctl":"/s","unit":"a.service"}}"#
+        ),
+        (.stopUnit(unit: "a.timer", systemctl: BytePath("/s")), #"{"stopUnit":{"systemctl":"/s","unit":"a.timer"}}"#),
+        (.startUnit(unit: "a.timer", systemctl: BytePath("/s")), #"{"startUnit":{"systemctl":"/s","unit":"a.timer"}}"#),
+        (
+            .pauseMachine(process: process, monitor: BytePath("/m")),
+            #"{"pauseMachine":{"monitor":"/m","process":@P}}"#
+        ),
+        (
+            .continueMachine(process: process, monitor: BytePath("/m")),
+            #"{"continueMachine":{"monitor":"/m","process":@P}}"#
+        ),
     ]
     private static let home = CgroupPin(hierarchy: "v1:freezer", path: BytePath([47, 0xff]), inode: 7)
 

@@ -133,7 +133,9 @@ struct SupervisorTests {
         try machine.file("run/systemd/system/x", "")
         let with = search.find(paths: paths, parents: [])
         #expect(with.supervisors.map(\.kind) == [.systemdUnit, .podmanHealthCheck])
-        let held = SupervisorHold(host).hold(with) { _, _ in Issue.record("nothing may be done") }
+        let held = SupervisorHold(host).hold(with, root: BytePath(machine.root)) { _, _ in
+            Issue.record("nothing may be done")
+        }
         #expect(!held.isComplete && held.effects.isEmpty)
         #expect(held.supervisors.allSatisfy { !$0.isHeld && $0.reason != nil })
     }

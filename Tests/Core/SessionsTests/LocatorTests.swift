@@ -23,6 +23,8 @@ struct LocatorTests {
             ("runc:agents/web", .oci(oci("agents/web", .runc)), "runc:agents/web"),
             ("crun:web", .oci(oci("web", .crun)), "crun:web"),
             ("lxc:web", .lxc(container("web")), "lxc:web"),
+            ("runsc:agent-7", .runsc(container("agent-7")), "runsc:agent-7"),
+            ("qmp:/run/vm/q.sock", .qmp(BytePath("/run/vm/q.sock")), "qmp:/run/vm/q.sock"),
             ("cgroup:/a:b", .cgroup(BytePath("/a:b")), "cgroup:/a:b"),
         ]
     )
@@ -58,7 +60,9 @@ struct LocatorTests {
             ("lxc:", lxcRule), ("lxc:../x", lxcRule), ("lxc:u/web", lxcRule), ("lxc:$(id)", lxcRule),
             ("lxc:a\nb", lxcRule), ("lxc:-P", lxcRule),
             ("docker:web", "docker: is not built yet"),
-            ("runsc:x", "runsc: is not built yet"),
+            ("runsc:a/b", "the id of a container has only letters, digits, _, . and -"),
+            ("runsc:../x", "the id of a container has only letters, digits, _, . and -"),
+            ("qmp:q.sock", "the path of a monitor's socket begins with a slash and has at most 107 bytes"),
             ("path:/srv", "path: is not built yet"),
         ]
     )

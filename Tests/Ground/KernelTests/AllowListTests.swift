@@ -95,6 +95,41 @@ struct PacketTableTests {
         )
     }
 
+    @Test("a table for interfaces drops every frame both ways, and lets the list through with what finds its address")
+    func links() throws {
+        let list = AllowList([try #require(AllowList.Entry("192.0.2.7:6514"))])
+        let rules = try PacketTable(name: name, networkNamespace: 1, allowed: list, links: ["veth0"]).rules()
+        #expect(
+            rules == """
+                table netdev quell-0011223344556677 {
+                  chain ingress0 {
+                    type filter hook ingress device "veth0" priority -500; policy drop;
+                    meta protocol arp accept
+                    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+                    ip daddr 192.0.2.7 meta l4proto { tcp, udp } th dport 6514 accept
+                  }
+                  chain egress0 {
+                    type filter hook egress device "veth0" priority -500; policy drop;
+                    meta protocol arp accept
+                    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+                    ip saddr 192.0.2.7 meta l4proto { tcp, udp } th sport 6514 accept
+                  }
+                }
+
+                """
+        )
+        let none = try PacketTable(name: name, networkNamespace: 1, links: ["a", "b"]).rules()
+        #expect(none.components(of: "policy drop") == 4 && !none.contains("accept"))
+    }
+
+    @Test(
+        "RT14 an interface whose name could end the word it stands in is refused",
+        arguments: ["", "a\"", "a b", "a;b"]
+    )
+    func hostileLink(name link: String) {
+        #expect(throws: Failure.self) { try PacketTable(name: name, networkNamespace: 1, links: [link]).rules() }
+    }
+
     @Test("a table for groups names them by their path and depth")
     func groups() throws {
         let rules = try PacketTable(name: name, networkNamespace: 1, groups: [group("/agents/one")]).rules()
@@ -111,4 +146,9 @@ struct PacketTableTests {
             try PacketTable(name: name, networkNamespace: 1, groups: [group(path)]).rules()
         }
     }
+}
+
+extension String {
+    /// How often it holds that text.
+    fileprivate func components(of text: String) -> Int { ranges(of: text).count }
 }

@@ -52,6 +52,10 @@ long quell_udp_send(int fd, const struct quell_inet_address *to, const void *byt
 // SO_DOMAIN, SO_TYPE, SO_PROTOCOL. Gives a descriptor of its network namespace (SIOCGSKNS).
 int quell_socket_facts(int pidfd, int fd, int *domain, int *type, int *protocol);
 
+// The network namespace of the interface behind a descriptor of /dev/net/tun that another process holds (pidfd_getfd(2),
+// TUNGETDEVNETNS), without touching it. Gives a descriptor of the namespace.
+int quell_tap_namespace(int pidfd, int fd);
+
 // Waits for the end of a child on a thread of its own; gives 0, or the errno when there can be no thread.
 int quell_reap_later(int32_t child);
 

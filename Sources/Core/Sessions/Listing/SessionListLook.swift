@@ -17,7 +17,8 @@ extension SessionList {
         var look = ProcessLook(host, by: deadline)
         let processes = try look.processes()
         let containers = OCIContainers(root: root).read()
-        let sorting = SessionSorting(processes, inventory, containers: containers)
+        let sandboxes = GVisorLookup(on: host, root: root).sandboxes(among: processes)
+        let sorting = SessionSorting(processes, inventory, containers: containers, gvisor: sandboxes)
         var names = ContainerNames(host: host, root: root)
         let groups = names.label(sorting.groups)
         names.failures.forEach { look.keep($0) }

@@ -13,6 +13,10 @@ public struct SessionRuntime: Hashable, Sendable, Codable {
         case nsjail
         /// A microVM of Firecracker's, by the layout that its documentation gives; not tried against the real program.
         case firecracker
+        /// A gVisor sandbox: what runs inside is no process of the host.
+        case gvisor
+        /// A virtual machine of QEMU's: what runs inside is no process of the host.
+        case qemu
         /// A systemd service.
         case service
         /// A systemd scope: a login, a command under systemd-run.
@@ -44,10 +48,15 @@ public struct SessionRuntime: Hashable, Sendable, Codable {
     /// Whether a runtime of containers made it.
     public var isContainer: Bool {
         switch kind {
-        case .podman, .docker, .containerd, .crio, .runc, .crun, .lxc, .nspawn, .nsjail, .firecracker: true
+        case .podman, .docker, .containerd, .crio, .runc, .crun, .lxc, .nspawn, .nsjail, .firecracker, .gvisor,
+            .qemu:
+            true
         case .bubblewrap, .firejail, .service, .scope, .slice, .cgroup, .process: false
         }
     }
+
+    /// Whether what runs inside is no process of the host, and unknown from outside.
+    public var isOpaque: Bool { kind == .gvisor || kind == .qemu }
 
     /// Reads where a process stands. Containers are told by any hierarchy, the innermost one counts; else the unified
     /// hierarchy, the v1 freezer and systemd's own are asked in that order.

@@ -31,13 +31,20 @@ struct SessionSorting {
     private var places: [Int32: SessionRuntime] = [:]
     private var agents: [Int32: OverviewGrouping.Group] = [:]
 
-    /// `containers` are those that runc and crun know, by their first process.
-    init(_ all: [OverviewProcess], _ inventory: Inventory, containers: [ProcessPin: KnownContainer] = [:]) {
+    /// `containers` are those that runc and crun know, by their first process; `gvisor` the sandboxes of runsc.
+    init(
+        _ all: [OverviewProcess],
+        _ inventory: Inventory,
+        containers: [ProcessPin: KnownContainer] = [:],
+        gvisor: [GVisorSandbox] = []
+    ) {
         processes = Dictionary(all.map { ($0.pin.pid, $0) }) { first, _ in first }
         sandboxes = SandboxHeads(processes)
         for process in all { places[process.pin.pid] = SessionRuntime(of: process.cgroups) }
         joinNested()
         name(containers)
+        nameGVisor(gvisor)
+        nameMachines()
         for group in OverviewGrouping(all, inventory).groups {
             for member in group.members { agents[member.pin.pid] = group }
         }
@@ -64,6 +71,37 @@ struct SessionSorting {
                 places[pid] = SessionRuntime(container.kind, name: container.id, at: place.cgroup)
             }
         }
+    }
+
+    /// The sentry with everything below it, and the gofers, wherever they stand.
+    private mutating func nameGVisor(_ sandboxes: [GVisorSandbox]) {
+        for sandbox in sandboxes {
+            guard let place = places[sandbox.sentry.pid] else { continue }
+            let name = sandbox.containers.first.map { BytePath($0) } ?? BytePath("pid-\(sandbox.sentry.pid)")
+            let runtime = SessionRuntime(.gvisor, name: name, at: place.cgroup)
+            let parts = Set([sandbox.sentry.pid] + sandbox.gofers.map(\.pid))
+            for pid in processes.keys where isBelow(parts, pid) { places[pid] = runtime }
+        }
+    }
+
+    /// Processes that run QEMU, each a machine of its own wherever it stands.
+    private mutating func nameMachines() {
+        for (pid, process) in processes {
+            guard let program = process.executable?.lastComponent.text,
+                program.hasPrefix("qemu-system-") || program == "qemu-kvm", let place = places[pid], !place.isContainer
+            else { continue }
+            places[pid] = SessionRuntime(.qemu, name: BytePath("pid-\(pid)"), at: place.cgroup)
+        }
+    }
+
+    private func isBelow(_ tops: Set<Int32>, _ pid: Int32) -> Bool {
+        var current = pid
+        for _ in 0..<64 {
+            if tops.contains(current) { return true }
+            guard let parent = processes[current]?.parent, parent > 1 else { return false }
+            current = parent
+        }
+        return false
     }
 
     private mutating func collect(_ all: [OverviewProcess]) {

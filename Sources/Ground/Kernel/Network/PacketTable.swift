@@ -1,7 +1,7 @@
 public import Base
 
 /// A table of Quell's in nftables: the second means of a cut. It holds chains that drop everything but an allow list, of a
-/// whole network namespace or of the sockets of some cgroups. Source: nft(8).
+/// whole network namespace, of the sockets of some cgroups, or of everything that passes some interfaces. Source: nft(8).
 public struct PacketTable: Hashable, Sendable, Codable {
     /// `quell-` and 16 hexadecimal digits that nobody can guess: nothing but this table has that name.
     public let name: String
@@ -11,19 +11,33 @@ public struct PacketTable: Hashable, Sendable, Codable {
     public let groups: [CgroupPin]
     /// What it leaves open.
     public let allowed: AllowList
+    /// The interfaces whose frames it drops, both ways and before anything else sees them, also what packet sockets
+    /// send at the other end; `nil` for a table that has nothing to do with interfaces.
+    public let links: [String]?
 
     /// Takes all parts.
-    public init(name: String, networkNamespace: UInt64, groups: [CgroupPin] = [], allowed: AllowList = AllowList()) {
+    public init(
+        name: String,
+        networkNamespace: UInt64,
+        groups: [CgroupPin] = [],
+        allowed: AllowList = AllowList(),
+        links: [String]? = nil
+    ) {
         self.name = name
         self.networkNamespace = networkNamespace
         self.groups = groups
         self.allowed = allowed
+        self.links = links
     }
+
+    /// The family that it is of, as nft names it.
+    var family: String { links == nil ? "inet" : "netdev" }
 
     /// The rules as nft reads them. Paths of groups are names that others chose: one that is not plain is refused.
     ///
-    /// - Throws: `refused` for a path with other characters than letters, digits and `._:@+=-/`.
+    /// - Throws: `refused` for a path or an interface with other characters than letters, digits and `._:@+=-/`.
     public func rules() throws(Failure) -> String {
+        if let links { return try rules(on: links) }
         var matches: [String] = []
         for group in groups {
             guard group.path.bytes.allSatisfy(PacketTable.isPlain) else {
@@ -46,6 +60,31 @@ public struct PacketTable: Hashable, Sendable, Codable {
             text += "  chain \(hook) {\n    type filter hook \(hook) priority -500; policy \(policy);\n"
             if hook != "forward" { text += exceptions(end) }
             text += "\(drops)  }\n"
+        }
+        return text + "}\n"
+    }
+
+    /// Frames of what is allowed pass with those that find its address.
+    private func rules(on links: [String]) throws(Failure) -> String {
+        var text = "table netdev \(name) {\n"
+        for (number, link) in links.enumerated() {
+            guard !link.isEmpty, link.utf8.allSatisfy(PacketTable.isPlain) else {
+                throw Failure(
+                    .refused,
+                    "write a rule for the interface",
+                    on: link,
+                    because: "its name has characters that are not put into rules"
+                )
+            }
+            for (hook, end) in [("ingress", "daddr"), ("egress", "saddr")] {
+                text += "  chain \(hook)\(number) {\n"
+                text += "    type filter hook \(hook) device \"\(link)\" priority -500; policy drop;\n"
+                if !allowed.isEmpty {
+                    text += "    meta protocol arp accept\n"
+                    text += "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n"
+                }
+                text += "\(exceptions(end))  }\n"
+            }
         }
         return text + "}\n"
     }

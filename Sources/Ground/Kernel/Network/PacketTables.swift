@@ -25,26 +25,27 @@ public struct PacketTables {
     ///
     /// - Throws: `refused` when the name is taken or nft does not take the rules, `timedOut` or `system`.
     public func add(_ table: PacketTable, by deadline: Deadline) throws(Failure) {
-        guard try handle(of: table.name, by: deadline) == nil else {
+        guard try handle(of: table, by: deadline) == nil else {
             throw Failure(.refused, "add the table", on: table.name, because: "the name is taken already")
         }
         _ = try nft(["-f", "-"], table.rules(), seeingCgroups: !table.groups.isEmpty, by: deadline)
     }
 
-    /// Takes away the table of that name, by the handle that the kernel gave it; one that is gone is `notFound`.
-    public func remove(_ name: String, by deadline: Deadline) throws(Failure) {
-        guard let handle = try handle(of: name, by: deadline) else {
-            throw Failure(.notFound, "remove the table", on: name, because: "it is gone")
+    /// Takes away the table of that name and family, by the handle that the kernel gave it; one that is gone is `notFound`.
+    public func remove(_ table: PacketTable, by deadline: Deadline) throws(Failure) {
+        guard let handle = try handle(of: table, by: deadline) else {
+            throw Failure(.notFound, "remove the table", on: table.name, because: "it is gone")
         }
-        _ = try nft(["delete", "table", "inet", "handle", "\(handle)"], "", by: deadline)
+        _ = try nft(["delete", "table", table.family, "handle", "\(handle)"], "", by: deadline)
     }
 
-    /// The handle of the table of that name in the family inet; `nil` when there is none.
-    public func handle(of name: String, by deadline: Deadline) throws(Failure) -> UInt64? {
+    /// The handle of the table of that name and family; `nil` when there is none.
+    public func handle(of wanted: PacketTable, by deadline: Deadline) throws(Failure) -> UInt64? {
         let bytes = try nft(["-j", "-a", "list", "tables"], "", by: deadline)
         let document = try JSONReader.read(bytes)
         for entry in document["nftables"]?.array ?? [] {
-            guard let table = entry["table"], table["family"]?.string == "inet", table["name"]?.string == name,
+            guard let table = entry["table"], table["family"]?.string == wanted.family,
+                table["name"]?.string == wanted.name,
                 let handle = table["handle"]?.integer
             else { continue }
             return UInt64(clamping: handle)

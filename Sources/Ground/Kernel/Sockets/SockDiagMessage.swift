@@ -231,7 +231,7 @@ extension SockDiagMessage {
     }
 
     /// The attributes (struct nlattr) of a message; a length that does not fit ends them.
-    private static func attributes(_ bytes: ByteReader) -> [(type: Int, value: ByteReader)] {
+    static func attributes(_ bytes: ByteReader) -> [(type: Int, value: ByteReader)] {
         var found: [(Int, ByteReader)] = []
         var rest = bytes
         while let length = rest.uint16(at: 0), let type = rest.uint16(at: 2), length >= 4,

@@ -20,6 +20,7 @@ struct FreezeReport {
         telling.result("freeze \(word): \(processes), \(threads) of \(session.locator)\(spans)")
         telling.say("pinned       \(Words.pin(session.pin))")
         for shortfall in FreezeWords.shortfalls(of: result) { telling.result("not held     \(shortfall)") }
+        if let inside = result.inside { telling.say("inside       \(Escaped.terminal(inside.text))") }
         tellProcesses(telling)
         tellCut(telling)
         let notes = session.failures.map(\.description) + result.notes

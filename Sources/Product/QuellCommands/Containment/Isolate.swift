@@ -14,7 +14,8 @@ struct Isolate: QuellCommand {
         abstract: "Drop the network of a session both ways, frozen or not.",
         discussion: """
             Nothing gives the network back but quell release. Every socket of the session is put on record and then \
-            destroyed, also those that were made elsewhere, which the drop does not reach; that cannot be undone. Then \
+            destroyed, also those that were made elsewhere, which the drop does not reach; that cannot be undone. What \
+            packet sockets send, such as gVisor's, is dropped at the host's end of the session's veth. Then \
             a process of Quell's own tries to get out, on old sockets and new ones; a test that fails keeps the cut and \
             ends with status 3. A lease gives nothing back: when it ends, the journals of the case and of the machine and \
             `quell status` (status 3) say so until somebody releases the session.

@@ -16,6 +16,10 @@ enum IsolationReport {
         }
         for table in result.tables.tables { lines.append("nftables     \(table.name)") }
         for note in result.tables.notes { lines.append("             \(Escaped.terminal(note))") }
+        for table in result.links.tables {
+            let links = (table.links ?? []).joined(separator: ", ")
+            lines.append("host end     everything over \(Escaped.terminal(links)) is dropped: \(table.name)")
+        }
         let channels = result.test.tried.map(\.text).sorted().joined(separator: ", ")
         if result.test.isProven {
             lines.append("proof        nothing passed in either direction over \(channels), old sockets and new")

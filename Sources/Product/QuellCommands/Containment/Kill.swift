@@ -18,7 +18,8 @@ struct Kill: QuellCommand {
             Refused (exit 5) unless a standard capture of the present freeze is on record and verifies, or --waive gives \
             a reason. Guests inside the session's groups are moved aside and never killed. What could start the session \
             again stays held, when the freeze held it; --again freezes a successor that comes up all the same, in the \
-            same case.
+            same case: in the session's group, from the leader's parent, or running the leader's program with the same \
+            arguments as the same user.
             """,
         version: Version.text
     )
@@ -98,9 +99,9 @@ struct Kill: QuellCommand {
             let pids = session.peers.map { "\($0.pid)" }.joined(separator: ", ")
             telling.say("peer held    \(pids): quell release-restart \(verb.home.id) lets go")
         }
-        let held = session.supervisors
-        guard !held.isEmpty else { return }
-        let pids = held.map { "\($0.pid)" }.joined(separator: ", ")
+        let names = session.supervisors.map { "\($0.pid)" } + session.heldUnits.map { Escaped.terminal($0) }
+        guard !names.isEmpty else { return }
+        let pids = names.joined(separator: ", ")
         telling.say("restart held \(pids): it would come back when that runs")
         telling.say("next         take the restart away, then quell release-restart \(verb.home.id)")
     }

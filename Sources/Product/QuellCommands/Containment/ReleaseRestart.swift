@@ -35,7 +35,7 @@ struct ReleaseRestart: QuellCommand {
         var documents: [JSONValue] = []
         for pin in try home.subjects() where pin.bootID == bench.host.bootID {
             let held = try HeldSession(of: pin, in: home, on: bench.host)
-            guard !held.supervisors.isEmpty || !held.peers.isEmpty else { continue }
+            guard !held.supervisors.isEmpty || !held.peers.isEmpty || !held.heldUnits.isEmpty else { continue }
             let locator = pin.leader.map { Locator.pid($0.pid) } ?? .cgroup(pin.cgroups.first?.path ?? BytePath("/"))
             var single = Single(in: home, by: responder, reason: reason ?? "", reverify: bench.reverifier(of: home))
             single.cancellation = Interruption.cancellation
@@ -49,6 +49,7 @@ struct ReleaseRestart: QuellCommand {
             if common.json { continue }
             telling.result("release-restart \(result.step.state.rawValue)")
             for process in output.result.letGo { telling.say("runs again   \(process.pid)") }
+            for unit in output.result.units { telling.say("let go       \(Escaped.terminal(unit))") }
             for reason in result.step.reasons { telling.result("not done     \(Escaped.terminal(reason))") }
         }
         if common.json {

@@ -32,6 +32,7 @@ struct SessionsReport {
             "         \(Words.bytes(session.memory.bytes)) (\(session.memory.source.rawValue))  up \(age)  "
                 + "sent \(Words.bytes(session.bytesSent))"
         )
+        if session.runtime.isOpaque { telling.result("         what runs inside is unknown from outside") }
         for match in session.matches { telling.result("         found \(words(match))") }
         for peer in session.peers.prefix(3) {
             telling.result("         peer \(peer.endpoint)  sent \(Words.bytes(peer.bytesSent))")
@@ -76,6 +77,7 @@ struct SessionsReport {
         for (session, outlook) in zip(list.sessions, outlooks) {
             var object = try JSONEncoding.value(of: session).object ?? JSONObject()
             object["locator"] = .string("\(session.locator)")
+            if session.runtime.isOpaque { object["inside"] = "unknown" }
             switch outlook {
             case .freezable: object["freeze"] = "possible"
             case .frozen: object["freeze"] = "frozen"

@@ -112,6 +112,7 @@ public struct FreezeAction: Action {
             withPeers: input.peers ?? false,
             broad: input.broad
         )
+        if case .qmp(let path) = input.session.locator { policy.monitor = path }
         policy.huntMilliseconds = Int(scope.deadline.remaining.inMilliseconds) * 2 / 3
         let pin = input.session.pin
         return Observation(

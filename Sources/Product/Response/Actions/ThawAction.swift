@@ -87,7 +87,7 @@ public struct ThawAction: Action {
             ),
             pins: [input.session.pin],
             decisions: held.frozenGroups.map { "thaw \($0.hierarchy) \($0.path)" }
-                + (held.supervisors.isEmpty ? [] : ["let what could start it again go"])
+                + (held.supervisors.isEmpty && held.heldUnits.isEmpty ? [] : ["let what could start it again go"])
                 + [input.isReleasing ? "give the network back" : "keep the cut"]
         )
     }

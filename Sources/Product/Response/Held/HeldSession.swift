@@ -116,11 +116,21 @@ public struct HeldSession: Sendable {
         return found
     }
 
+    /// The units of systemd's that are kept from restarting, or that were stopped because they start the session.
+    public var heldUnits: [String] {
+        effects.compactMap { effect -> String? in
+            switch effect {
+            case .holdUnit(let unit, _, _), .stopUnit(let unit, _): unit
+            default: nil
+            }
+        }
+    }
+
     /// What has to be taken back to let the supervisors go.
     var holds: [ContainmentEffect] {
         effects.filter { effect in
             switch effect {
-            case .hold, .makeHold: true
+            case .hold, .makeHold, .holdUnit, .stopUnit: true
             default: false
             }
         }

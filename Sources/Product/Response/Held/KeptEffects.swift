@@ -75,7 +75,9 @@ extension ContainmentEffect {
     /// Whether it only ever takes others back.
     fileprivate var isReversal: Bool {
         switch self {
-        case .thaw, .detachDrop, .removeGroup, .endTrial, .removeTable, .letGo: true
+        case .thaw, .detachDrop, .removeGroup, .endTrial, .removeTable, .letGo, .letUnitGo, .startUnit,
+            .continueMachine:
+            true
         default: false
         }
     }

@@ -1,0 +1,158 @@
+internal import Base
+public import Kernel
+
+/// What was cut at the host's end of networks.
+public struct LinkCutResult: Hashable, Sendable, Codable {
+    /// The tables that stand.
+    public var tables: [PacketTable] = []
+    /// The network namespaces of which every way out is cut, by inode.
+    public var namespaces: [UInt64] = []
+    /// Ways out that are not cut, in words for people.
+    public var notReached: [String] = []
+
+    /// Starts with none.
+    public init() {}
+}
+
+/// Cuts networks at the host's end (RT22). A packet socket hands whole frames to an interface, and no drop on a cgroup
+/// sees them: gVisor's network stack sends so. What leaves such a namespace by a veth arrives at its other end in Quell's
+/// own namespace, where the session administers nothing, and is dropped there, both ways.
+struct LinkCut {
+    private let host: Host
+    private let allowed: AllowList
+
+    init(allowing allowed: AllowList, on host: Host) {
+        self.allowed = allowed
+        self.host = host
+    }
+
+    func cut(
+        _ finding: SocketFinding,
+        beside standing: [PacketTable],
+        by deadline: Deadline,
+        apply: Apply
+    ) -> LinkCutResult {
+        var result = LinkCutResult()
+        let senders = Dictionary(grouping: finding.sockets.filter(\.sendsFrames), by: \.networkNamespace)
+        for (inode, sockets) in senders.sorted(by: { $0.key < $1.key }) {
+            guard let space = finding.spaces[inode] else { continue }
+            do throws(Failure) {
+                let home = try NamespaceSockets.own(on: host)
+                guard inode != home.inode else { continue }
+                let ends = try ends(of: space, sockets, finding, from: home, deadline)
+                result.notReached += ends.others
+                guard !ends.links.isEmpty else {
+                    if ends.others.isEmpty { result.namespaces.append(inode) }
+                    continue
+                }
+                try load(ends.links, in: home, beside: standing, deadline, apply, &result)
+                if ends.others.isEmpty { result.namespaces.append(inode) }
+            } catch {
+                result.notReached.append("the host's end of network namespace \(inode): \(error)")
+            }
+        }
+        return result
+    }
+
+    private func load(
+        _ links: [String],
+        in home: NamespaceSockets,
+        beside standing: [PacketTable],
+        _ deadline: Deadline,
+        _ apply: Apply,
+        _ result: inout LinkCutResult
+    ) throws(Failure) {
+        let tables = PacketTables(in: home)
+        let known = standing.first { $0.networkNamespace == home.inode && $0.links == links && $0.allowed == allowed }
+        if let known, try tables.handle(of: known, by: deadline) != nil {
+            result.tables.append(known)
+            return
+        }
+        if let obstacle = PacketTables.obstacle() {
+            throw Failure(.notFound, "drop at the interfaces", on: links.joined(separator: " "), because: obstacle)
+        }
+        let table = PacketTable(
+            name: try Cgroup.randomName(),
+            networkNamespace: home.inode,
+            allowed: allowed,
+            links: links
+        )
+        _ = try table.rules()
+        try apply([.addTable(table)]) { () throws(Failure) in try tables.add(table, by: deadline) }
+        result.tables.append(table)
+    }
+
+    /// The names of the host's ends, and in words what leads elsewhere.
+    private func ends(
+        of space: NamespaceSockets,
+        _ sockets: [SessionSocket],
+        _ finding: SocketFinding,
+        from home: NamespaceSockets,
+        _ deadline: Deadline
+    ) throws(Failure) -> (links: [String], others: [String]) {
+        if let reason = try sharers(of: space.inode, finding) { return ([], [reason]) }
+        let here = try NetworkLinks.list(in: home, by: deadline)
+        let inside = try NetworkLinks.list(in: space, by: deadline).filter { !$0.isLoopback }
+        let number = try number(of: space, finding, deadline)
+        var links: [String] = []
+        var others: [String] = []
+        for link in inside {
+            let end = here.first { end in number.map { end.isOtherEnd(of: link, in: $0) } ?? false }
+            if let name = end?.name.text {
+                links.append(name)
+            } else {
+                others.append(try elsewhere(link, space, finding))
+            }
+        }
+        return (links.sorted(), others)
+    }
+
+    private func elsewhere(
+        _ link: NetworkLink,
+        _ space: NamespaceSockets,
+        _ finding: SocketFinding
+    ) throws(Failure) -> String {
+        let kind = link.kind.isEmpty ? "a device of the machine" : Escaped.terminal(link.kind)
+        let place = "interface \(link.name) (\(kind)) of network namespace \(space.inode)"
+        guard link.kind == "tun" else { return "\(place) has no end here at which it could be cut" }
+        let carriers = try TapCarriers(on: host).find(of: space.inode, besides: Set(finding.members.map(\.pid)))
+        guard !carriers.isEmpty else { return "\(place): no process is known that carries what it sends" }
+        let names = carriers.map { "process \($0.pin.pid) (\($0.name))" }.joined(separator: ", ")
+        let pids = carriers.map { "quell freeze pid:\($0.pin.pid)" }.joined(separator: ", ")
+        return "\(place) is carried by \(names), outside of the session: \(pids) stops it"
+    }
+
+    /// How Quell's namespace numbers it, asked by a member that stands in it before and after.
+    private func number(
+        of space: NamespaceSockets,
+        _ finding: SocketFinding,
+        _ deadline: Deadline
+    ) throws(Failure) -> Int32? {
+        for pin in finding.members where try stands(pin, in: space.inode) {
+            let number = try NetworkLinks.number(ofNamespaceOf: pin.pid, by: deadline)
+            if try stands(pin, in: space.inode) { return number }
+        }
+        return nil
+    }
+
+    /// Why cutting it would hit others; `nil` when only the session stands in it.
+    private func sharers(of namespace: UInt64, _ finding: SocketFinding) throws(Failure) -> String? {
+        let members = Set(finding.members.map(\.pid))
+        let scanner = ProcessScanner(host)
+        let others = try scanner.pids().filter {
+            !members.contains($0) && scanner.namespace(.network, of: $0) == namespace
+        }
+        guard let first = others.min() else { return nil }
+        let count = others.count == 1 ? "process \(first) shares it" : "\(others.count) processes share it"
+        return "network namespace \(namespace) is not cut at the host's end: \(count) and is not of the session"
+    }
+
+    private func stands(_ pin: ProcessPin, in namespace: UInt64) throws(Failure) -> Bool {
+        do throws(Failure) {
+            return try ProcessDirectory(pin, on: host).namespace(.network) == namespace
+        } catch {
+            guard error.code == .notFound || error.code == .changed || error.errno == 3 else { throw error }
+            return false
+        }
+    }
+}

@@ -22,12 +22,15 @@ extension SystemTests {
             #expect(try resolver.resolve(.name(BytePath(scene.sandbox.name))).members.count == 3)
             #expect(try resolver.resolve(.pid(scene.leader.pid)).members.count == 3)
 
+            // Who began before the freeze was proven and is brought in after it is a guest.
+            let guest = try scene.sandbox.testkit("sleepers", "0", in: .none)
+            let born = try #require(ProcessScanner(scene.host).stat(of: guest.id)?.startTicks)
+            #expect(eventually { Ticks.now() > born })
             let result = try scene.freeze(Subject(pin: byPath.pin))
             #expect(result.word == .confirmed, "\(result)")
             #expect(result.processes == 3 && result.strays.isEmpty)
             #expect(result.members.map(\.pid).contains(sunk))
             #expect(try FreezeCheck(of: result, on: scene.host).stands)
-            let guest = try scene.sandbox.testkit("sleepers", "0", in: .none)
             try nest.take(guest.id)
             let killed = try Killer(scene.host).kill(
                 result,

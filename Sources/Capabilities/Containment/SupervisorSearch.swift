@@ -25,7 +25,7 @@ struct SupervisorSearch {
         var parents: [ProcessStat] = []
         var seen = responder
         for pid in pids where pid > 1 && seen.insert(pid).inserted {
-            guard let parent = scanner.namedStat(of: pid), !parent.numbers.isKernelThread, !parent.numbers.isZombie
+            guard let parent = scanner.namedStat(of: pid), !parent.numbers.isKernelThread, !parent.numbers.isDead
             else { continue }
             parents.append(parent)
         }

@@ -65,7 +65,7 @@ extension SystemTests {
             capture.signal(SIGINT)
             let result = try capture.finish(within: .seconds(20))
             let said = "\(result.text)\n\(result.errorText)"
-            #expect(result.status == 3, "\(said)")
+            #expect(result.status == 130, "\(said)")
             #expect(result.text.contains("capture partial\n"), "\(said)")
             #expect(result.text.contains("workspace leased is failed: somebody holds a lease on it"), "\(said)")
             #expect(result.text.contains("workspace-2 \(scene.folder)/later is skipped: cancelled"), "\(said)")

@@ -20,6 +20,20 @@ extension SystemTests {
             #expect(started.earliest < now && now.nanoseconds - started.earliest.nanoseconds < 3_600_000_000_000)
         }
 
+        @Test("a namespace that may not be looked at is told as that, and not as none")
+        func closedNamespace() async {
+            await #expect(processExitsWith: .success) {
+                guard setgid(65_534) == 0, setuid(65_534) == 0 else { exit(70) }
+                let first = try ProcessDirectory(1, on: Host())
+                do throws(Failure) {
+                    _ = try first.namespace(.pid)
+                    exit(71)
+                } catch {
+                    exit(error.code == .notPermitted ? 0 : 72)
+                }
+            }
+        }
+
         @Test("RT6 a mount over /proc/PID hides nothing from Quell")
         func coveredProcess() async {
             await #expect(processExitsWith: .success) {

@@ -91,6 +91,28 @@ extension SystemTests {
             #expect(states.allSatisfy { $0 == UInt8(ascii: "S") || $0 == UInt8(ascii: "R") }, "\(states)")
         }
 
+        @Test(
+            "strays whose group does not freeze stay stopped, and are told",
+            .kernel(.device("/dev/fuse")),
+            .sandbox
+        )
+        func stormThatDoesNotFreeze() throws {
+            let sandbox = try Sandbox.of()
+            let elsewhere = try #require(sandbox.unified).subgroup("elsewhere")
+            let mount = "\(sandbox.folder)/served"
+            #expect(mkdir(mount, 0o700) == 0)
+            let server = try sandbox.testkit("servefile", mount, "--no-reads", in: .none)
+            let scene = try Scene("stuck", "\(server.id)", mount, "10", room: "session")
+            let strays = try scene.group.processes().filter { $0 != scene.leader.pid }.sorted()
+            for pid in strays { Files.write("\(pid)", to: "\(elsewhere.path)/cgroup.procs", create: false) }
+            let result = try scene.freeze()
+            #expect(result.word != .confirmed, "\(result)")
+            let wanted = "11 strays stay stopped by a signal: their group does not freeze"
+            #expect(result.notes.contains(wanted), "\(result.notes)")
+            #expect(!result.effects.contains { if case .signal(_, SIGCONT) = $0 { true } else { false } })
+            server.signal(SIGKILL)
+        }
+
         @Test("RT27 the same child without a strong mark is listed, and the word does not change", .sandbox)
         func onlyListed() throws {
             let elsewhere = try #require(try Sandbox.of().unified).subgroup("elsewhere")

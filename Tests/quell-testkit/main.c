@@ -54,6 +54,11 @@ static const struct command commands[] = {
     {"kernelfault", kernel_fault, ""},
     {"writewhentold", write_when_told, "PATH FIFO"},
     {"trace", trace, "PID"},
+    {"servefile", serve_file, "FOLDER [--no-reads] (SIGUSR1 writes the count, SIGUSR2 makes it mute)"},
+    {"slowargs", slow_arguments, "SERVER FOLDER N"},
+    {"slowmember", slow_member, "FILE PIPE PADDING"},
+    {"holdmemory", hold_memory, "PARENT"},
+    {"stuck", stuck_reader, "SERVER FOLDER N"},
 };
 
 int main(int count, char **arguments) {

@@ -54,5 +54,10 @@ int lock_file(int count, char **arguments);
 int kernel_fault(int count, char **arguments);
 int write_when_told(int count, char **arguments);
 int trace(int count, char **arguments);
+int serve_file(int count, char **arguments);
+int slow_arguments(int count, char **arguments);
+int slow_member(int count, char **arguments);
+int hold_memory(int count, char **arguments);
+int stuck_reader(int count, char **arguments);
 
 #endif

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/mount.h>
+#include <linux/kcmp.h>
 #include <linux/nsfs.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
@@ -65,6 +66,10 @@ long quell_filesystem_type(int descriptor) {
 }
 
 int quell_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int quell_shares_descriptors(pid_t one, pid_t other) {
+    return syscall(SYS_kcmp, one, other, KCMP_FILES, 0ul, 0ul) == 0;
+}
 
 int quell_pidfd_send_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);

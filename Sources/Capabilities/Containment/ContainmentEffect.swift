@@ -128,6 +128,16 @@ public enum ContainmentEffect: Hashable, Sendable {
     /// Does it, on the pinned objects only. A process that has ended meanwhile needs nothing done and is no error for
     /// moves and signals; a group that is gone or was made anew is.
     public func perform(on host: Host) throws(Failure) {
+        do throws(Failure) {
+            try performOnLiving(on: host)
+        } catch {
+            guard error.isOfEndedProcess else { throw error }
+        }
+    }
+
+    /// The same, but a process that has ended is ``Base/Failure/Code/notFound``, so that the record says what became of it
+    /// (``Base/Failure/isOfEndedProcess``).
+    func performOnLiving(on host: Host) throws(Failure) {
         switch self {
         case .freeze(let group, _): try FreezerControl(Cgroup(group, on: host)).freeze()
         case .thaw(let group): try FreezerControl(Cgroup(group, on: host)).thaw()
@@ -136,19 +146,12 @@ public enum ContainmentEffect: Hashable, Sendable {
         case .makeHold(let hierarchy, let name):
             try FreezerControl(try ContainmentEffect.makeGroup(name, in: hierarchy, on: host)).freeze()
         case .move(let process, _, let to), .hold(let process, _, let to), .letGo(let process, _, let to):
-            try ContainmentEffect.unlessEnded { () throws(Failure) in
-                try Cgroup(to, on: host).adopt(process, on: host)
-            }
+            try Cgroup(to, on: host).adopt(process, on: host)
         case .moveThread(let process, let thread, _, let to):
-            try ContainmentEffect.unlessEnded { () throws(Failure) in
-                let held = try PidFD(process, on: host)
-                try Cgroup(to, on: host).adoptThread(thread)
-                _ = held.pin
-            }
+            try Cgroup(to, on: host).adopt(thread: thread, of: process, on: host)
         case .attachDrop(let group, _): _ = try Cut.attach(DropProgram(), to: Cgroup(group, on: host))
         case .detachDrop(let group, let program): try Cut.detach(program, from: Cgroup(group, on: host))
-        case .signal(let process, let number):
-            try ContainmentEffect.unlessEnded { () throws(Failure) in try PidFD(process, on: host).send(number) }
+        case .signal(let process, let number): try PidFD(process, on: host).send(number)
         case .killGroup(let group): try Cgroup(group, on: host).killAll()
         case .pauseMachine(let process, let monitor):
             try MachineMonitor.pause(process, at: monitor, on: host, by: Deadline(after: .seconds(2)))
@@ -192,16 +195,11 @@ public enum ContainmentEffect: Hashable, Sendable {
             usleep(1000)
         }
     }
+}
 
-    static func unlessEnded(_ act: () throws(Failure) -> Void) throws(Failure) {
-        do throws(Failure) {
-            try act()
-        } catch {
-            guard error.errno == ESRCH || error.code == .notFound && error.attempt == ProcessDirectory.finding else {
-                throw error
-            }
-        }
-    }
+extension Failure {
+    /// Whether it says no more than that a process has ended, its pid used again or not.
+    var isOfEndedProcess: Bool { errno == ESRCH || code == .notFound && attempt == ProcessDirectory.finding }
 }
 
 extension Cgroup {
@@ -211,12 +209,30 @@ extension Cgroup {
         return try isLeaf()
     }
 
-    /// Moves a pinned process into this group: held by pidfd before, its start time checked, so that a reused pid is
-    /// never moved. The kernel takes a number, so between check and move the holder keeps the pid from being reused only
-    /// as long as the process is not reaped; the start time is therefore checked once more after.
+    /// Moves a pinned process into this group. The kernel takes a number, so the process is held by one pidfd from before
+    /// its start time is checked until after the move: while it lives, its number is nobody else's.
+    ///
+    /// - Throws: `notFound` when it has ended, which ``Base/Failure/isOfEndedProcess`` tells; `changed` when it ended while
+    ///   it was moved and its number was used again: another one may stand in the group then.
     func adopt(_ process: ProcessPin, on host: Host) throws(Failure) {
-        _ = try PidFD(process, on: host)
-        try adopt(process.pid)
+        try whileHeld(process, on: host) { () throws(Failure) in try adopt(process.pid) }
+    }
+
+    /// The same for one thread of it.
+    func adopt(thread: Int32, of process: ProcessPin, on host: Host) throws(Failure) {
+        try whileHeld(process, on: host) { () throws(Failure) in try adoptThread(thread) }
+    }
+
+    private func whileHeld(_ process: ProcessPin, on host: Host, _ move: () throws(Failure) -> Void) throws(Failure) {
+        let held = try PidFD(process, on: host)
+        try move()
+        guard try held.hasExited() else { return }
         _ = try ProcessDirectory(process, on: host)
+        throw Failure(
+            .notFound,
+            ProcessDirectory.finding,
+            on: String(process.pid),
+            because: "it ended before it could be moved"
+        )
     }
 }

@@ -183,8 +183,13 @@ public struct Killer {
             let from = try place(at: line.path, in: group.cgroup.hierarchy)
             let move = ContainmentEffect.move(process: process.pin, from: from, to: root.pin)
             let host = self.host
-            // A guest that ends before it is moved needs no sparing, and must not spare the session either.
-            try perform(move, &result, apply) { () throws(Failure) in try move.perform(on: host) }
+            do throws(Failure) {
+                try perform(move, &result, apply) { () throws(Failure) in try move.performOnLiving(on: host) }
+            } catch {
+                // A guest that ends before it is moved needs no sparing, and must not spare the session either.
+                guard error.isOfEndedProcess else { throw error }
+                continue
+            }
             let name = scanner.namedStat(of: process.pid)?.name ?? BytePath("")
             var guest = Guest(process: process.pin, name: name, reason: reason, isSpared: true)
             guest.doubt = knowledge.doubt(about: process.pin)

@@ -111,11 +111,13 @@ struct SecondMeans {
         return others == 0 ? nil : "\(others) processes that are not of the session share it"
     }
 
+    /// `nil` for who has ended, and for who may not be looked at even by root, such as a guarded first process: that one
+    /// is of the machine, and the namespace is one that the session made for itself.
     private func namespace(of pid: Int32) throws(Failure) -> UInt64? {
         do throws(Failure) {
             return try ProcessDirectory(pid, on: host).namespace(.network)
         } catch {
-            guard error.code == .notFound || error.errno == 3 else { throw error }
+            guard error.code == .notFound || error.code == .notPermitted || error.errno == 3 else { throw error }
             return nil
         }
     }

@@ -313,7 +313,9 @@ extension FreezeRun {
                     from: from,
                     to: home.pin
                 )
-                try perform([effect]) { () throws(Failure) in try home.adoptThread(thread) }
+                let process = elsewhere.process
+                let host = self.host
+                try perform([effect]) { () throws(Failure) in try home.adopt(thread: thread, of: process, on: host) }
                 result.notes.append(
                     "thread \(thread) of process \(elsewhere.process.pid) stood in \(elsewhere.path) and was moved back"
                 )

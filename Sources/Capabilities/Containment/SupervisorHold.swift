@@ -229,9 +229,10 @@ extension SupervisorHold {
             let inverse = ContainmentEffect.letGo(process: process, from: group, to: origin)
             do throws(Failure) {
                 guard try inverse.probe(on: host) == .notDone else { continue }
-                try apply([inverse]) { () throws(Failure) in try inverse.perform(on: host) }
+                try apply([inverse]) { () throws(Failure) in try inverse.performOnLiving(on: host) }
                 result.letGo.append(process)
             } catch {
+                if error.isOfEndedProcess { continue }
                 result.couldNotReturn.append(Unreturned(process: process, origin: origin.path, reason: error.reason))
             }
         }

@@ -126,9 +126,11 @@ public struct Thaw {
             do throws(Failure) {
                 let host = self.host
                 guard try effect.probe(on: host) == .done else { continue }
-                try apply(inverse) { () throws(Failure) in try inverse.perform(on: host) }
+                try apply(inverse) { () throws(Failure) in try inverse.performOnLiving(on: host) }
                 result.putBack.append(process)
             } catch {
+                // Who ended meanwhile needs no place; its move is on record as not done.
+                if error.isOfEndedProcess { continue }
                 result.couldNotReturn.append(Unreturned(process: process, origin: origin.path, reason: error.reason))
             }
         }

@@ -15,8 +15,8 @@ struct Gate: Sendable {
 
     /// A permit for `descriptor` on `pins`.
     ///
-    /// - Throws: `notVerified` when the journal does not hold, `refused` with the reason why the best capture does not
-    ///   count and the command that makes one.
+    /// - Throws: `notVerified` when the journal does not hold, `refused` with the reason why the newest capture does not
+    ///   count, when no earlier one does either, and the command that makes one.
     func permit(
         _ descriptor: ActionDescriptor,
         rule: EvidenceRule,
@@ -57,14 +57,17 @@ struct Gate: Sendable {
         _ journal: VerifiedJournal
     ) throws(Failure) -> CaptureRecord {
         var reason = "no capture of this session is on record"
+        var isNewest = true
         for entry in journal.entries.reversed() where entry.meant.kind == .note {
             guard entry.meant.body["topic"]?.string == "capture", let value = entry.meant.body["capture"] else {
                 continue
             }
             let record = try JSONDecoding.decode(CaptureRecord.self, from: value)
             guard let objection = objection(to: record, entry, atLeast: profile, on: pins, holds) else { return record }
+            // Whoever is refused wants to know it of the newest one of this session.
+            guard isNewest else { continue }
             reason = "capture \(record.bundle) does not count: \(objection)"
-            if pins.areCovered(by: record.pins) { break }
+            isNewest = !pins.areCovered(by: record.pins)
         }
         throw Failure(
             .refused,

@@ -130,12 +130,16 @@ public struct Runner: Sendable {
     private func end(_ graph: StepGraph, run: String, _ schedule: Monitor<Schedule>) -> RunResult {
         let (results, failure) = schedule.with { ($0.results, $0.journalFailure) }
         let ordered = graph.steps.compactMap { results[$0.id] }
-        guard failure == nil else { return RunResult(run: run, steps: ordered, journalFailure: failure) }
+        func result(_ failure: Failure?) -> RunResult {
+            let wasCancelled = context.cancellation.isCancelled
+            return RunResult(run: run, steps: ordered, journalFailure: failure, wasCancelled: wasCancelled)
+        }
+        guard failure == nil else { return result(failure) }
         do {
             try context.home.journal.append([RunNotes.ended(ordered, by: context.actor, run: run)])
-            return RunResult(run: run, steps: ordered)
+            return result(nil)
         } catch {
-            return RunResult(run: run, steps: ordered, journalFailure: error)
+            return result(error)
         }
     }
 }

@@ -68,10 +68,15 @@ public struct Single: Sendable {
             let end = execution.run(step, erased, parameters: parameters, before: [start] + unlocked) { result in
                 [RunNotes.ended([result], by: actor, run: run)]
             }
-            return SingleResult(run: run, step: end.result, journalFailure: end.journalFailure)
+            return SingleResult(
+                run: run,
+                step: end.result,
+                journalFailure: end.journalFailure,
+                wasCancelled: cancellation.isCancelled
+            )
         } catch {
             let result = StepResult(name, name, .failed, nil, [error.description], error)
-            return SingleResult(run: run, step: result, journalFailure: nil)
+            return SingleResult(run: run, step: result, journalFailure: nil, wasCancelled: false)
         }
     }
 }
@@ -98,6 +103,8 @@ public struct SingleResult<Output: Codable & Sendable>: Sendable {
     public let step: StepResult
     /// Why the journal could not be written, when it could not; what was done stands nevertheless.
     public let journalFailure: Failure?
+    /// Whether it was cancelled while it went on.
+    let wasCancelled: Bool
 
     /// What the action gave; `nil` when it gave nothing.
     ///
@@ -109,7 +116,7 @@ public struct SingleResult<Output: Codable & Sendable>: Sendable {
 
     /// The exit status.
     public var outcome: Outcome {
-        RunResult(run: run, steps: [step], journalFailure: journalFailure).outcome
+        RunResult(run: run, steps: [step], journalFailure: journalFailure, wasCancelled: wasCancelled).outcome
     }
 }
 

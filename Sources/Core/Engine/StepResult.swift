@@ -85,12 +85,21 @@ public struct RunResult: Sendable {
     public let journalFailure: Failure?
     /// Whether it has not begun because approvals are missing.
     public let isWaiting: Bool
+    /// Whether it was cancelled while it went on; what it did by then may be whole all the same.
+    public let wasCancelled: Bool
 
-    init(run: String, steps: [StepResult], journalFailure: Failure? = nil, isWaiting: Bool = false) {
+    init(
+        run: String,
+        steps: [StepResult],
+        journalFailure: Failure? = nil,
+        isWaiting: Bool = false,
+        wasCancelled: Bool = false
+    ) {
         self.run = run
         self.steps = steps
         self.journalFailure = journalFailure
         self.isWaiting = isWaiting
+        self.wasCancelled = wasCancelled
     }
 
     /// The result of one step.
@@ -102,7 +111,9 @@ public struct RunResult: Sendable {
         if isWaiting { return .waiting }
         if journalFailure != nil { return .failed }
         let states = Set(steps.map(\.state))
-        if states.contains(.cancelled) { return .cancelled }
+        if states.contains(.cancelled) || wasCancelled && !states.isSubset(of: [.succeeded, .skipped]) {
+            return .cancelled
+        }
         if states.contains(.failed) || states.contains(.unknownAfterCrash) { return .failed }
         if states.contains(.refused) { return .refused }
         if states.contains(.partial) || states.contains(.timedOut) { return .partial }

@@ -273,8 +273,10 @@ struct SessionLook: ~Copyable {
         }
     }
 
-    /// A process that ended meanwhile is no failure.
+    /// A process that ended meanwhile is no failure; of those that say the same about many processes the first is kept.
     mutating func keep(_ failure: Failure) {
-        if failure.code != .notFound && failure.code != .changed { failures.append(failure) }
+        guard failure.code != .notFound, failure.code != .changed else { return }
+        let isKnown = failures.contains { $0.attempt == failure.attempt && $0.reason == failure.reason }
+        if !isKnown { failures.append(failure) }
     }
 }

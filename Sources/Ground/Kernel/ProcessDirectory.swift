@@ -51,13 +51,15 @@ public struct ProcessDirectory: ~Copyable, Sendable {
     /// Where the process stands, one line a hierarchy.
     public func cgroups() throws(Failure) -> [CgroupLine] { CgroupLine.parse(try read("cgroup")) }
 
-    /// The inode of a namespace, or `nil` when the process has none any more (it is a zombie) or it may not be looked at.
+    /// The inode of a namespace, or `nil` when the process has none any more (it is a zombie).
+    ///
+    /// - Throws: `notPermitted` when it may not be looked at, which says nothing about where the process is.
     public func namespace(_ kind: NamespaceKind) throws(Failure) -> UInt64? {
         var buffer = [UInt8](repeating: 0, count: 64)
         let count = readlinkat(directory.number, "ns/" + kind.rawValue, &buffer, buffer.count)
         guard count > 0 else {
             let number = errno
-            if number == ENOENT || number == EACCES || number == EPERM { return nil }
+            if number == ENOENT { return nil }
             throw Failure(errno: number, "read a namespace of a process", on: BytePath("\(pid)/ns/\(kind.rawValue)"))
         }
         // "pid:[4026531836]"

@@ -38,8 +38,9 @@ struct UndeclaredTrees {
             do throws(Failure) {
                 let process = try ProcessDirectory(pin, on: host)
                 guard try sharesOurPaths(process) else { continue }
-                for file in try process.openFiles() where file.target.isTranscript {
-                    if try objection(to: file.target.parent, of: process) == nil { folders.insert(file.target.parent) }
+                // By their links alone: whoever asks a file that the session serves itself waits for it (RT7).
+                for target in try process.descriptorLinks() where target.isTranscript {
+                    if try objection(to: target.parent, of: process) == nil { folders.insert(target.parent) }
                 }
             } catch {
                 if error.code != .notFound && error.code != .changed { failures.append(error) }

@@ -83,6 +83,22 @@ struct ExportTests {
         #expect(lines.contains { $0.contains("中") && $0.hasSuffix("…") })
     }
 
+    @Test("a table without a width, as a program or a file gets it, cuts nothing of what was done")
+    func noWidth() throws {
+        var evidence = Demo.evidence()
+        let long = String(repeating: "word ", count: 100) + "end"
+        evidence.add(
+            transcript: "w.jsonl",
+            [#"{"type":"user","timestamp":"2026-09-21T14:13:29Z","message":{"content":"\#(long)"}}"#]
+        )
+        var options = TableExport.Options()
+        options.width = nil
+        let built = try BuiltTimeline(evidence)
+        var lines: [String] = []
+        try TableExport.write(built.store, options) { lines.append($0) }
+        #expect(lines.contains { $0.contains(long) })
+    }
+
     @Test("a limit and a beginning show a part and say how much is left")
     func limited() throws {
         let built = try BuiltTimeline(Demo.evidence())

@@ -161,6 +161,7 @@ struct JournalTests {
             let found = try home.journal.verify()
             #expect(found.problems == [])
             #expect(found.standing == .unsigned)
+            #expect(!found.isSound)
             #expect(found.firstUnsigned == 3)
             // The host's next run signs what it finds, which makes it no truer.
             try home.journal.append([EntryDraft(note: "run-started", by: Scene.person, run: "run-2")])

@@ -58,6 +58,19 @@ struct GateTests {
     @Test("RT16 a volatile capture is too little to destroy")
     func volatile() throws { expectRefused(try tryKill(capture: fakeCapture(.volatile)), "is volatile, not standard") }
 
+    @Test("RT16 a volatile capture behind a standard one takes nothing from it, and a refusal speaks of the newest")
+    func notTheNewest() throws {
+        let attempt = try tryKill(capture: fakeCapture()) { _, home in
+            for _ in 0..<2 { try home.record(fakeCapture(.volatile), by: Scene.person) }
+        }
+        #expect(attempt.result.outcome == .done)
+        #expect(attempt.lines == ["killed"])
+        let refused = try tryKill(capture: fakeCapture(isComplete: false)) { _, home in
+            try home.record(fakeCapture(.volatile), by: Scene.person)
+        }
+        expectRefused(refused, "is volatile, not standard")
+    }
+
     @Test("RT16 a capture of another session does not count")
     func otherPins() throws {
         expectRefused(try tryKill(capture: fakeCapture(pin: fakePin(inode: 8))), "another session")

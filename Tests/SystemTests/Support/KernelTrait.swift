@@ -14,6 +14,8 @@ enum Need: Sendable {
     case redis
     /// A program of that name is in PATH.
     case program(String)
+    /// A file that can be opened for reading and writing, such as a device.
+    case device(String)
     /// podman and runc are installed, and a static busybox to run in a container.
     case podman
     /// bagit.py, which scripts/install-dependencies puts into a virtual environment and names in QUELL_BAGIT.
@@ -27,6 +29,7 @@ enum Need: Sendable {
         case .v1freezer: Need.writable(CgroupMounts.freezer, "the v1 freezer")
         case .redis: Program.find("redis-server") == nil ? "needs redis-server" : nil
         case .program(let name): Program.find(name) == nil ? "needs the program \(name)" : nil
+        case .device(let path): access(path, R_OK | W_OK) == 0 ? nil : "needs \(path)"
         case .podman: Need.missing(of: ["podman", "runc", "conmon", "tar"], files: [PodmanContainer.busybox])
         case .bagit: Program.ownEnvironment()["QUELL_BAGIT"] == nil ? "needs QUELL_BAGIT" : nil
         }

@@ -29,6 +29,8 @@ long quell_filesystem_type(int descriptor);
 int quell_pidfd_open(pid_t pid);
 int quell_pidfd_send_signal(int pidfd, int signal);
 int quell_namespace_parent(int namespace_descriptor);
+// 1 when two threads have one table of descriptors between them, 0 when each has its own or it cannot be told. kcmp(2).
+int quell_shares_descriptors(pid_t one, pid_t other);
 
 // This process. prctl(2), sched_setattr(2).
 int quell_set_undumpable(void);

@@ -2,7 +2,8 @@ import Base
 import Glibc
 import Kernel
 
-/// All that is read of one process, on a thread that may be left behind.
+/// All that is read of one process, on threads that may be left behind: its texts on one of their own, so that whoever
+/// makes their reader wait hides nothing else.
 struct ProcessReading: Sendable {
     /// Descriptors of one process that are listed; more are counted.
     static let mostDescriptors = 65_536
@@ -67,18 +68,48 @@ struct ProcessReading: Sendable {
         problems.take { () throws(Failure) in networkNamespace = try process.namespaceInode(prefix, "net") }
         problems.take { () throws(Failure) in executable = try process.link(prefix + "exe") }
         problems.take { () throws(Failure) in workingDirectory = try process.link(prefix + "cwd") }
-        let most = ProcessReading.mostText
-        var text: [UInt8] = []
-        problems.take { () throws(Failure) in text = try process.contents(prefix + "cmdline", limit: most + 1) }
-        arguments = ProcessReading.strings(problems.bound(text, to: most, "arguments", of: pin))
-        text = []
-        problems.take { () throws(Failure) in text = try process.contents(prefix + "environ", limit: most + 1) }
-        environmentNames = ProcessReading.strings(problems.bound(text, to: most, "environment", of: pin))
-            .compactMap(ProcessReading.environmentName)
         if executable != nil {
             problems.take { () throws(Failure) in executableFacts = try FileNode(prefix + "exe", of: process).facts }
         }
         problems.take { () throws(Failure) in try readDescriptors(process) }
+    }
+
+    /// Whether it has memory of its own, and with it arguments and an environment.
+    var hasMemory: Bool { !stat.numbers.isZombie || !prefix.isEmpty }
+
+    /// What stands in the memory of the process: whoever holds the lock on it makes everybody wait who reads it (RT7).
+    struct Texts: Sendable {
+        fileprivate(set) var arguments: [BytePath] = []
+        fileprivate(set) var environmentNames: [BytePath] = []
+        fileprivate(set) var gaps: [Failure] = []
+
+        /// Reads the process that `pin` names, through `prefix` (see ``ProcessReading/prefix``).
+        ///
+        /// - Throws: `notFound` when it is gone, `changed` when its pid was used again.
+        init(_ pin: ProcessPin, through prefix: String, on host: Host) throws(Failure) {
+            let process = try ProcessDirectory(pin, on: host)
+            let most = ProcessReading.mostText
+            var problems: [Failure] = []
+            var text: [UInt8] = []
+            problems.take { () throws(Failure) in text = try process.contents(prefix + "cmdline", limit: most + 1) }
+            arguments = ProcessReading.strings(problems.bound(text, to: most, "arguments", of: pin))
+            text = []
+            problems.take { () throws(Failure) in text = try process.contents(prefix + "environ", limit: most + 1) }
+            environmentNames = ProcessReading.strings(problems.bound(text, to: most, "environment", of: pin))
+                .compactMap(ProcessReading.environmentName)
+            gaps = problems
+        }
+    }
+
+    /// Takes the texts, or why there are none.
+    mutating func take(_ texts: Result<Texts, Failure>) {
+        switch texts {
+        case .success(let texts):
+            arguments = texts.arguments
+            environmentNames = texts.environmentNames
+            gaps += texts.gaps
+        case .failure(let failure): gaps.append(failure)
+        }
     }
 
     private mutating func readThreads(_ process: borrowing ProcessDirectory) throws(Failure) {

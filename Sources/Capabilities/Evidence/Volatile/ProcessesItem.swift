@@ -25,6 +25,8 @@ final class ProcessesItem {
 
     private let host: Host
     private let reader: ImpatientReader
+    /// For what stands in the memory of processes, of which a session can make any number unreadable.
+    private let texts: ImpatientReader
     private var holderCount = 0
     /// Who holds which socket, by its inode.
     private(set) var sockets: [UInt64: [Holder]] = [:]
@@ -38,9 +40,10 @@ final class ProcessesItem {
     /// Processes that are there and could not be read, or not whole: what only they hold is not known here.
     private(set) var unread = 0
 
-    init(on host: Host, reader: ImpatientReader) {
+    init(on host: Host, reader: ImpatientReader, texts: ImpatientReader = ImpatientReader(patience: .seconds(1))) {
         self.host = host
         self.reader = reader
+        self.texts = texts
     }
 
     /// Reads every subject once and writes its line.
@@ -118,7 +121,25 @@ final class ProcessesItem {
         let answer = try reader.read("read the process", on: "\(pin.pid)") { () -> Result<ProcessReading, Failure> in
             do throws(Failure) { return .success(try ProcessReading(pin, on: host)) } catch { return .failure(error) }
         }
-        return try answer.get()
+        var reading = try answer.get()
+        if reading.hasMemory { reading.take(readTexts(of: pin, through: reading.prefix)) }
+        return reading
+    }
+
+    private func readTexts(of pin: ProcessPin, through prefix: String) -> Result<ProcessReading.Texts, Failure> {
+        typealias Answer = Result<ProcessReading.Texts, Failure>
+        let host = self.host
+        do throws(Failure) {
+            return try texts.read("read the arguments and the environment", on: "\(pin.pid)") { () -> Answer in
+                do throws(Failure) {
+                    return .success(try ProcessReading.Texts(pin, through: prefix, on: host))
+                } catch {
+                    return .failure(error)
+                }
+            }
+        } catch {
+            return .failure(error)
+        }
     }
 
     private func remember(_ reading: ProcessReading, of pin: ProcessPin) {

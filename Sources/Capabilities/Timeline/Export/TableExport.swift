@@ -1,12 +1,12 @@
 public import Base
 
 /// The timeline for a terminal: time, distance from the beginning, who vouches for it, who, what. One row a line; every
-/// hostile text is escaped and cut to the width.
+/// hostile text is escaped, and cut to the width when there is one.
 public enum TableExport {
     /// What a table shows.
     public struct Options: Sendable {
-        /// The width in cells; at least 60 are used.
-        public var width: Int = 120
+        /// The width in cells, of which at least 60 are used; `nil` cuts nothing of what is told last.
+        public var width: Int? = 120
         /// Which events.
         public var query = EventStore.Query()
         /// The moment from which the second column counts; `nil` for the beginning of the transcripts.
@@ -28,7 +28,7 @@ public enum TableExport {
     ) throws(Failure) {
         let start = try store.storyStart()
         let origin = options.origin ?? start
-        let frame = Frame(width: max(60, options.width), origin: origin)
+        let frame = Frame(width: options.width.map { max(60, $0) }, origin: origin)
         try write(frame.header)
         var shown: Int64 = 0
         var unclaimed = 0
@@ -73,7 +73,7 @@ private struct Frame {
     private static let labelWidth = 17
     private static let actorWidth = 15
 
-    let width: Int
+    let width: Int?
     let origin: Instant?
 
     var header: String { line("TIME (UTC)", "SINCE START", "VOUCHED BY", "WHO", "WHAT") }
@@ -108,7 +108,8 @@ private struct Frame {
             Columns.fit(time, to: Frame.timeWidth), Columns.fit(distance, to: Frame.distanceWidth),
             Columns.fit(label, to: Frame.labelWidth), Columns.fit(actor, to: Frame.actorWidth),
         ].joined(separator: " ")
-        let line = front + " " + Columns.cut(text, to: max(10, width - Columns.width(of: front) - 1))
+        let room = width.map { max(10, $0 - Columns.width(of: front) - 1) }
+        let line = front + " " + (room.map { Columns.cut(text, to: $0) } ?? text)
         return String(line.reversed().drop { $0 == " " }.reversed())
     }
 

@@ -47,12 +47,16 @@ public struct SocketFacts: Hashable, Sendable, Codable {
 
 extension ProcessDirectory {
     /// The sockets in the descriptor table of the process, and of each thread that has one of its own: links are read,
-    /// nothing is opened.
+    /// nothing is opened. A table is read once, however many threads share it (kcmp(2)), because a session can have
+    /// thousands of both.
     public func socketHoldings() throws(Failure) -> Set<SocketHolding> {
         var found = try holdings("fd")
+        var owners = [pid]
         for thread in try threadIDs() where thread != pid {
+            if owners.contains(where: { quell_shares_descriptors($0, thread) == 1 }) { continue }
             do throws(Failure) {
                 found.formUnion(try holdings("task/\(thread)/fd"))
+                if owners.count < 64 { owners.append(thread) }
             } catch {
                 // A thread that has ended holds nothing.
                 guard error.code == .notFound || error.errno == ESRCH else { throw error }

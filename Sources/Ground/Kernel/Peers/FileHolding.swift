@@ -37,8 +37,9 @@ public struct FileHolding: Hashable, Sendable, Codable {
 
 extension ProcessDirectory {
     /// In which ways the process holds a file, by device and inode: descriptors, those of threads with a table of their
-    /// own too, mappings, program, directories. Only what may be the file by its number or name is looked at itself; that
-    /// one can still lie where a process of the session's serves it, so this is for a thread that may be lost.
+    /// own too, mappings, program, directories. Only what may be the file by its number or name is looked at itself. The
+    /// mappings are read last, and whoever holds the lock on its memory makes their reader wait: this is for a thread that
+    /// may be lost.
     ///
     /// - Throws: `notFound` when the process has ended, `notPermitted` without the right to look.
     public func holdings(of file: SoughtFile) throws(Failure) -> Set<FileHolding> {
@@ -126,22 +127,26 @@ extension ProcessDirectory {
         }
     }
 
-    private func look(at name: String) -> Glibc.stat? {
-        var facts = Glibc.stat()
-        // What was closed meanwhile is not held.
-        return fstatat(directory.number, name, &facts, 0) == 0 ? facts : nil
+    /// What its filesystem has at hand, so that one that the session serves makes nobody wait.
+    private func look(at name: String) -> FileFacts? {
+        do throws(Failure) {
+            return try FileNode(name, of: self).facts
+        } catch {
+            // What was closed meanwhile is not held.
+            return nil
+        }
     }
 
     private func match(
-        _ facts: Glibc.stat,
+        _ facts: FileFacts,
         _ target: BytePath,
         _ file: SoughtFile,
         _ kind: FileHolding.Kind,
         _ number: Int32? = nil
     ) -> FileHolding? {
-        let isDeleted = facts.st_nlink == 0
-        if let identity = file.identity, UInt64(facts.st_ino) == identity.inode, UInt64(facts.st_dev) == identity.device
-        {
+        let isDeleted = facts.links == 0
+        let device = Mapping.device(UInt64(facts.identity.device.major), UInt64(facts.identity.device.minor))
+        if let identity = file.identity, facts.identity.inode == identity.inode, device == identity.device {
             return FileHolding(kind, descriptor: number, isDeleted: isDeleted)
         }
         guard isDeleted, target == file.deletedName else { return nil }
@@ -178,7 +183,7 @@ struct Mapping {
     }
 
     /// The number that stat(2) has for a device, makedev(3).
-    private static func device(_ major: UInt64, _ minor: UInt64) -> UInt64 {
+    static func device(_ major: UInt64, _ minor: UInt64) -> UInt64 {
         (major & ~0xfff) << 32 | (major & 0xfff) << 8 | (minor & ~0xff) << 12 | minor & 0xff
     }
 

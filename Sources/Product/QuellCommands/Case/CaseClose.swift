@@ -35,8 +35,8 @@ struct CaseClose: QuellCommand {
                 .refused,
                 "close the case",
                 on: found.id.text,
-                because: holds.lines.joined(separator: ", "),
-                hint: "\(holds.next ?? "quell status \(found.id)"), or give --waive and the reason"
+                because: "\(holds.lines.joined(separator: ", ")); --waive with a reason closes it all the same",
+                hint: holds.next ?? "quell status \(found.id)"
             )
         }
         let waiver = holds.lines.isEmpty ? nil : waive

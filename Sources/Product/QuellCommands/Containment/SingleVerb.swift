@@ -43,6 +43,7 @@ struct SingleVerb {
             session = ended
         }
         reference = try bench.reference(session)
+        try bench.requireStore(for: verb)
         home = try bench.home(options.effect.case, about: [session.pin], reason: options.effect.reason, by: actor)
         place = try bench.workplace(home, by: actor)
     }

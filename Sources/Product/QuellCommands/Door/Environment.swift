@@ -28,7 +28,7 @@ struct Environment: Sendable {
             output: Sink(descriptor: 1),
             errors: Sink(descriptor: 2),
             userID: geteuid(),
-            terminal: Terminal.of(descriptor: 2, variable: { name in getenv(name).map { String(cString: $0) } }),
+            terminal: Terminal.of(descriptor: 2, results: 1) { name in getenv(name).map { String(cString: $0) } },
             startedAt: Deadline.monotonicNow()
         )
     }

@@ -8,18 +8,26 @@ struct Terminal: Sendable {
     let hasColour: Bool
     /// Columns; 100 when nobody watches.
     let columns: Int
+    /// Columns of standard output; `nil` when it is no terminal: a program or a file gets whole lines.
+    var resultColumns: Int?
 
-    /// Looks at `descriptor`.
-    static func of(descriptor: Int32, variable: (String) -> String?) -> Terminal {
+    /// Looks at `descriptor`, where people read, and at `results`.
+    static func of(descriptor: Int32, results: Int32, variable: (String) -> String?) -> Terminal {
         let isTerminal = isatty(descriptor) == 1
         let isDumb = variable("TERM") == "dumb" || variable("TERM") == nil
-        var size = winsize()
-        let isMeasured = isTerminal && ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
         return Terminal(
             isInteractive: isTerminal && !isDumb,
             hasColour: isTerminal && !isDumb && (variable("NO_COLOR") ?? "").isEmpty,
-            columns: isMeasured ? Int(size.ws_col) : 100
+            columns: columns(of: descriptor) ?? 100,
+            resultColumns: isatty(results) == 1 ? columns(of: results) ?? 100 : nil
         )
+    }
+
+    /// `nil` when it is no terminal, or one that does not know.
+    private static func columns(of descriptor: Int32) -> Int? {
+        var size = winsize()
+        guard isatty(descriptor) == 1, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 else { return nil }
+        return size.ws_col > 0 ? Int(size.ws_col) : nil
     }
 
     /// `text` in bold, where colour is welcome.

@@ -126,6 +126,19 @@ struct Workbench {
         SessionReference(session, declaredIn: try inventory())
     }
 
+    /// Whoever is not root and has no store is told what is missing, which is the right and not a store of their own.
+    ///
+    /// - Throws: `notPermitted`, which is answered with the line that has the right.
+    func requireStore(for verb: String) throws(Failure) {
+        guard environment.userID != 0, !store.exists else { return }
+        throw Failure(
+            .notPermitted,
+            verb,
+            on: "the session",
+            because: "it needs root, and uid \(environment.userID) has no store of its own at \(store.root)"
+        )
+    }
+
     /// The case to act in: the named one, else the open one that holds the same pins, else a new one.
     ///
     /// - Throws: why the store cannot be used; `refused` when the named case is closed.

@@ -43,6 +43,7 @@ struct Run: QuellCommand {
         let actor = environment.responder(effect.actor)
         let found = try bench.resolve(session, for: "run \(document.name) --session")
         let reference = try bench.reference(found)
+        try bench.requireStore(for: "run \(document.name)")
         let home = try openHome(bench, found, actor)
         telling.say("case     \(home.id)")
         telling.say("session  \(found.locator): \(Words.pin(found.pin))")

@@ -53,8 +53,10 @@ struct SessionsCommand: QuellCommand {
         let list = try SessionList.look(at: bench.host, inventory: inventory, asking: question, by: deadline)
         failures += list.failures
         for failure in failures { telling.warn(failure.description) }
-        if !failures.isEmpty, environment.userID != 0 { telling.say("hint: sudo quell sessions shows everything") }
-        if list.sessions.isEmpty, question.isNarrow { throw nothingFound(question) }
+        // One hint is enough: what nothing was found of may stand where this user may not look.
+        let isBlind = !failures.isEmpty && environment.userID != 0
+        if list.sessions.isEmpty, question.isNarrow { throw nothingFound(question, isBlind) }
+        if isBlind { telling.say("hint: sudo quell sessions shows everything") }
         let resolver = SessionResolver(host: bench.host, inventory: inventory)
         let outlooks = list.sessions.map { session -> FreezeOutlook in
             deadline.hasPassed ? .no(notAsked(session)) : FreezeOutlook.of(session.locator, by: resolver)
@@ -68,7 +70,7 @@ struct SessionsCommand: QuellCommand {
         Failure(.timedOut, "ask about a freeze", on: "\(session.leader.pid)", because: "no time was left")
     }
 
-    private func nothingFound(_ question: SessionQuestion) -> Failure {
+    private func nothingFound(_ question: SessionQuestion, _ isBlind: Bool) -> Failure {
         var wanted: [String] = []
         if let peer = question.peer { wanted.append("has an open connection to \(peer)") }
         if let file = question.file { wanted.append("holds " + String(decoding: file.path.bytes, as: UTF8.self)) }
@@ -77,7 +79,7 @@ struct SessionsCommand: QuellCommand {
             "find the session",
             on: wanted.joined(separator: " and "),
             because: "no process that could be read is such a one",
-            hint: "quell sessions --all"
+            hint: isBlind ? sudoLine : "quell sessions --all"
         )
     }
 }

@@ -30,7 +30,11 @@ struct TimelineCommand: QuellCommand {
     var key: [String] = []
     @Option(name: .long, help: "How to print it: table, jsonl or timesketch.") var format: Format = .table
     @Option(name: .long, help: ArgumentHelp("At most so many rows (table).", valueName: "rows")) var limit: Int?
-    @Option(name: .long, help: ArgumentHelp("Columns of the table.", valueName: "cells")) var width: Int?
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Columns of the table; a pipe or a file gets whole rows unless told.", valueName: "cells")
+    )
+    var width: Int?
     @Flag(name: .long, help: "Also show what was before the session, runtime state and checkpoints (table).") var all =
         false
 
@@ -102,7 +106,7 @@ struct TimelineCommand: QuellCommand {
         switch format {
         case .table:
             var options = TableExport.Options()
-            options.width = width ?? max(environment.terminal.columns, 100)
+            options.width = width ?? environment.terminal.resultColumns.map { max($0, 100) }
             options.query.limit = limit
             // Files are older than the session: without --all the first rows are what it was told, not their births.
             options.query.since = all ? nil : try store.storyStart()

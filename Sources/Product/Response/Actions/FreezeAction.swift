@@ -8,7 +8,7 @@ public import Sessions
 /// Freezes a session with everything that strongly belongs to it, and drops its network (promise 1).
 ///
 /// It needs no case: `quell freeze` runs it before the store has answered (RT12).
-public struct FreezeAction: Action {
+public struct FreezeAction: ContainmentAction {
     /// What a playbook or a command gives.
     public struct Input: Hashable, Sendable, Codable {
         /// Whose.
@@ -48,9 +48,6 @@ public struct FreezeAction: Action {
         let policy: FreezePolicy
     }
 
-    /// The primitive acts of containment.
-    public typealias Effect = ContainmentEffect
-
     /// What is true now.
     public struct Output: Sendable, Codable {
         /// Everything that Containment has to say.
@@ -84,7 +81,8 @@ public struct FreezeAction: Action {
         ]
     )
 
-    private let host: Host
+    /// This machine.
+    public let host: Host
     private let inventory: Inventory
     private let home: Case?
 
@@ -188,11 +186,6 @@ public struct FreezeAction: Action {
         }
     }
 
-    /// Asks the kernel.
-    public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
-        EffectState(try effect.probe(on: host))
-    }
-
     /// The inverse, where there is one.
     public func undo(_ effect: Effect) -> Undo<Effect>? { ContainmentUndo.of(effect, on: host) }
 
@@ -201,8 +194,7 @@ public struct FreezeAction: Action {
         let result = output.result
         switch result.word {
         case .confirmed:
-            let reasons = FreezeWords.uncut(result) + FreezeWords.leftPeers(output)
-            return reasons.isEmpty ? .holds : .partly(reasons)
+            return .lacking(FreezeWords.uncut(result) + FreezeWords.leftPeers(output))
         case .failed: return .fails(["nothing is held"] + result.failures.map(\.description))
         case .unconfirmed, .partial:
             return .partly(FreezeWords.shortfalls(of: result) + FreezeWords.leftPeers(output))

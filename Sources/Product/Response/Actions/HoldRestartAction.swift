@@ -7,15 +7,9 @@ import Sessions
 
 /// Holds what could start a session again, or kill it while it is frozen (RT4). A freeze does it, too, unless told
 /// otherwise.
-public struct HoldRestartAction: Action {
+public struct HoldRestartAction: ContainmentAction {
     /// What a playbook or a command gives.
-    public struct Input: Hashable, Sendable, Codable {
-        /// Whose.
-        public var session: SessionReference
-
-        /// Takes it.
-        public init(session: SessionReference) { self.session = session }
-    }
+    public typealias Input = SessionInput
 
     /// What was pinned.
     public struct Target: Sendable, Codable {
@@ -25,9 +19,6 @@ public struct HoldRestartAction: Action {
         /// Why it is not known what Quell holds elsewhere.
         let unknown: String?
     }
-
-    /// The primitive acts of containment.
-    public typealias Effect = ContainmentEffect
 
     /// What is held now.
     public struct Output: Sendable, Codable {
@@ -48,7 +39,8 @@ public struct HoldRestartAction: Action {
         outputs: [Field("isComplete", .flag, "whether each supervisor that was found is held")]
     )
 
-    private let host: Host
+    /// This machine.
+    public let host: Host
     private let home: Case?
     private let reason: String?
 
@@ -83,18 +75,13 @@ public struct HoldRestartAction: Action {
         log: EffectLog<Effect>,
         in scope: Scope
     ) throws(Failure) -> Output {
-        var result = try SupervisorHold(host).hold(supervisorsOf: plan.target.pin, members: plan.target.members) {
-            effects,
-            act throws(Failure) in
-            try log.apply(effects, act)
-        }
+        var result = try SupervisorHold(host).hold(
+            supervisorsOf: plan.target.pin,
+            members: plan.target.members,
+            apply: log.record
+        )
         if let unknown = plan.target.unknown { result.unknown.append(unknown) }
         return Output(result: result, isComplete: result.isComplete)
-    }
-
-    /// Asks the kernel.
-    public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
-        EffectState(try effect.probe(on: host))
     }
 
     /// Lets it go.
@@ -102,8 +89,7 @@ public struct HoldRestartAction: Action {
 
     /// What is not held is named.
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
-        let reasons = FreezeWords.unheld(output.result.supervisors) + output.result.unknown
-        return reasons.isEmpty ? .holds : .partly(reasons)
+        .lacking(FreezeWords.unheld(output.result.supervisors) + output.result.unknown)
     }
 
     /// A line for each supervisor that is not back where it came from.

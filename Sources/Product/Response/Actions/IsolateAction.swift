@@ -8,7 +8,7 @@ import Sessions
 /// Isolates a session: drops its network both ways, puts its sockets on record and destroys them, and proves that nothing
 /// passes. The drop is reversible and never undone by itself (RT2); the destroyed sockets are gone for good, so only this
 /// action does it, never a freeze.
-public struct IsolateAction: Action {
+public struct IsolateAction: ContainmentAction {
     /// What a playbook or a command gives.
     public struct Input: Hashable, Sendable, Codable {
         /// Whose.
@@ -39,9 +39,6 @@ public struct IsolateAction: Action {
         let unknown: String?
     }
 
-    /// The primitive acts of containment.
-    public typealias Effect = ContainmentEffect
-
     /// What is true now.
     public struct Output: Sendable, Codable {
         /// Everything that Containment has to say.
@@ -67,7 +64,8 @@ public struct IsolateAction: Action {
         outputs: [Field("isComplete", .flag, "whether every group is cut, and proven to be")]
     )
 
-    private let host: Host
+    /// This machine.
+    public let host: Host
     private let home: Case?
     private let reason: String?
 
@@ -162,10 +160,9 @@ public struct IsolateAction: Action {
             leader: target.leader,
             IsolationPolicy(allowed: target.allowed),
             after: target.earlier,
-            by: scope.deadline
-        ) { effects, act throws(Failure) in
-            try log.apply(effects, act)
-        }
+            by: scope.deadline,
+            apply: log.record
+        )
         if let unknown = target.unknown { result.unknown.append(unknown) }
         for failure in OpenTrials.end(target.trials, on: host, log) {
             result.test.shortfalls.append("the group of an earlier self-test is left: \(failure)")
@@ -177,11 +174,6 @@ public struct IsolateAction: Action {
         )
     }
 
-    /// Asks the kernel.
-    public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
-        EffectState(try effect.probe(on: host))
-    }
-
     /// Takes the drop away.
     public func undo(_ effect: Effect) -> Undo<Effect>? { ContainmentUndo.of(effect, on: host) }
 
@@ -190,7 +182,6 @@ public struct IsolateAction: Action {
         guard try Cut.stands(output.result.cut, on: host) else {
             return .fails(["the drop does not stand"] + output.result.shortfalls)
         }
-        let reasons = output.result.shortfalls
-        return reasons.isEmpty ? .holds : .partly(reasons)
+        return .lacking(output.result.shortfalls)
     }
 }

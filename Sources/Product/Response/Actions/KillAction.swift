@@ -2,11 +2,11 @@ public import Base
 public import Casework
 public import Containment
 public import Engine
-import Kernel
+public import Kernel
 import Sessions
 
 /// Ends a frozen session for good, after a capture that counts or a waiver (promise 2).
-public struct KillAction: Action {
+public struct KillAction: ContainmentAction {
     /// What a playbook or a command gives.
     public struct Input: Hashable, Sendable, Codable {
         /// Whose.
@@ -31,9 +31,6 @@ public struct KillAction: Action {
         let trials: [ContainmentEffect]
     }
 
-    /// The primitive acts of containment.
-    public typealias Effect = ContainmentEffect
-
     /// What is left.
     public struct Output: Sendable, Codable {
         /// Everything that Containment has to say.
@@ -55,13 +52,15 @@ public struct KillAction: Action {
     )
 
     private let place: Workplace
+    /// This machine.
+    public var host: Host { place.host }
 
     /// Works at `place`.
     public init(_ place: Workplace) { self.place = place }
 
     /// Finds the freeze that holds the session.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
-        let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: place.host)
+        let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: host)
         guard let frozen = held.everything, !held.frozenGroups.isEmpty || held.unfinished.contains(Self.descriptor.name)
         else {
             throw held.notHeld("kill the session", input.session, in: place.home)
@@ -74,7 +73,7 @@ public struct KillAction: Action {
                 frozen: frozen,
                 subject: Subject(pin: input.session.pin, dedicatedUser: agent?.uid),
                 policy: policy,
-                ownGroups: try held.ownGroups + held.made.found(on: place.host),
+                ownGroups: try held.ownGroups + held.made.found(on: host),
                 trials: held.openTrials
             ),
             pins: [input.session.pin],
@@ -84,7 +83,7 @@ public struct KillAction: Action {
 
     /// Nothing of the session may have run since the freeze and the capture.
     public func confirm(_ capture: CaptureRecord, of pins: [SessionPin]) throws(Failure) {
-        try UnbrokenHold(in: place.home, on: place.host).require(of: pins, since: capture, to: Self.descriptor.name)
+        try UnbrokenHold(in: place.home, on: host).require(of: pins, since: capture, to: Self.descriptor.name)
     }
 
     /// One kill a group.
@@ -100,7 +99,7 @@ public struct KillAction: Action {
         in scope: Scope
     ) throws(Failure) -> Output {
         let target = plan.target
-        var result = try Killer(place.host).kill(target.frozen, target.subject, target.policy) {
+        var result = try Killer(host).kill(target.frozen, target.subject, target.policy) {
             effects,
             act throws(Failure) in
             // A v1 group may have to be thawed twice, and a guest be moved out twice: what is on record needs no other one.
@@ -110,20 +109,15 @@ public struct KillAction: Action {
         }
         for group in target.ownGroups {
             do throws(Failure) {
-                guard try Cgroup(group, on: place.host).isUnused() else { continue }
+                guard try Cgroup(group, on: host).isUnused() else { continue }
                 let removal = Effect.removeGroup(group: group)
-                try log.apply(removal) { () throws(Failure) in try removal.perform(on: place.host) }
+                try log.apply(removal) { () throws(Failure) in try removal.perform(on: host) }
             } catch {
                 if error.code != .notFound && error.code != .changed { result.failures.append(error) }
             }
         }
-        result.failures += OpenTrials.end(target.trials, on: place.host, log)
+        result.failures += OpenTrials.end(target.trials, on: host, log)
         return Output(result: result)
-    }
-
-    /// Asks the kernel.
-    public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
-        EffectState(try effect.probe(on: place.host))
     }
 
     /// Survivors, strays and successors are named.

@@ -1,18 +1,12 @@
 public import Base
 public import Containment
 public import Engine
-import Kernel
+public import Kernel
 
 /// Gives a session its network back: takes away exactly the drops and the tables that Quell put there.
-public struct ReleaseAction: Action {
+public struct ReleaseAction: ContainmentAction {
     /// What a playbook or a command gives.
-    public struct Input: Hashable, Sendable, Codable {
-        /// Whose.
-        public var session: SessionReference
-
-        /// Takes it.
-        public init(session: SessionReference) { self.session = session }
-    }
+    public typealias Input = SessionInput
 
     /// What was pinned: the drops and the tables.
     public struct Target: Sendable, Codable {
@@ -21,9 +15,6 @@ public struct ReleaseAction: Action {
         /// Ends of self-tests that a killed Quell left begun.
         let trials: [ContainmentEffect]
     }
-
-    /// The primitive acts of containment.
-    public typealias Effect = ContainmentEffect
 
     /// What was taken away.
     public struct Output: Sendable, Codable {
@@ -43,13 +34,15 @@ public struct ReleaseAction: Action {
     )
 
     private let place: Workplace
+    /// This machine.
+    public var host: Host { place.host }
 
     /// Works at `place`.
     public init(_ place: Workplace) { self.place = place }
 
     /// Reads from the journal which drops stand.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
-        let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: place.host)
+        let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: host)
         guard !held.drops.isEmpty || !held.tables.isEmpty || held.unfinished.contains(Self.descriptor.name) else {
             throw held.notHeld("release the session", input.session, in: place.home)
         }
@@ -78,21 +71,13 @@ public struct ReleaseAction: Action {
         in scope: Scope
     ) throws(Failure) -> Output {
         let target = plan.target
-        var result = try Cut.release(target.drops, target.tables, on: place.host) { effects, act throws(Failure) in
-            try log.apply(effects, act)
-        }
-        result.failures += OpenTrials.end(target.trials, on: place.host, log)
+        var result = try Cut.release(target.drops, target.tables, on: host, apply: log.record)
+        result.failures += OpenTrials.end(target.trials, on: host, log)
         return Output(result: result)
-    }
-
-    /// Asks the kernel.
-    public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
-        EffectState(try effect.probe(on: place.host))
     }
 
     /// What failed is named.
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
-        let reasons = output.result.failures.map(\.description)
-        return reasons.isEmpty ? .holds : .partly(reasons)
+        .lacking(output.result.failures.map(\.description))
     }
 }

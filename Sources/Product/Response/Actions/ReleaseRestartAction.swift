@@ -1,28 +1,20 @@
 public import Base
 public import Containment
 public import Engine
+public import Kernel
 import Sessions
 
 /// Lets go what could start a session again, and nothing else: what is frozen stays frozen. After a kill this is how the
 /// supervisors run again. A thaw does it, too.
-public struct ReleaseRestartAction: Action {
+public struct ReleaseRestartAction: ContainmentAction {
     /// What a playbook or a command gives.
-    public struct Input: Hashable, Sendable, Codable {
-        /// Whose.
-        public var session: SessionReference
-
-        /// Takes it.
-        public init(session: SessionReference) { self.session = session }
-    }
+    public typealias Input = SessionInput
 
     /// What was pinned: what is to be taken back.
     public struct Target: Sendable, Codable {
         let effects: [ContainmentEffect]
         let emptyGroups: [CgroupPin]
     }
-
-    /// The primitive acts of containment.
-    public typealias Effect = ContainmentEffect
 
     /// What runs again.
     public struct Output: Sendable, Codable {
@@ -42,13 +34,15 @@ public struct ReleaseRestartAction: Action {
     )
 
     private let place: Workplace
+    /// This machine.
+    public var host: Host { place.host }
 
     /// Works at `place`.
     public init(_ place: Workplace) { self.place = place }
 
     /// Reads from the journal what is held.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
-        let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: place.host)
+        let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: host)
         guard !held.holds.isEmpty || held.unfinished.contains(Self.descriptor.name) else {
             throw Failure(
                 .refused,
@@ -59,7 +53,7 @@ public struct ReleaseRestartAction: Action {
             )
         }
         return Observation(
-            target: Target(effects: held.holds, emptyGroups: try held.made.emptyHolds(on: place.host)),
+            target: Target(effects: held.holds, emptyGroups: try held.made.emptyHolds(on: host)),
             pins: [input.session.pin],
             decisions: ["let what could start it again go"]
         )
@@ -80,22 +74,17 @@ public struct ReleaseRestartAction: Action {
         let result = try SupervisorHold.letGo(
             plan.target.effects,
             emptyGroups: plan.target.emptyGroups,
-            on: place.host
-        ) { effects, act throws(Failure) in try log.apply(effects, act) }
+            on: host,
+            apply: log.record
+        )
         return Output(result: result)
     }
 
-    /// Asks the kernel.
-    public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
-        EffectState(try effect.probe(on: place.host))
-    }
-
     /// Holds it again.
-    public func undo(_ effect: Effect) -> Undo<Effect>? { ContainmentUndo.of(effect, on: place.host) }
+    public func undo(_ effect: Effect) -> Undo<Effect>? { ContainmentUndo.of(effect, on: host) }
 
     /// What is not back is named.
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
-        let reasons = HoldRestartAction.notLetGo(output.result)
-        return reasons.isEmpty ? .holds : .partly(reasons)
+        .lacking(HoldRestartAction.notLetGo(output.result))
     }
 }

@@ -2,9 +2,10 @@ public import Base
 public import Casework
 public import Containment
 public import Engine
+public import Kernel
 
 /// Lets a session run again, with its processes back where they came from; the cut stays unless told (RT2).
-public struct ThawAction: Action {
+public struct ThawAction: ContainmentAction {
     /// What a playbook or a command gives.
     public struct Input: Hashable, Sendable, Codable {
         /// Whose.
@@ -38,9 +39,6 @@ public struct ThawAction: Action {
         let irreversible: [String]
     }
 
-    /// The primitive acts of containment.
-    public typealias Effect = ContainmentEffect
-
     /// What runs again.
     public struct Output: Sendable, Codable {
         /// Everything that Containment has to say.
@@ -65,21 +63,23 @@ public struct ThawAction: Action {
     )
 
     private let place: Workplace
+    /// This machine.
+    public var host: Host { place.host }
 
     /// Works at `place`.
     public init(_ place: Workplace) { self.place = place }
 
     /// Reads from the journal what Quell did and has not taken back.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
-        let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: place.host)
+        let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: host)
         guard !held.effects.isEmpty || held.unfinished.contains(Self.descriptor.name) else {
             throw held.notHeld("thaw the session", input.session, in: place.home)
         }
         return Observation(
             target: Target(
                 effects: held.effects,
-                ownGroups: try held.ownGroups + held.made.found(on: place.host),
-                emptyHolds: try held.made.emptyHolds(on: place.host),
+                ownGroups: try held.ownGroups + held.made.found(on: host),
+                emptyHolds: try held.made.emptyHolds(on: host),
                 members: held.members,
                 release: input.isReleasing,
                 trials: input.isReleasing ? held.openTrials : [],
@@ -94,7 +94,7 @@ public struct ThawAction: Action {
 
     /// Nothing of the session may have run since the freeze and the capture.
     public func confirm(_ capture: CaptureRecord, of pins: [SessionPin]) throws(Failure) {
-        try UnbrokenHold(in: place.home, on: place.host).require(of: pins, since: capture, to: Self.descriptor.name)
+        try UnbrokenHold(in: place.home, on: host).require(of: pins, since: capture, to: Self.descriptor.name)
     }
 
     /// The inverse of what stands.
@@ -123,15 +123,11 @@ public struct ThawAction: Action {
             ownGroups: target.ownGroups,
             emptyHolds: target.emptyHolds,
             release: target.release,
-            on: place.host
-        ) { effects, act throws(Failure) in try log.apply(effects, act) }
-        result.failures += OpenTrials.end(target.trials, on: place.host, log)
+            on: host,
+            apply: log.record
+        )
+        result.failures += OpenTrials.end(target.trials, on: host, log)
         return Output(result: result, irreversible: target.irreversible)
-    }
-
-    /// Asks the kernel.
-    public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
-        EffectState(try effect.probe(on: place.host))
     }
 
     /// What did not come back is named.
@@ -144,6 +140,6 @@ public struct ThawAction: Action {
         reasons += result.uncut.map { "process \($0.pid) is back in a group without a drop" }
         reasons += HoldRestartAction.notLetGo(result.supervisors)
         reasons += ((result.released?.failures ?? []) + result.failures).map(\.description)
-        return reasons.isEmpty ? .holds : .partly(reasons)
+        return .lacking(reasons)
     }
 }

@@ -41,6 +41,34 @@ extension SystemTests {
             #expect(try scene.thaw(result).isComplete)
         }
 
+        @Test("who was spared at first and proves to belong to the session is held, and no guest in doubt", .sandbox)
+        func sparedThenHeld() throws {
+            let elsewhere = try #require(try Sandbox.of().unified).subgroup("elsewhere")
+            let scene = try Scene("subreaper", room: "session")
+            let orphan = try #require(scene.ready.last)
+            let pin = try ProcessDirectory(orphan, on: scene.host).stat().pin
+            Files.write("\(orphan)", to: "\(elsewhere.path)/cgroup.procs", create: false)
+            let result = try Freezer(scene.host).freeze(
+                scene.subject,
+                after: EarlierFreeze(spared: [pin]),
+                apply: scene.record
+            )
+            #expect(result.strays.map(\.process) == [pin] && result.strays.allSatisfy(\.isHeld), "\(result.strays)")
+            #expect(result.guests.isEmpty)
+            #expect(result.word == .confirmed, "\(result)")
+            #expect(try scene.thaw(result).isComplete)
+            // The same for one that came back into the session by itself.
+            #expect(Files.write("\(orphan)", to: "\(scene.unified.path)/cgroup.procs", create: false) == 0)
+            let again = try Freezer(scene.host).freeze(
+                scene.subject,
+                after: EarlierFreeze(spared: [pin]),
+                apply: scene.record
+            )
+            #expect(again.members.contains(pin) && again.strays.isEmpty && again.guests.isEmpty, "\(again)")
+            #expect(again.word == .confirmed)
+            #expect(try scene.thaw(again).isComplete)
+        }
+
         @Test("a double-forked child that moved itself away is caught by its v1 line", .kernel(.v1freezer), .sandbox)
         func otherHierarchy() throws {
             let elsewhere = try #require(try Sandbox.of().unified).subgroup("elsewhere")

@@ -8,8 +8,11 @@ extension FreezeRun {
         count()
         readTime()
         tellStrays()
-        result.guests = guests.values.sorted { $0.process.pid < $1.process.pid }
         result.members = (lastFamily?.members ?? []).map(\.pin)
+        // Who was spared at first, and then proved to belong to the session or came back into it, is held, and no guest.
+        let members = Set(result.members)
+        result.guests = guests.values.filter { strays[$0.process] == nil && !members.contains($0.process) }
+            .sorted { $0.process.pid < $1.process.pid }
         holdSupervisors()
         if let quarantine = result.quarantine, let moved = movedWithSockets(quarantine) {
             result.cut?.notReached.append(moved)
@@ -209,7 +212,9 @@ extension FreezeRun {
         let frozen = result.groups.filter(\.isFrozen)
         if result.groups.isEmpty { return .failed }
         let isRunning = result.strays.contains { !$0.isHeld && lastScan.find($0.process) != nil }
-        let isInDoubt = result.guests.contains { $0.isSpared && $0.doubt != nil && lastScan.find($0.process) != nil }
+        let isInDoubt = result.guests.contains { guest in
+            guest.isSpared && guest.doubt != nil && lastScan.find(guest.process).map { !$0.isInside } ?? false
+        }
         if isRunning || isInDoubt || !result.scansAgreed || looks.hasFailed { return .partial }
         if frozen.count < result.groups.count || !result.stuck.isEmpty { return .unconfirmed }
         if result.processes == 0 { return .partial }

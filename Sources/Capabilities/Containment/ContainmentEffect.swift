@@ -154,9 +154,13 @@ public enum ContainmentEffect: Hashable, Sendable {
         case .signal(let process, let number): try PidFD(process, on: host).send(number)
         case .killGroup(let group): try Cgroup(group, on: host).killAll()
         case .pauseMachine(let process, let monitor):
-            try MachineMonitor.pause(process, at: monitor, on: host, by: Deadline(after: .seconds(2)))
+            try MachineMonitor.ask(process, at: monitor, on: host, by: Deadline(after: .seconds(2))) {
+                it throws(Failure) in try it.pause()
+            }
         case .continueMachine(let process, let monitor):
-            try MachineMonitor.go(process, at: monitor, on: host, by: Deadline(after: .seconds(2)))
+            try MachineMonitor.ask(process, at: monitor, on: host, by: Deadline(after: .seconds(2))) {
+                it throws(Failure) in try it.go()
+            }
         case .holdUnit(_, let dropIn, let systemctl): try UnitHold.put(dropIn, SystemdManager(systemctl))
         case .letUnitGo(_, let dropIn, let systemctl): try UnitHold.remove(dropIn, SystemdManager(systemctl))
         case .stopUnit(let unit, let systemctl): try SystemdManager(systemctl).stop(unit)

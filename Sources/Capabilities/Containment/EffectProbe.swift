@@ -94,7 +94,11 @@ extension ContainmentEffect {
     /// By the monitor's word, which a frozen one does not give: `nil` then.
     private static func runs(_ process: ProcessPin, _ monitor: BytePath, _ host: Host) -> Bool? {
         let soon = Deadline(after: .milliseconds(300))
-        do throws(Failure) { return try MachineMonitor.isRunning(process, at: monitor, on: host, by: soon) } catch {
+        do throws(Failure) {
+            return try MachineMonitor.ask(process, at: monitor, on: host, by: soon) { it throws(Failure) in
+                try it.isRunning()
+            }
+        } catch {
             return nil
         }
     }

@@ -22,12 +22,16 @@ extension FreezeRun {
         let deadline = Deadline(after: .milliseconds(300))
         let host = self.host
         do throws(Failure) {
-            guard try MachineMonitor.isRunning(leader, at: path, on: host, by: deadline) else {
+            let isRunning = try MachineMonitor.ask(leader, at: path, on: host, by: deadline) { it throws(Failure) in
+                try it.isRunning()
+            }
+            guard isRunning else {
                 result.notes.append("its monitor says that the machine did not run")
                 return
             }
             try perform([.pauseMachine(process: leader, monitor: path)]) { () throws(Failure) in
-                try MachineMonitor.pause(leader, at: path, on: host, by: deadline)
+                try MachineMonitor.ask(leader, at: path, on: host, by: deadline) { it throws(Failure) in try it.pause()
+                }
             }
             result.notes.append("its monitor says that the machine is paused; the frozen group is what holds it")
         } catch {

@@ -86,44 +86,15 @@ final class MachineMonitor {
 }
 
 extension MachineMonitor {
-    static func pause(
+    /// One conversation about one question, with a process that is still the pinned one.
+    static func ask<Answer>(
         _ process: ProcessPin,
         at path: BytePath,
         on host: Host,
-        by deadline: Deadline
-    ) throws(Failure) {
-        let monitor = try open(process, path, host, deadline)
-        try monitor.pause()
-    }
-
-    static func go(
-        _ process: ProcessPin,
-        at path: BytePath,
-        on host: Host,
-        by deadline: Deadline
-    ) throws(Failure) {
-        let monitor = try open(process, path, host, deadline)
-        try monitor.go()
-    }
-
-    /// Whether it runs, by its own word.
-    static func isRunning(
-        _ process: ProcessPin,
-        at path: BytePath,
-        on host: Host,
-        by deadline: Deadline
-    ) throws(Failure) -> Bool {
-        let monitor = try open(process, path, host, deadline)
-        return try monitor.isRunning()
-    }
-
-    private static func open(
-        _ process: ProcessPin,
-        _ path: BytePath,
-        _ host: Host,
-        _ deadline: Deadline
-    ) throws(Failure) -> MachineMonitor {
+        by deadline: Deadline,
+        _ question: (MachineMonitor) throws(Failure) -> Answer
+    ) throws(Failure) -> Answer {
         _ = try ProcessDirectory(process, on: host)
-        return try MachineMonitor(at: path, of: process, by: deadline)
+        return try question(try MachineMonitor(at: path, of: process, by: deadline))
     }
 }

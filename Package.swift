@@ -126,7 +126,7 @@ let package = Package(
         // Pure tests mirror Sources. SystemTests need root and real kernels; ScenarioTests run the built binary.
         tests("Base", on: .ground, uses: ["Base"]),
         tests("Kernel", on: .ground, uses: ["Kernel", "Base"]),
-        tests("Sealing", on: .ground, uses: ["Sealing", "Base"]),
+        tests("Sealing", on: .ground, uses: ["Sealing", "Base", "Programs"]),
         tests("Documents", on: .ground, uses: ["Documents", "Base"]),
         tests("Casework", on: .core, uses: ["Casework", "Sealing", "Base", grdb]),
         tests("Engine", on: .core, uses: ["Engine", "Casework", "Sealing", "Base"]),

@@ -13,3 +13,16 @@ public enum PayloadType: String, Sendable, CaseIterable {
     case drill = "application/vnd.quell.drill+json"
     // A checkpoint of a journal is a C2SP signed note, see ``Checkpoint``: its text never begins with `DSSEv1`.
 }
+
+extension PayloadType {
+    /// The namespace of an SSHSIG about it, what `ssh-keygen -Y sign -n` takes: part of the signed bytes (RT32).
+    public var sshNamespace: String {
+        switch self {
+        case .seal: "quell-seal"
+        case .approval: "quell-approval"
+        case .playbook: "quell-playbook"
+        case .custody: "quell-custody"
+        case .drill: "quell-drill"
+        }
+    }
+}

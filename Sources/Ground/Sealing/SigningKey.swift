@@ -3,8 +3,8 @@ import COpenSSL
 
 /// An Ed25519 private key (RFC 8032).
 ///
-/// It signs nothing by itself that a caller chooses freely: ``DSSE`` and ``Checkpoint`` are the only ways to a signature
-/// outside this room, so nobody signs a bare digest (RT32).
+/// It signs nothing by itself that a caller chooses freely: ``DSSE``, ``Checkpoint`` and ``SSHSignature`` are the only ways to
+/// a signature outside this room, so nobody signs a bare digest (RT32).
 public struct SigningKey: Sendable {
     private let handle: KeyHandle
 

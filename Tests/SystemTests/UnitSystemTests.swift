@@ -7,8 +7,8 @@ import Testing
 @testable import Containment
 
 extension SystemTests {
-    /// systemd does not run on the machines of these tests: a double answers as systemctl 252 does, and writes down how it
-    /// was called.
+    /// What a real systemd does is in ``SystemdSystemTests``; here a double answers as systemctl 252 does, also wrongly, and
+    /// writes down how it was called.
     @Suite("units of systemd's", .kernel(.root))
     struct UnitSystemTests {
         @Test(

@@ -113,6 +113,38 @@ int quell_unix_connect(const uint8_t *path, size_t length) {
     return closing(fd, errno);
 }
 
+int quell_unix_send_as(const uint8_t *path, size_t length, int32_t pid, const void *bytes, size_t count) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (length == 0 || length >= sizeof address.sun_path) return -ENAMETOOLONG;
+    memcpy(address.sun_path, path, length);
+    union {
+        struct cmsghdr aligned;
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+    } control;
+    memset(&control, 0, sizeof control);
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = count};
+    struct msghdr message = {
+        .msg_name = &address,
+        .msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (path[0] != 0)),
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof control.bytes,
+    };
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_CREDENTIALS;
+    header->cmsg_len = CMSG_LEN(sizeof(struct ucred));
+    struct ucred sender = {.pid = pid, .uid = geteuid(), .gid = getegid()};
+    memcpy(CMSG_DATA(header), &sender, sizeof sender);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    int error = sent < 0 ? errno : (size_t)sent == count ? 0 : EMSGSIZE;
+    close(fd);
+    return -error;
+}
+
 int quell_socket_name(int fd, struct quell_inet_address *name) {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;

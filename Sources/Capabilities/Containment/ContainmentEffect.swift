@@ -49,6 +49,10 @@ public enum ContainmentEffect: Hashable, Sendable {
     case stopUnit(unit: String, systemctl: BytePath)
     /// Start it again.
     case startUnit(unit: String, systemctl: BytePath)
+    /// Turn the watchdog that systemd has for a running service off.
+    case quietWatchdog(Watchdog)
+    /// Turn it on again, as it was.
+    case wakeWatchdog(Watchdog)
     /// Have a QEMU pause its machine, by its monitor at that path.
     case pauseMachine(process: ProcessPin, monitor: BytePath)
     /// Have it go on.
@@ -86,6 +90,8 @@ public enum ContainmentEffect: Hashable, Sendable {
             .holdUnit(unit: unit, dropIn: dropIn, systemctl: systemctl)
         case .stopUnit(let unit, let systemctl): .startUnit(unit: unit, systemctl: systemctl)
         case .startUnit(let unit, let systemctl): .stopUnit(unit: unit, systemctl: systemctl)
+        case .quietWatchdog(let watchdog): .wakeWatchdog(watchdog)
+        case .wakeWatchdog(let watchdog): .quietWatchdog(watchdog)
         case .makeGroup, .makeHold, .removeGroup, .detachDrop, .killGroup: nil
         }
     }
@@ -121,6 +127,8 @@ public enum ContainmentEffect: Hashable, Sendable {
         case .continueMachine(let process, let monitor): "have QEMU \(process.pid) go on (\(monitor))"
         case .stopUnit(let unit, _): "systemctl stop \(Escaped.terminal(unit))"
         case .startUnit(let unit, _): "systemctl start \(Escaped.terminal(unit))"
+        case .quietWatchdog(let watchdog): "turn systemd's watchdog of \(Escaped.terminal(watchdog.unit)) off"
+        case .wakeWatchdog(let watchdog): "turn systemd's watchdog of \(Escaped.terminal(watchdog.unit)) on again"
         case .letGo(let process, _, let to): "let supervisor \(process.pid) go back to \(to.path)"
         }
     }
@@ -165,6 +173,8 @@ public enum ContainmentEffect: Hashable, Sendable {
         case .letUnitGo(_, let dropIn, let systemctl): try UnitHold.remove(dropIn, SystemdManager(systemctl))
         case .stopUnit(let unit, let systemctl): try SystemdManager(systemctl).stop(unit)
         case .startUnit(let unit, let systemctl): try SystemdManager(systemctl).start(unit)
+        case .quietWatchdog(let watchdog): try watchdog.quiet(on: host)
+        case .wakeWatchdog(let watchdog): try watchdog.wake(on: host)
         case .recordSockets: return
         case .destroySockets, .beginTrial:
             throw Failure(.refused, summary, on: "", because: "only quell isolate does it", hint: "quell isolate")

@@ -29,6 +29,8 @@ extension ContainmentEffect: Codable {
         case letUnitGo
         case stopUnit
         case startUnit
+        case quietWatchdog
+        case wakeWatchdog
         case pauseMachine
         case continueMachine
         case unit
@@ -102,6 +104,8 @@ extension ContainmentEffect: Codable {
             try parts.encode(value, forKey: .unnamed)
         case .removeTable(let value):
             try parts.encode(value, forKey: .unnamed)
+        case .quietWatchdog(let value), .wakeWatchdog(let value):
+            try parts.encode(value, forKey: .unnamed)
         case .makeHold(let hierarchy, let name):
             try parts.encode(hierarchy, forKey: .hierarchy)
             try parts.encode(name, forKey: .name)
@@ -151,6 +155,8 @@ extension ContainmentEffect: Codable {
         case .letUnitGo: .letUnitGo
         case .stopUnit: .stopUnit
         case .startUnit: .startUnit
+        case .quietWatchdog: .quietWatchdog
+        case .wakeWatchdog: .wakeWatchdog
         case .pauseMachine: .pauseMachine
         case .continueMachine: .continueMachine
         }
@@ -193,6 +199,8 @@ extension ContainmentEffect: Codable {
             self = try .letUnitGo(unit: parts[.unit], dropIn: parts[.dropIn], systemctl: parts[.systemctl])
         case .stopUnit: self = try .stopUnit(unit: parts[.unit], systemctl: parts[.systemctl])
         case .startUnit: self = try .startUnit(unit: parts[.unit], systemctl: parts[.systemctl])
+        case .quietWatchdog: self = try .quietWatchdog(parts[.unnamed])
+        case .wakeWatchdog: self = try .wakeWatchdog(parts[.unnamed])
         case .pauseMachine: self = try .pauseMachine(process: parts[.process], monitor: parts[.monitor])
         case .continueMachine: self = try .continueMachine(process: parts[.process], monitor: parts[.monitor])
         default:

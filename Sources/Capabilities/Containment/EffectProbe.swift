@@ -86,6 +86,8 @@ extension ContainmentEffect {
             return try SystemdManager(systemctl).isActive(unit) ? .notDone : .done
         case .startUnit(let unit, let systemctl):
             return try SystemdManager(systemctl).isActive(unit) ? .done : .notDone
+        case .quietWatchdog(let watchdog): return try watchdog.isQuiet() ? .done : .notDone
+        case .wakeWatchdog(let watchdog): return try watchdog.isQuiet() ? .notDone : .done
         case .addTable(let table): return try ContainmentEffect.holds(table, host) ? .done : .notDone
         case .removeTable(let table): return try ContainmentEffect.holds(table, host) ? .notDone : .done
         }

@@ -4,8 +4,11 @@ public import Base
 public struct Supervisor: Hashable, Sendable, Codable {
     /// What kind it is.
     public enum Kind: String, Sendable, Codable {
-        /// A systemd unit with `Restart=` or `WatchdogSec=`.
+        /// A unit of the machine's systemd with `Restart=`, `WatchdogSec=` or `RuntimeMaxSec=`, or one that a timer, a
+        /// socket or a path starts.
         case systemdUnit
+        /// The systemd of a user or of a container, of which the session is a unit: the process itself is held.
+        case systemdManager
         /// A podman container with a restart policy: its conmon starts podman when the container ends.
         case podmanPolicy
         /// A podman container with a health check that acts, run by a timer of systemd's.

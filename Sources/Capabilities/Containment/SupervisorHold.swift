@@ -81,7 +81,8 @@ public struct SupervisorHold {
             guard let process = result.supervisors[index].process, result.supervisors[index].reason == nil else {
                 continue
             }
-            if let refusal = refusal(process, scanner) {
+            let isManager = result.supervisors[index].kind == .systemdManager
+            if let refusal = refusal(process, scanner, sparingManagers: !isManager) {
                 result.supervisors[index].reason = refusal
             } else if isFrozen(process, scanner) {
                 result.supervisors[index].isHeld = true
@@ -101,23 +102,34 @@ public struct SupervisorHold {
     }
 
     private func holdUnits(_ result: inout HoldResult, _ root: BytePath, _ apply: Apply) {
+        var idle: Set<Int> = []
         for index in result.supervisors.indices {
             let one = result.supervisors[index]
             guard one.kind == .systemdUnit, one.reason == nil else { continue }
             do throws(Failure) {
-                try UnitHold(root: root).hold(&result.supervisors[index], &result.effects, apply)
+                let hold = try UnitHold(root: root, on: host)
+                let starts = hold.hold(&result.supervisors[index], &result.effects, apply)
+                if !starts { idle.insert(index) }
             } catch {
                 result.supervisors[index].reason = error.reason
             }
         }
+        guard !idle.isEmpty else { return }
+        result.supervisors = result.supervisors.indices.filter { !idle.contains($0) }.map { result.supervisors[$0] }
     }
 
-    func refusal(_ process: ProcessPin, _ scanner: borrowing ProcessScanner) -> String? {
+    /// Why it can never be held; `nil` when it can. A systemd that is no machine's has the name of one that is.
+    func refusal(
+        _ process: ProcessPin,
+        _ scanner: borrowing ProcessScanner,
+        sparingManagers: Bool = true
+    ) -> String? {
         guard process.pid > 1 else { return "it is the first process of this machine" }
         guard !responder.contains(process.pid) else { return "Quell was started from it" }
         guard let stat = scanner.namedStat(of: process.pid), stat.pin == process else { return "it has ended" }
         guard !stat.numbers.isKernelThread else { return "it is a thread of the kernel" }
         guard let name = stat.name.text, Refusals.guarded.contains(name) else { return nil }
+        if !sparingManagers, name == "systemd" { return nil }
         return "this machine needs it"
     }
 
@@ -264,13 +276,14 @@ extension SupervisorHold {
             let unit: String
             switch effect {
             case .holdUnit(let name, _, _), .stopUnit(let name, _): unit = name
+            case .quietWatchdog(let watchdog): unit = watchdog.unit
             default: continue
             }
             guard let inverse = effect.inverse else { continue }
             do throws(Failure) {
                 guard try inverse.probe(on: host) == .notDone else { continue }
                 try apply([inverse]) { () throws(Failure) in try inverse.perform(on: host) }
-                result.units.append(unit)
+                if !result.units.contains(unit) { result.units.append(unit) }
             } catch {
                 result.failures.append(error)
             }

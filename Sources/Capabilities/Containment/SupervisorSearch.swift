@@ -30,12 +30,11 @@ struct SupervisorSearch {
             parents.append(parent)
         }
         var findings = Findings()
-        let users = Set(paths.flatMap(SupervisorSearch.belowUsersManager))
+        let managers = OtherManagers(host: host)
+        findings.supervisors += managers.find(above: paths, parents: &parents)
+        let others = Set(paths.flatMap(managers.units))
         for component in Set(paths.flatMap(\.components)).sorted() {
-            if var unit = unit(component) {
-                if users.contains(component) { unit.reason = "it is a unit of a user's systemd, which is not asked" }
-                findings.supervisors.append(unit)
-            }
+            if !others.contains(component), let unit = unit(component) { findings.supervisors.append(unit) }
             guard let id = PodmanStore.container(of: component) else { continue }
             tell(PodmanStore(root: root).knowledge(of: id), of: id, &parents, &findings)
         }
@@ -46,14 +45,7 @@ struct SupervisorSearch {
         return findings
     }
 
-    /// The components of a path behind `user@UID.service`.
-    private static func belowUsersManager(_ path: BytePath) -> [BytePath] {
-        let components = path.components
-        let manager = components.firstIndex { $0.text?.hasPrefix("user@") ?? false }
-        return manager.map { Array(components[($0 + 1)...]) } ?? []
-    }
-
-    /// Where systemd runs, a service whose unit is nowhere to be read may restart: a user's own unit, or a generated one.
+    /// Where systemd runs, a service whose unit is nowhere to be read may restart: a generated one.
     private func unit(_ component: BytePath) -> Supervisor? {
         let files = UnitFiles(root: root)
         if let found = files.supervisor(for: component) { return found }

@@ -30,7 +30,7 @@ struct SystemdManager {
 
     /// What the manager has for the service now: not what stands in files.
     func settings(of unit: String) throws(Failure) -> ManagedSettings {
-        let names = "Restart,RestartForceExitStatus,WatchdogUSec,NeedDaemonReload,TriggeredBy"
+        let names = "Restart,RestartForceExitStatus,WatchdogUSec,RuntimeMaxUSec,MainPID,TriggeredBy"
         let bytes = try run(["show", "--property=\(names)", "--", unit])
         return ManagedSettings(parsing: bytes)
     }
@@ -77,10 +77,16 @@ struct SystemdManager {
 }
 
 /// What `systemctl show` says about a service.
+///
+/// A watchdog is not taken from a running service by a reload: systemd 252 keeps `WatchdogUSec` as it was when the service
+/// started, until the service itself says otherwise (``UnitHold``).
 struct ManagedSettings: Hashable {
     private(set) var restart = ""
     private(set) var forcedStatus = ""
     private(set) var watchdog = ""
+    private(set) var runtimeMaximum = ""
+    /// Its main process; 0 when there is none.
+    private(set) var mainPid: Int32 = 0
     /// The timers, sockets and paths that start it.
     private(set) var triggers: [String] = []
 
@@ -92,6 +98,8 @@ struct ManagedSettings: Hashable {
             case "Restart": restart = value
             case "RestartForceExitStatus": forcedStatus = value
             case "WatchdogUSec": watchdog = value
+            case "RuntimeMaxUSec": runtimeMaximum = value
+            case "MainPID": mainPid = Int32(value) ?? 0
             case "TriggeredBy": triggers = value.split(separator: " ").map(String.init)
             default: continue
             }
@@ -102,11 +110,17 @@ struct ManagedSettings: Hashable {
         String(decoding: bytes, as: UTF8.self).split(separator: "\n").map { String($0.trimmed) }
     }
 
+    /// Whether it has a watchdog, which kills it when it stays silent.
+    var isWatched: Bool { !["0", "infinity", ""].contains(watchdog) }
+
     /// What still restarts or kills it; `nil` when nothing does.
     var reason: String? {
         if restart != "no" { return "systemd still has Restart=\(restart)" }
         if !forcedStatus.isEmpty { return "systemd still has RestartForceExitStatus=\(forcedStatus)" }
-        if !["0", "infinity", ""].contains(watchdog) {
+        if !["infinity", ""].contains(runtimeMaximum) {
+            return "systemd keeps RuntimeMaxSec=\(runtimeMaximum) and ends it then"
+        }
+        if isWatched {
             return "systemd keeps WatchdogSec=\(watchdog) and kills it when it stays silent for so long"
         }
         return nil

@@ -29,11 +29,40 @@ struct UnitFiles {
             settings.apply(bytes)
             places.append("/" + dropIn)
         }
-        guard let reason = settings.reason else { return nil }
+        guard let reason = settings.reason else { return triggered(component, name) }
         return Supervisor(
             kind: .systemdUnit,
             name: component,
             detail: "\(reason) in \(places.joined(separator: ", "))",
+            process: nil
+        )
+    }
+
+    /// A service that something starts by the clock, on a connection or by a path. Whether that is active, the manager
+    /// knows; where there is none, nothing is.
+    private func triggered(_ component: BytePath, _ name: String) -> Supervisor? {
+        guard SupervisorSearch.isFolder(root.appending("run/systemd/system")) else { return nil }
+        var found: Set<String> = []
+        let stem = name.dropLast(".service".count)
+        let ends = [".timer", ".socket", ".path"]
+        for folder in UnitFiles.folders {
+            for file in files(folder, ends: ends) {
+                guard let end = ends.first(where: file.hasSuffix), let text = read("\(folder)/\(file)") else {
+                    continue
+                }
+                var starts = UnitTrigger(of: "\(file.dropLast(end.count)).service")
+                starts.apply(text)
+                let own = UnitFiles.template(of: name)
+                let isTemplate = own.map { $0 == starts.unit } ?? false
+                if starts.unit == name { found.insert(file) }
+                if isTemplate, let at = stem.firstIndex(of: "@") { found.insert("\(stem[...at])*\(end)") }
+            }
+        }
+        guard !found.isEmpty else { return nil }
+        return Supervisor(
+            kind: .systemdUnit,
+            name: component,
+            detail: "\(found.sorted().joined(separator: ", ")) starts it",
             process: nil
         )
     }
@@ -56,7 +85,7 @@ struct UnitFiles {
         var found: [String: String] = [:]
         for folder in UnitFiles.folders {
             for unit in [name, UnitFiles.template(of: name), "service"].compactMap({ $0 }) {
-                for file in files("\(folder)/\(unit).d") where found[file] == nil {
+                for file in files("\(folder)/\(unit).d", ends: [".conf"]) where found[file] == nil {
                     found[file] = "\(folder)/\(unit).d/\(file)"
                 }
             }
@@ -64,13 +93,13 @@ struct UnitFiles {
         return found.sorted { $0.key < $1.key }.map(\.value)
     }
 
-    private func files(_ folder: String) -> [String] {
+    private func files(_ folder: String, ends: [String]) -> [String] {
         let path = root.appending(folder)
         var names: [String] = []
         do throws(Failure) {
             let directory = try Descriptor(opening: path, O_RDONLY | O_DIRECTORY)
             try directory.forEachEntry(of: path) { name, _ throws(Failure) in
-                if let text = BytePath(name).text, text.hasSuffix(".conf") { names.append(text) }
+                if let text = BytePath(name).text, ends.contains(where: text.hasSuffix) { names.append(text) }
             }
         } catch {
             return []
@@ -85,6 +114,7 @@ struct UnitFiles {
 struct UnitSettings {
     private var restart = "no"
     private var watchdog = "0"
+    private var runtimeMaximum = "infinity"
 
     mutating func apply(_ bytes: [UInt8]) {
         var section = ""
@@ -96,6 +126,7 @@ struct UnitSettings {
             switch text[..<equals].trimmed {
             case "Restart": restart = value.isEmpty ? "no" : value
             case "WatchdogSec": watchdog = value.isEmpty ? "0" : value
+            case "RuntimeMaxSec": runtimeMaximum = value.isEmpty ? "infinity" : value
             default: continue
             }
         }
@@ -105,7 +136,27 @@ struct UnitSettings {
         var reasons: [String] = []
         if restart != "no" { reasons.append("Restart=\(restart)") }
         if watchdog.contains(where: { $0 != "0" }) { reasons.append("WatchdogSec=\(watchdog)") }
+        if runtimeMaximum != "infinity" { reasons.append("RuntimeMaxSec=\(runtimeMaximum)") }
         return reasons.isEmpty ? nil : reasons.joined(separator: " and ")
+    }
+}
+
+/// What a timer, a socket or a path starts: the service of its own name, unless it says another. Sources:
+/// systemd.timer(5), systemd.socket(5), systemd.path(5).
+struct UnitTrigger {
+    private(set) var unit: String
+
+    init(of unit: String) { self.unit = unit }
+
+    mutating func apply(_ bytes: [UInt8]) {
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+            let text = line.trimmed
+            guard let equals = text.firstIndex(of: "="),
+                ["Unit", "Service"].contains(text[..<equals].trimmed)
+            else { continue }
+            let value = String(text[text.index(after: equals)...].trimmed)
+            if !value.isEmpty { unit = value }
+        }
     }
 }
 

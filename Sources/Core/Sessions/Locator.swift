@@ -18,17 +18,19 @@ public enum Locator: Hashable, Sendable {
     case runsc(ContainerName)
     /// `qmp:/PATH`: the QEMU that listens on that unix socket with its monitor.
     case qmp(BytePath)
+    /// `unit:NAME.service`, `unit:USER/NAME.service`: a service or scope of systemd's by its cgroup.
+    case unit(UnitName)
     /// A bare name, still to be looked up.
     case name(BytePath)
 
     /// The forms that work today, for help and hints.
     public static let forms =
         "cgroup:/PATH, pid:N, agent:NAME, podman:NAME, podman:USER/NAME, runc:ID, runc:USER/ID, crun:ID, lxc:NAME, "
-        + "runsc:ID, qmp:/PATH, a pid, or the name of an agent, a cgroup or a container"
+        + "runsc:ID, qmp:/PATH, unit:NAME.service, unit:USER/NAME.service, a pid, or the name of an agent, a cgroup or a container"
 
     /// Prefixes of the design that no issue has built yet.
     private static let notBuilt = [
-        "docker", "unit", "firecracker", "path",
+        "docker", "firecracker", "path",
     ]
 
     /// Reads an argument. What is not of a known form is ``Base/Failure/Code/usage``; a name with a colon behind a word
@@ -46,6 +48,7 @@ public enum Locator: Hashable, Sendable {
         case "crun": self = try Locator.oci(.crun, parsing: rest, of: argument)
         case "lxc": self = try Locator.lxc(parsing: rest, of: argument)
         case "qmp": self = try Locator.qmp(parsing: rest, of: argument)
+        case "unit": self = try Locator.unit(parsing: rest, of: argument)
         case "runsc": self = try Locator.runsc(parsing: rest, of: argument)
         case .some(let prefix) where Locator.notBuilt.contains(prefix):
             throw Locator.usage(argument, "\(prefix): is not built yet")
@@ -67,6 +70,7 @@ public enum Locator: Hashable, Sendable {
         case .lxc(let name): BytePath("lxc:\(name.argument)")
         case .runsc(let name): BytePath("runsc:\(name.argument)")
         case .qmp(let path): BytePath(Array("qmp:".utf8) + path.bytes)
+        case .unit(let name): BytePath("unit:\(name.argument)")
         case .name(let name): name
         }
     }
@@ -114,6 +118,16 @@ public enum Locator: Hashable, Sendable {
             throw usage(argument, "the id of a container has only letters, digits, _, . and -")
         }
         return .runsc(name)
+    }
+
+    private static func unit(parsing name: BytePath, of argument: BytePath) throws(Failure) -> Locator {
+        guard let name = UnitName(parsing: name) else {
+            throw usage(
+                argument,
+                "a unit is NAME.service or NAME.scope in systemd's letters; USER/ may stand in front"
+            )
+        }
+        return .unit(name)
     }
 
     private static func cgroup(parsing path: BytePath, of argument: BytePath) throws(Failure) -> Locator {

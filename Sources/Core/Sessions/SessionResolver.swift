@@ -47,6 +47,7 @@ public struct SessionResolver: Sendable {
         case .podman, .oci, .lxc: return try resolve(container: locator, as: locator, agent: nil, for: verb)
         case .runsc(let name): return try resolve(sandbox: name, as: locator, agent: nil, for: verb)
         case .qmp(let path): return try resolve(monitor: path, as: locator, agent: nil, for: verb)
+        case .unit(let name): return try resolve(unit: name, as: locator, agent: nil, for: verb)
         case .name(let name): return try resolve(name: name, for: verb)
         }
     }
@@ -74,6 +75,7 @@ public struct SessionResolver: Sendable {
         case .podman, .oci, .lxc: return try resolve(container: record.locator, as: locator, agent: record, for: verb)
         case .runsc(let name): return try resolve(sandbox: name, as: locator, agent: record, for: verb)
         case .qmp(let path): return try resolve(monitor: path, as: locator, agent: record, for: verb)
+        case .unit(let name): return try resolve(unit: name, as: locator, agent: record, for: verb)
         case .agent, .name:
             // The inventory refuses these when it is read.
             throw Failure(.malformed, "find the agent", on: record.name, because: "its locator names another name")
@@ -108,7 +110,7 @@ public struct SessionResolver: Sendable {
             (container, runtime) = (try OCILookup(host: host, root: root).find(name), name.runtime.kind)
         case .lxc(let name):
             (container, runtime) = (try LXCLookup(host: host, root: root).find(name, for: verb), .lxc)
-        case .cgroup, .pid, .agent, .name, .runsc, .qmp:
+        case .cgroup, .pid, .agent, .name, .runsc, .qmp, .unit:
             throw Failure(.malformed, "find the container", on: "\(name)", because: "it names no container")
         }
         var look = SessionLook(host: host, locator: locator, agent: agent, root: root, patience: patience)
@@ -144,6 +146,16 @@ public struct SessionResolver: Sendable {
             throw Failure(.changed, "find the virtual machine", on: text, because: "it ended meanwhile", hint: "quell")
         }
         return session.run(by: .qemu)
+    }
+
+    private func resolve(
+        unit name: UnitName,
+        as locator: Locator,
+        agent: AgentRecord?,
+        for verb: String
+    ) throws(Failure) -> Session {
+        let path = try UnitLookup(host: host, root: root, patience: patience).find(name, for: verb)
+        return try resolve(cgroup: path, as: locator, agent: agent)
     }
 
     private func resolve(pid: Int32, as locator: Locator, agent: AgentRecord?) throws(Failure) -> Session {

@@ -65,7 +65,8 @@ extension Cgroup {
         return try Cgroup(opened, at: BytePath(end == 0 ? [UInt8(ascii: "/")] : path.bytes[..<end]), in: hierarchy)
     }
 
-    private func childNames() throws(Failure) -> [BytePath] {
+    /// The names of the groups right below this one; none when it is gone.
+    public func childNames() throws(Failure) -> [BytePath] {
         do throws(Failure) {
             // A directory has two links and one more for each child, so most groups need no listing.
             var facts = stat()

@@ -23,6 +23,7 @@ struct SupervisorTests {
         #expect(setting("[Service]\nRestart=always\n", "[Service]\nRestart=\n") == nil)
         #expect(setting("[Unit]\nRestart=always\n[Service]\nExecStart=/bin/true\n") == nil)
         #expect(setting("[Service]\nWatchdogSec=0\n") == nil)
+        #expect(setting("[Service]\nRuntimeMaxSec=60\n") == "RuntimeMaxSec=60")
         #expect(setting("") == nil)
     }
 
@@ -95,13 +96,54 @@ struct SupervisorTests {
     func unknownUnit() throws {
         let machine = try SupervisorFolder()
         let search = SupervisorSearch(root: BytePath(machine.root), host: try Host(), responder: [])
-        let paths = [BytePath("/user.slice/user-1000.slice/user@1000.service/app.slice/agent.service")]
+        let paths = [BytePath("/system.slice/agent.service")]
         #expect(search.find(paths: paths, parents: []).supervisors.isEmpty)
         try machine.file("run/systemd/system/x", "")
-        try machine.file("usr/lib/systemd/system/user@.service", "[Service]\nType=notify\n")
         let found = search.find(paths: paths, parents: []).supervisors
         #expect(found.map(\.name) == [BytePath("agent.service")])
         #expect(found.first?.reason != nil && found.first?.isHeld == false)
+    }
+
+    @Test("RT4 a user's unit is its systemd's, whatever the host's own files say; one that is not found is named")
+    func usersUnit() throws {
+        let machine = try SupervisorFolder()
+        try machine.file("run/systemd/system/x", "")
+        try machine.file("usr/lib/systemd/system/user@.service", "[Service]\nType=notify\n")
+        try machine.file("etc/systemd/system/agent.service", "[Service]\nRestart=no\n")
+        let search = SupervisorSearch(root: BytePath(machine.root), host: try Host(), responder: [])
+        let manager = "/user.slice/user-4242.slice/user@4242.service"
+        let found = search.find(paths: [BytePath("\(manager)/app.slice/agent.service")], parents: []).supervisors
+        #expect(found.map(\.kind) == [.systemdManager] && found.first?.reason != nil, "\(found)")
+        // A scope is started by somebody else, and by nobody again.
+        let scope = search.find(paths: [BytePath("\(manager)/app.slice/x.scope")], parents: []).supervisors
+        #expect(scope.isEmpty, "\(scope)")
+    }
+
+    @Test("RT4 a unit that does not restart is a supervisor when a timer, a socket or a path starts it")
+    func triggers() throws {
+        let machine = try SupervisorFolder()
+        let files = UnitFiles(root: BytePath(machine.root))
+        func detail(_ unit: String) -> String? { files.supervisor(for: BytePath(unit))?.detail }
+        try machine.file("etc/systemd/system/job.service", "[Service]\nExecStart=/bin/true\n")
+        try machine.file("etc/systemd/system/job.timer", "[Timer]\nOnActiveSec=1\n")
+        #expect(detail("job.service") == nil, "without systemd nothing starts it")
+        try machine.file("run/systemd/system/x", "")
+        #expect(detail("job.service") == "job.timer starts it")
+        #expect(detail("other.service") == nil)
+        try machine.file("usr/lib/systemd/system/watch.path", "[Path]\nPathExists=/x\nUnit = other.service\n")
+        #expect(detail("other.service") == "watch.path starts it")
+        try machine.file("usr/lib/systemd/system/talk@.socket", "[Socket]\nListenStream=1\n")
+        #expect(detail("talk@3.service") == "talk@*.socket starts it")
+    }
+
+    @Test("RT4 spans of time are read as systemd writes them, so that a watchdog comes back as it was")
+    func spans() {
+        #expect(TimeSpan.microseconds("2s") == 2_000_000)
+        #expect(TimeSpan.microseconds("1min 30s") == 90_000_000)
+        #expect(TimeSpan.microseconds("1.500000s") == 1_500_000)
+        #expect(TimeSpan.microseconds("1d 2h 3ms 4us") == 93_600_003_004)
+        #expect(TimeSpan.microseconds("0") == 0)
+        for text in ["", "infinity", "2", "2x", "-1s", "s"] { #expect(TimeSpan.microseconds(text) == nil, "\(text)") }
     }
 
     @Test("RT4 a container that no readable database names has an unknown policy, and is not held without its conmon")

@@ -25,6 +25,9 @@ struct LocatorTests {
             ("lxc:web", .lxc(container("web")), "lxc:web"),
             ("runsc:agent-7", .runsc(container("agent-7")), "runsc:agent-7"),
             ("qmp:/run/vm/q.sock", .qmp(BytePath("/run/vm/q.sock")), "qmp:/run/vm/q.sock"),
+            ("unit:agent@7.service", .unit(unit("agent@7.service")), "unit:agent@7.service"),
+            ("unit:agent", .unit(unit("agent.service")), "unit:agent.service"),
+            ("unit:1000/run-u1.scope", .unit(unit("1000/run-u1.scope")), "unit:1000/run-u1.scope"),
             ("cgroup:/a:b", .cgroup(BytePath("/a:b")), "cgroup:/a:b"),
         ]
     )
@@ -59,6 +62,9 @@ struct LocatorTests {
             ("runc:a b", ociRule), ("runc:é", ociRule), ("runc:" + String(repeating: "a", count: 256), ociRule),
             ("lxc:", lxcRule), ("lxc:../x", lxcRule), ("lxc:u/web", lxcRule), ("lxc:$(id)", lxcRule),
             ("lxc:a\nb", lxcRule), ("lxc:-P", lxcRule),
+            ("unit:", unitRule), ("unit:user.slice", unitRule), ("unit:a.timer", unitRule), ("unit:a/b/c", unitRule),
+            ("unit:../x.service", unitRule), ("unit:-x.service", unitRule), ("unit:$(id).service", unitRule),
+            ("unit:a b.service", unitRule), ("unit:a\n.service", unitRule), ("unit:/a.service", unitRule),
             ("docker:web", "docker: is not built yet"),
             ("runsc:a/b", "the id of a container has only letters, digits, _, . and -"),
             ("runsc:../x", "the id of a container has only letters, digits, _, . and -"),
@@ -86,6 +92,14 @@ private let containerRule = "the name of a container has only letters, digits, _
 
 private let ociRule = "an id of runc has only letters, digits, _, +, comma, . and -; USER/ may stand in front"
 private let lxcRule = "the name of a container of lxc has only letters, digits, _, . and -"
+
+private let unitRule = "a unit is NAME.service or NAME.scope in systemd's letters; USER/ may stand in front"
+
+/// A unit's name that must be one.
+private func unit(_ text: String) -> UnitName {
+    guard let name = UnitName(parsing: BytePath(text)) else { preconditionFailure("no unit's name: \(text)") }
+    return name
+}
 
 /// An id that must be one.
 private func oci(_ text: String, _ runtime: OCIContainer.Runtime) -> OCIContainer {

@@ -22,6 +22,9 @@ int quell_tcp_connect(const struct quell_inet_address *to, int *pending);
 int quell_tcp_listen(const struct quell_inet_address *at, int backlog);
 // A non-blocking connected unix stream socket; `path` of `length` bytes, a leading NUL means the abstract namespace.
 int quell_unix_connect(const uint8_t *path, size_t length);
+// Sends one datagram to the unix socket at `path`, with `pid` as the sender (SCM_CREDENTIALS; another's pid needs
+// CAP_SYS_ADMIN). Does not wait: -EAGAIN when its queue is full.
+int quell_unix_send_as(const uint8_t *path, size_t length, int32_t pid, const void *bytes, size_t count);
 // getsockname(2) and getpeername(2).
 int quell_socket_name(int fd, struct quell_inet_address *name);
 int quell_socket_peer(int fd, struct quell_inet_address *name);

@@ -14,11 +14,12 @@ struct HoldRestart: QuellCommand {
         abstract: "Hold what could start a session again, or kill it while it is frozen; a freeze does it, too.",
         discussion: """
             A parent that loops and the conmon of a podman container with a restart policy go into a frozen group of \
-            Quell's. A unit of systemd's with Restart= or WatchdogSec= gets a drop-in in /run with Restart=no, taken up by \
-            systemctl daemon-reload, and the timers, sockets and paths that trigger it are stopped (tested against a double \
-            of systemctl only). Exit 3 names what is not held: what systemd does not confirm, units of a user's systemd, \
-            health checks that a timer runs, and daemons that serve more than this session, such as cron. `quell thaw` and \
-            `quell release-restart` let all of it go.
+            Quell's. A unit of systemd's with Restart=, WatchdogSec= or RuntimeMaxSec= gets a drop-in in /run with \
+            Restart=no, taken up by systemctl daemon-reload, its running watchdog is turned off, and the timers, sockets \
+            and paths that trigger it are stopped. For a unit of a user's systemd that systemd itself goes into the group: \
+            the user's other units run on, and nothing is restarted. Exit 3 names what is not held: what systemd does not \
+            confirm, health checks that a timer runs, and daemons that serve more than this session, such as cron. \
+            `quell thaw` and `quell release-restart` let all of it go.
             """,
         version: Version.text
     )

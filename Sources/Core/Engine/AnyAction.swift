@@ -1,5 +1,6 @@
 import Base
 import Casework
+import Synchronization
 
 /// An action without its types: the one place where they are erased. Everything passes as JSON of the action's own types.
 struct AnyAction: Sendable {
@@ -10,12 +11,14 @@ struct AnyAction: Sendable {
     let undo: @Sendable (_ effect: JSONValue) throws(Failure) -> AnyUndo?
     let verify: @Sendable (_ output: JSONValue, Scope) throws(Failure) -> Verdict
 
-    init<A: Action>(_ action: A) {
+    /// `given` is the input of the parameters where the caller has it, and `keeping` takes the output of the last perform:
+    /// a single verb has no time to read back what it wrote.
+    init<A: Action>(_ action: A, given: A.Input? = nil, keeping kept: Kept<A.Output> = Kept()) {
         descriptor = A.descriptor
         plan = { parameters, scope throws(Failure) in
-            let input = try JSONDecoding.decode(A.Input.self, from: parameters)
+            let input = if let given { given } else { try JSONDecoding.decode(A.Input.self, from: parameters) }
             let seen = try action.inspect(input, in: scope)
-            return try AnyPlan(action, seen, action.plan(input, from: seen))
+            return try AnyPlan(action, seen, action.plan(input, from: seen), keeping: kept)
         }
         confirm = { capture, pins throws(Failure) in try action.confirm(capture, of: pins) }
         probe = { effect, scope throws(Failure) in
@@ -26,8 +29,19 @@ struct AnyAction: Sendable {
             return AnyUndo(effect: try JSONEncoding.value(of: undo.effect), perform: undo.perform)
         }
         verify = { output, scope throws(Failure) in
-            try action.verify(try JSONDecoding.decode(A.Output.self, from: output), in: scope)
+            if let made = kept.output { return try action.verify(made, in: scope) }
+            return try action.verify(try JSONDecoding.decode(A.Output.self, from: output), in: scope)
         }
+    }
+}
+
+/// What an action gave last, in its own type.
+final class Kept<Output: Sendable>: Sendable {
+    private let value = Mutex<Output?>(nil)
+
+    var output: Output? {
+        get { value.withLock { $0 } }
+        set { value.withLock { $0 = newValue } }
     }
 }
 
@@ -42,7 +56,8 @@ struct AnyPlan: Sendable {
     init<A: Action>(
         _ action: A,
         _ seen: Observation<A.Target>,
-        _ plan: Plan<A.Target, A.Effect>
+        _ plan: Plan<A.Target, A.Effect>,
+        keeping kept: Kept<A.Output>
     ) throws(Failure) {
         var effects: [JSONValue] = []
         for effect in plan.effects { effects.append(try JSONEncoding.value(of: effect)) }
@@ -52,6 +67,7 @@ struct AnyPlan: Sendable {
         perform = { permit, record, scope throws(Failure) in
             let log = EffectLog<A.Effect>(record) { effect in action.stateAfterFailure(of: effect, in: scope) }
             let output = try action.perform(plan, permit: permit, log: log, in: scope)
+            kept.output = output
             return (try JSONEncoding.value(of: output), (output as? any SealedCapture)?.capture)
         }
     }

@@ -46,7 +46,8 @@ public struct Single: Sendable {
 
     /// Runs `action`. What goes wrong is in the result: nothing is thrown, because a step that failed has effects, too.
     public func run<A: Action>(_ action: A, _ input: A.Input, timeout: Duration? = nil) -> SingleResult<A.Output> {
-        let erased = AnyAction(action)
+        let kept = Kept<A.Output>()
+        let erased = AnyAction(action, given: input, keeping: kept)
         let name = erased.descriptor.name
         let run = RunID.fresh()
         let (lock, unlocked) = lock(run)
@@ -72,11 +73,12 @@ public struct Single: Sendable {
                 run: run,
                 step: end.result,
                 journalFailure: end.journalFailure,
-                wasCancelled: cancellation.isCancelled
+                wasCancelled: cancellation.isCancelled,
+                output: end.result.output == nil ? nil : kept.output
             )
         } catch {
             let result = StepResult(name, name, .failed, nil, [error.description], error)
-            return SingleResult(run: run, step: result, journalFailure: nil, wasCancelled: false)
+            return SingleResult(run: run, step: result, journalFailure: nil, wasCancelled: false, output: nil)
         }
     }
 }
@@ -105,14 +107,8 @@ public struct SingleResult<Output: Codable & Sendable>: Sendable {
     public let journalFailure: Failure?
     /// Whether it was cancelled while it went on.
     let wasCancelled: Bool
-
     /// What the action gave; `nil` when it gave nothing.
-    ///
-    /// - Throws: `malformed` when the output does not survive its own encoding.
-    public func output() throws(Failure) -> Output? {
-        guard step.output != nil else { return nil }
-        return try step.output(as: Output.self)
-    }
+    public let output: Output?
 
     /// The exit status.
     public var outcome: Outcome {

@@ -54,6 +54,20 @@ public struct StepGraph: Hashable, Sendable, Codable {
             self.retries = retries
             self.onFailure = onFailure
         }
+
+        /// As Swift would, without a key type of its own (``Base/JSONKey``).
+        public func encode(to encoder: any Encoder) throws {
+            var members = encoder.container(keyedBy: JSONKey.self)
+            try members.encode(id, forKey: "id")
+            try members.encode(action, forKey: "action")
+            try members.encode(parameters, forKey: "parameters")
+            try members.encode(needs, forKey: "needs")
+            try members.encode(after, forKey: "after")
+            if let when { try members.encode(when, forKey: "when") }
+            if let timeoutNanoseconds { try members.encode(timeoutNanoseconds, forKey: "timeoutNanoseconds") }
+            try members.encode(retries, forKey: "retries")
+            try members.encode(onFailure.rawValue, forKey: "onFailure")
+        }
     }
 
     /// The playbook's name, or the verb's.
@@ -68,6 +82,14 @@ public struct StepGraph: Hashable, Sendable, Codable {
         self.name = name
         self.version = version
         self.steps = steps
+    }
+
+    /// As Swift would, without a key type of its own (``Base/JSONKey``).
+    public func encode(to encoder: any Encoder) throws {
+        var members = encoder.container(keyedBy: JSONKey.self)
+        try members.encode(name, forKey: "name")
+        try members.encode(version, forKey: "version")
+        try members.encode(steps, forKey: "steps")
     }
 
     /// The step called `id`.

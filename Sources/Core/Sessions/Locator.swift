@@ -137,7 +137,9 @@ public enum Locator: Hashable, Sendable {
         guard !path.components.contains(where: { $0 == BytePath("..") || $0 == BytePath(".") }) else {
             throw usage(argument, "the path of a cgroup has no . and no ..")
         }
-        return .cgroup(BytePath([UInt8(ascii: "/")] + path.components.map(\.bytes).joined(separator: [47])))
+        var bytes: [UInt8] = []
+        for component in path.components { bytes += [UInt8(ascii: "/")] + component.bytes }
+        return .cgroup(bytes.isEmpty ? BytePath("/") : BytePath(bytes))
     }
 
     private static func pid(parsing digits: BytePath, of argument: BytePath) throws(Failure) -> Locator {

@@ -155,9 +155,11 @@ struct SessionLook: ~Copyable {
     private func look(at pids: Set<Int32>) -> [Int32: Relative] {
         var relatives: [Int32: Relative] = [:]
         relatives.reserveCapacity(pids.count)
-        for pid in pids where pid != getpid() {
-            if let stat = scanner.namedStat(of: pid) { relatives[pid] = Relative(stat) }
+        let own = getpid()
+        let found = PairedReading(host: host).read(pids.filter { $0 != own }) { scanner, pid in
+            scanner.namedStat(of: pid).map(Relative.init)
         }
+        for relative in found { relatives[relative.pin.pid] = relative }
         return relatives
     }
 

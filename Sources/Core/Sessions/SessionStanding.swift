@@ -107,9 +107,9 @@ extension SessionLook {
         )
     }
 
-    /// Where members stand beside what was named. Those that the named groups of every hierarchy list stand nowhere
-    /// else, which saves a read for each of them; but a v1 group lists a process, too, of which only one thread stands
-    /// there (RT5), so those with more threads are looked at.
+    /// Where members stand beside what was named. Those that every hierarchy lists in a named group, or where none was
+    /// named in its root, stand nowhere else, which saves a read for each of them, and the kernel's lock; but a v1 group
+    /// lists a process, too, of which only one thread stands there (RT5), so those with more threads are looked at.
     private mutating func otherStandings(
         of kin: [Int32: Lineage],
         led leader: Relative?,
@@ -119,13 +119,29 @@ extension SessionLook {
         let open = [host.unified, host.freezer].compactMap { $0?.name }
         if open.count == 1, !named.isEmpty { return [] }
         var elsewhere = kin
-        if named.count == open.count, Set(named.map(\.hierarchy.name)).count == open.count {
-            for pid in listedEverywhere where family.relatives[pid]?.threads == 1 { elsewhere[pid] = nil }
-        }
+        for pid in accountedFor(named) where family.relatives[pid]?.threads == 1 { elsewhere[pid] = nil }
         guard !elsewhere.isEmpty else { return [] }
         return standings(of: elsewhere, led: leader, for: .milliseconds(20)).filter { group in
             !named.contains { group.hierarchy.name == $0.hierarchy.name && group.path.isAtOrBelow($0.path) }
         }
+    }
+
+    /// Whom each open hierarchy lists in a named group, or where none was named in its root.
+    private mutating func accountedFor(_ named: [Cgroup]) -> Set<Int32> {
+        guard !named.isEmpty else { return [] }
+        var listed = listedEverywhere
+        for hierarchy in [host.unified, host.freezer].compactMap({ $0 })
+        where !named.contains(where: { $0.hierarchy.name == hierarchy.name }) {
+            // The root lists the whole machine: for few it is quicker to ask each.
+            guard listed.count >= PairedReading.worthwhile else { return [] }
+            do throws(Failure) {
+                listed.formIntersection(try Cgroup(BytePath("/"), in: hierarchy).processes())
+            } catch {
+                keep(error)
+                return []
+            }
+        }
+        return listed
     }
 
     private mutating func holdsOnly(_ kin: [Int32: Lineage], _ group: Cgroup) -> Bool {

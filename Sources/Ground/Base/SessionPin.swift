@@ -18,6 +18,14 @@ public struct SessionPin: Hashable, Sendable, Codable {
         self.leader = leader
     }
 
+    /// As Swift would, without a key type of its own (``JSONKey``).
+    public func encode(to encoder: any Encoder) throws {
+        var members = encoder.container(keyedBy: JSONKey.self)
+        try members.encode(bootID, forKey: "bootID")
+        try members.encode(cgroups, forKey: "cgroups")
+        if let leader { try members.encode(leader, forKey: "leader") }
+    }
+
     /// Whether both name the same session: same boot, and a common cgroup (hierarchy and inode) or the same leader.
     public func isSameSession(as other: SessionPin) -> Bool {
         guard bootID == other.bootID else { return false }
@@ -43,6 +51,14 @@ public struct CgroupPin: Hashable, Sendable, Codable {
         self.path = path
         self.inode = inode
     }
+
+    /// As Swift would, without a key type of its own (``JSONKey``).
+    public func encode(to encoder: any Encoder) throws {
+        var members = encoder.container(keyedBy: JSONKey.self)
+        try members.encode(hierarchy, forKey: "hierarchy")
+        try members.encode(path, forKey: "path")
+        try members.encode(inode, forKey: "inode")
+    }
 }
 
 /// One process, by pid and start time.
@@ -56,5 +72,12 @@ public struct ProcessPin: Hashable, Sendable, Codable {
     public init(pid: Int32, startTicks: UInt64) {
         self.pid = pid
         self.startTicks = startTicks
+    }
+
+    /// As Swift would, without a key type of its own (``JSONKey``).
+    public func encode(to encoder: any Encoder) throws {
+        var members = encoder.container(keyedBy: JSONKey.self)
+        try members.encode(pid, forKey: "pid")
+        try members.encode(startTicks, forKey: "startTicks")
     }
 }

@@ -49,7 +49,14 @@ extension Cgroup {
     }
 
     private func numbers(_ name: String) throws(Failure) -> [Int32] {
-        try contents(name).split(separator: UInt8(ascii: "\n")).compactMap { Decimal.int32($0) }
+        let bytes = try contents(name)
+        var found: [Int32] = []
+        var start = 0
+        for end in bytes.indices where bytes[end] == UInt8(ascii: "\n") {
+            if let number = Decimal.int32(bytes[start..<end]) { found.append(number) }
+            start = end + 1
+        }
+        return found
     }
 
     /// Moves a process with all its threads into this group. The pid is written as it is: hold the process by ``PidFD``

@@ -17,6 +17,14 @@ public struct SessionReference: Hashable, Sendable, Codable {
         self.agent = agent
     }
 
+    /// As Swift would, without a key type of its own (``Base/JSONKey``).
+    public func encode(to encoder: any Encoder) throws {
+        var members = encoder.container(keyedBy: JSONKey.self)
+        try members.encode(locator, forKey: "locator")
+        try members.encode(pin, forKey: "pin")
+        if let agent { try members.encode(agent, forKey: "agent") }
+    }
+
     /// Takes a resolved session; the agent is the one that it was named by, else the one that the inventory declares for
     /// its cgroup.
     public init(_ session: Session, declaredIn inventory: Inventory) {

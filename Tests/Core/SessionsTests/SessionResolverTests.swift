@@ -139,6 +139,22 @@ struct SessionResolverTests {
         #expect(!session.ownsItsCgroups(in: "v1:freezer") && session.ownsItsCgroups(in: "v2"))
     }
 
+    @Test("a session of hundreds is read whole, and only who is not in the root of the other hierarchy is asked for it")
+    func hundreds() throws {
+        let machine = try RecordedMachine()
+        try machine.process(1000, parent: 1, start: 20, v2: "/a7")
+        for pid in Int32(1001)...1600 {
+            try machine.process(pid, parent: 1000, start: 30, v2: "/a7", freezer: pid == 1500 ? "/box" : "/")
+        }
+        unlink("\(machine.root)/proc/1300/cgroup")
+        try machine.trap("proc/1300/cgroup")
+        let session = try resolve("cgroup:/a7", machine)
+        #expect(session.leader?.pin.pid == 1000)
+        #expect(session.members.map(\.pin.pid) == Array(1000...1600))
+        #expect(session.pin.cgroups.map(\.path) == [BytePath("/a7"), BytePath("/box")])
+        #expect(session.failures.isEmpty)
+    }
+
     @Test("RT35 a cgroup named \" (deleted)\" is not the removed one that the kernel names so")
     func deletedNames() throws {
         let machine = try RecordedMachine()

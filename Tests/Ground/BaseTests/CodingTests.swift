@@ -95,4 +95,27 @@ struct CodingTests {
         object["a"] = nil
         #expect(object.members.map(\.key) == ["b"])
     }
+
+    @Test("pins write themselves by hand as Swift would: every part under its name, and back")
+    func pinsByHand() throws {
+        let process = ProcessPin(pid: 7, startTicks: .max)
+        let group = CgroupPin(hierarchy: "v2", path: BytePath([0x2F, 0xFF]), inode: 9)
+        let whole = SessionPin(bootID: "b", cgroups: [group], leader: process)
+        let headless = SessionPin(bootID: "b", cgroups: [], leader: nil)
+        #expect(try CodingTests.members(of: process) == CodingTests.parts(of: process))
+        #expect(try CodingTests.members(of: group) == CodingTests.parts(of: group))
+        #expect(try CodingTests.members(of: whole) == CodingTests.parts(of: whole))
+        #expect(try CodingTests.members(of: headless) == ["bootID", "cgroups"])
+        for pin in [whole, headless] {
+            #expect(try JSONDecoding.decode(SessionPin.self, from: JSONEncoding.value(of: pin)) == pin)
+        }
+    }
+
+    private static func members(of value: some Encodable) throws -> [String] {
+        try JSONEncoding.value(of: value).object?.members.map(\.key).sorted() ?? []
+    }
+
+    private static func parts(of value: Any) -> [String] {
+        Mirror(reflecting: value).children.compactMap(\.label).sorted()
+    }
 }

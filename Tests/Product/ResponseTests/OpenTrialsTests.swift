@@ -26,7 +26,7 @@ struct OpenTrialsTests {
         let input = EndingTrials.Input(pin: SessionPin(bootID: "b", cgroups: [parent], leader: nil), ends: ends)
         let result = Single(in: home, by: Responder("test", by: .stated)).run(action, input)
         #expect(result.step.state == .succeeded)
-        let failures = try #require(try result.output()).failures
+        let failures = try #require(result.output).failures
         #expect(failures.map(\.errno) == [ENOTEMPTY], "\(failures)")
         #expect(try ends.map { effect in try effect.probe(on: host) } == [.notDone, .done])
     }

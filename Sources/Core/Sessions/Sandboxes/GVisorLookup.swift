@@ -15,7 +15,7 @@ public struct GVisorLookup {
         "run/containerd/runsc/moby", "run/containerd/runsc/default",
     ]
     /// The names of its processes: they are made of /proc/self/exe, and older versions keep that name.
-    private static let names: Set<BytePath> = [
+    private static let names = [
         BytePath("exe"), BytePath("runsc"), BytePath("runsc-sandbox"), BytePath("runsc-gofer"),
     ]
     /// How long after `createdAt` the processes of a container begin at the latest, also on a machine that is very busy.

@@ -54,7 +54,7 @@ struct FreezeHold {
         let single = Single(containingWith: journal, by: actor, reason: "held: it was thawed by somebody else")
         let result = single.run(FreezeAction(on: bench.host, inventory: held.agents, home: home), held.input)
         _ = journal.settle(within: .seconds(2))
-        guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }
+        guard let output = result.output else { throw result.step.failure ?? result.unexplained }
         held.result = output.result
         let span = Words.span((output.result.times.frozen ?? Instant.now()).since(began))
         telling.result("freeze \(output.word) again: \(why); frozen after \(span)")

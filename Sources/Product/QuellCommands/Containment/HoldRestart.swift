@@ -36,7 +36,7 @@ struct HoldRestart: QuellCommand {
             HoldRestartAction(on: bench.host, home: home, because: containment.journal.whyNoCase),
             HoldRestartAction.Input(session: containment.reference)
         )
-        guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }
+        guard let output = result.output else { throw result.step.failure ?? result.unexplained }
         if common.json {
             let home = containment.journal.settle(within: .seconds(2))
             telling.document([

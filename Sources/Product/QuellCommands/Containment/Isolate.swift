@@ -55,7 +55,7 @@ struct Isolate: QuellCommand {
                 lease: span?.wholeNanoseconds
             )
         )
-        guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }
+        guard let output = result.output else { throw result.step.failure ?? result.unexplained }
         if common.json {
             let home = containment.journal.settle(within: .seconds(2))
             telling.document([

@@ -43,7 +43,7 @@ struct ReleaseRestart: QuellCommand {
                 ReleaseRestartAction(place),
                 ReleaseRestartAction.Input(session: SessionReference(locator: locator, pin: pin))
             )
-            guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }
+            guard let output = result.output else { throw result.step.failure ?? result.unexplained }
             outcomes.append(result.outcome)
             documents.append(try JSONEncoding.value(of: output))
             if common.json { continue }

@@ -64,7 +64,7 @@ struct SingleVerb {
         single.observe = observe
         single.cancellation = Interruption.cancellation
         let result = single.run(action, input)
-        guard let output = try result.output() else { throw result.step.failure ?? result.unexplained }
+        guard let output = result.output else { throw result.step.failure ?? result.unexplained }
         if let failure = result.journalFailure { throw failure }
         return (result, output)
     }

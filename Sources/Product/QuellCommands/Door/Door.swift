@@ -3,7 +3,8 @@ import Base
 
 /// Where a command line enters. `main` is synchronous, and the verbs that stop an agent go straight to their own parser:
 /// building the parser of the whole command tree costs more than a millisecond, and they must act within milliseconds of
-/// Enter (DESIGN section 3). Help and errors are the same through both doors; a test holds that.
+/// Enter (DESIGN section 3). Help and errors are the same through both doors; a test holds that. A freeze with plain words
+/// needs no parser at all.
 public enum Door {
     /// The commands that do not wait for the tree. A process called quell that has the right to it has the highest priority
     /// when it gets here (`raise_containing_verbs` in CLinux).
@@ -27,6 +28,9 @@ public enum Door {
             Quell.exit()
         }
         ignoreHangUp()
+        if arguments.first == "freeze", let order = FreezeOrder(plain: Array(arguments.dropFirst())) {
+            leave(with: order.outcome(in: Environment.live()))
+        }
         if let verb = arguments.first, let command = direct(verb) {
             run(command, Array(arguments.dropFirst()))
         }

@@ -40,6 +40,17 @@ public struct FreezeAction: ContainmentAction {
             self.holdRestart = holdRestart
             self.peers = peers
         }
+
+        /// As Swift would, without a key type of its own (``Base/JSONKey``).
+        public func encode(to encoder: any Encoder) throws {
+            var members = encoder.container(keyedBy: JSONKey.self)
+            try members.encode(session, forKey: "session")
+            if let cut { try members.encode(cut, forKey: "cut") }
+            if let broad { try members.encode(broad, forKey: "broad") }
+            if let include { try members.encode(include, forKey: "include") }
+            if let holdRestart { try members.encode(holdRestart, forKey: "holdRestart") }
+            if let peers { try members.encode(peers, forKey: "peers") }
+        }
     }
 
     /// What was pinned.

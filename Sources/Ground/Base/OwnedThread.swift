@@ -1,5 +1,4 @@
-package import Base
-import Glibc
+internal import Glibc
 
 /// A thread of the operating system, made by us and ended by us: blocking work never runs on a pool.
 package struct OwnedThread: ~Copyable {
@@ -25,7 +24,7 @@ package struct OwnedThread: ~Copyable {
     /// Schedules the calling thread as what contains is: the priority of the process does not reach it, because it is reset
     /// in new threads. On Linux setpriority(2) with 0 means the calling thread. Without the right to it the thread goes on
     /// as it is.
-    static func raisePriority() {
+    package static func raisePriority() {
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -20)
     }
 

@@ -102,8 +102,11 @@ struct NameLookup {
                     let container = try ContainerLookup(host: host, root: root).find(name, for: verb)
                     commands.append("quell \(verb) podman:\(container.id)")
                 } catch {
-                    guard error.code == .notFound else { throw error }
-                    empty += 1
+                    switch (error.code, error.hint) {
+                    case (.notFound, _): empty += 1
+                    case (.ambiguous, let several?): commands.append(several)
+                    default: throw error
+                    }
                 }
             case .cgroup(let path):
                 var look = SessionLook(host: host, locator: .cgroup(path), agent: nil)

@@ -140,6 +140,38 @@ struct ContainerTests {
     }
 
     @Test(
+        "RT35 the name of another container hides no id: both are told, and a whole id is never a name",
+        arguments: ["12 digits", "4 digits", "whole id"]
+    )
+    func decoy(length: String) throws {
+        let machine = try RecordedMachine()
+        let decoy = String(repeating: "cd", count: 32)
+        let name = ["12 digits": String(id.prefix(12)), "4 digits": "abab", "whole id": id][length] ?? ""
+        try machine.container(id, "web")
+        try machine.process(200, parent: 1, start: 30, v2: "/libpod_parent/libpod-\(decoy)")
+        let state = RecordedMachine.state(decoy, pid: 200, start: 30, group: "/libpod_parent/libpod-\(decoy)")
+        try machine.file("run/runc/\(decoy)/state.json", state)
+        try machine.file(
+            "var/lib/containers/storage/overlay-containers/containers.json",
+            "[{\"id\":\"\(decoy)\",\"names\":[\"\(name)\"]},{\"id\":\"\(id)\",\"names\":[\"web\"]}]"
+        )
+        for locator in ["podman:\(name)", name] {
+            guard name != id else {
+                #expect(try resolve(locator, machine).leader?.pin.pid == 100, "\(locator)")
+                continue
+            }
+            let said = "by name: \(decoy); by the beginning of the id: \(id)"
+            let failure = expectFailure(locator, machine, .ambiguous, containing: said)
+            #expect(failure?.hint == "quell freeze podman:\(decoy)\nquell freeze podman:\(id)")
+        }
+        // Beside a cgroup of that name all of them are there to choose from.
+        try machine.process(300, parent: 1, start: 40, v2: "/agents/\(name)")
+        let choice = expectFailure(name, machine, .ambiguous, containing: "sessions have that name")
+        #expect(choice?.hint?.contains("quell freeze podman:\(id)") == true)
+        #expect(choice?.hint?.contains("quell freeze podman:\(decoy)") == (name != id))
+    }
+
+    @Test(
         "storage and state of another form are said to be so, with the way around",
         arguments: ["{}", "[1]", "[{\"id\":\"short\"}]", "[{\"id\":1}]", "[", "nul", "[{\"id\":\"x\",\"id\":\"y\"}]"]
     )

@@ -90,6 +90,21 @@ struct GVisorTests {
         #expect(session.sandbox?.gofers == [])
     }
 
+    @Test("RT35 an id that is the beginning of another one's hides it not; the commands mean one each")
+    func decoy() throws {
+        let machine = try machine(state: GVisorTests.state(id: "abcdef123456"))
+        rename(
+            "\(machine.root)/run/runsc/gv_sandbox:gv.state",
+            "\(machine.root)/run/runsc/abcdef123456_sandbox:abcdef123456.state"
+        )
+        let id = "abcdef123456" + String(repeating: "0", count: 52)
+        try machine.file("run/runsc/\(id)_sandbox:\(id).state", GVisorTests.state(id: id, sentry: 400))
+        let failure = #expect(throws: Failure.self) { try resolve("runsc:abcdef123456", machine) }
+        #expect(failure?.code == .ambiguous, "\(String(describing: failure))")
+        let commands = Set(failure?.hint?.split(separator: "\n") ?? [])
+        #expect(commands == ["quell freeze pid:200", "quell freeze runsc:\(id)"])
+    }
+
     @Test("RT21 a state that others can write is not read", .enabled(if: geteuid() == 0))
     func writable() throws {
         let machine = try machine()

@@ -7,7 +7,9 @@ struct ContainerLookup {
     let host: Host
     let root: BytePath
 
-    /// The one running container of that name, or of which that is the id or its beginning; names go before ids.
+    /// The one running container of that name, or of which that is the id or its beginning. Whoever may make containers
+    /// gives them names, the beginning of another one's id as well: a name and an id that both fit are two (RT35). What has
+    /// the length of a whole id is an id and never a name.
     ///
     /// - Throws: `notFound` when there is none or it does not run, `ambiguous` when several ids begin so, `refused` when
     ///   its state says what the kernel does not, `malformed` when files have an unknown form.
@@ -19,21 +21,32 @@ struct ContainerLookup {
                 .notFound,
                 "find the container",
                 on: name.argument,
-                because: "\(owner.words) has no container of that name or id",
+                because: "\(owner.words) has no container of that "
+                    + (ContainerStore.isID(name.name) ? "id" : "name or id"),
                 hint: "quell"
             )
         }
-        guard matches.count == 1 else {
-            let prefix = name.user.map { "\($0)/" } ?? ""
-            throw Failure(
-                .ambiguous,
-                "find the container",
-                on: name.argument,
-                because: "\(matches.count) containers have that name or id",
-                hint: matches.map { "quell \(verb) podman:\(prefix)\($0.id)" }.joined(separator: "\n")
-            )
-        }
+        guard matches.count == 1 else { throw ambiguous(name, matches, verb) }
         return try confirm(match.id, name, owner)
+    }
+
+    /// Which ids have it as their name and which begin with it; the commands have whole ids, which never are names.
+    private func ambiguous(_ name: ContainerName, _ matches: [StoredContainer], _ verb: String) -> Failure {
+        let named = matches.filter { $0.isNamed(name.name) }
+        var reason = "\(matches.count) containers have that name or id"
+        if !named.isEmpty {
+            let others = matches.filter { !$0.isNamed(name.name) }
+            reason += "; by name: \(named.map(\.id).joined(separator: ", "))"
+            if !others.isEmpty { reason += "; by the beginning of the id: \(others.map(\.id).joined(separator: ", "))" }
+        }
+        let prefix = name.user.map { "\($0)/" } ?? ""
+        return Failure(
+            .ambiguous,
+            "find the container",
+            on: name.argument,
+            because: reason,
+            hint: matches.map { "quell \(verb) podman:\(prefix)\($0.id)" }.joined(separator: "\n")
+        )
     }
 
     /// Whether a container of root's has exactly that name, or that id or 12 digits or more of it. Where the storage cannot
@@ -41,7 +54,7 @@ struct ContainerLookup {
     func hasContainer(_ name: ContainerName) throws(Failure) -> Bool {
         do throws(Failure) {
             let found = try matches(of: name, in: ContainerStore(owner: .root(at: root)))
-            return found.contains { $0.names.contains(name.name) || name.name.utf8.count >= 12 }
+            return found.contains { $0.isNamed(name.name) || name.name.utf8.count >= 12 }
         } catch {
             guard error.code == .notFound || error.code == .notPermitted else { throw error }
             return false
@@ -55,9 +68,8 @@ struct ContainerLookup {
 
     private func matches(of name: ContainerName, in store: ContainerStore) throws(Failure) -> [StoredContainer] {
         let all = try store.containers()
-        let named = all.filter { $0.names.contains { $0.utf8.elementsEqual(name.name.utf8) } }
-        guard named.isEmpty, name.isIDPrefix else { return named }
-        return all.filter { $0.id.hasPrefix(name.name) }
+        if ContainerStore.isID(name.name) { return all.filter { $0.id == name.name } }
+        return all.filter { $0.isNamed(name.name) || name.isIDPrefix && $0.id.hasPrefix(name.name) }
     }
 
     private func confirm(

@@ -5,6 +5,9 @@ import Documents
 struct StoredContainer: Hashable {
     let id: String
     let names: [String]
+
+    /// By its bytes: the storage is a hint, and two names that only look alike are two.
+    func isNamed(_ name: String) -> Bool { names.contains { $0.utf8.elementsEqual(name.utf8) } }
 }
 
 /// The containers that c/storage has on disk: `containers.json` of the storage driver, an array of objects with `id` and

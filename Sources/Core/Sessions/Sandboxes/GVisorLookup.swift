@@ -34,8 +34,11 @@ public struct GVisorLookup {
     ///   its state says what the kernel does not, `malformed` when it has an unknown form.
     func find(_ name: ContainerName, for verb: String) throws(Failure) -> GVisorSandbox {
         let files = stateFiles()
-        var matches = files.filter { $0.id.utf8.elementsEqual(name.name.utf8) }
-        if matches.isEmpty, name.isIDPrefix { matches = files.filter { $0.id.hasPrefix(name.name) } }
+        // Whoever starts a container gives it its id, the beginning of another one's as well.
+        let takesBeginning = name.isIDPrefix && !ContainerStore.isID(name.name)
+        let matches = files.filter {
+            $0.id.utf8.elementsEqual(name.name.utf8) || takesBeginning && $0.id.hasPrefix(name.name)
+        }
         guard let match = matches.first else {
             throw Failure(
                 .notFound,
@@ -50,8 +53,8 @@ public struct GVisorLookup {
                 .ambiguous,
                 "find the sandbox",
                 on: name.argument,
-                because: "\(matches.count) containers of runsc have that id",
-                hint: matches.map { "quell \(verb) runsc:\($0.id)" }.joined(separator: "\n")
+                because: "\(matches.count) containers of runsc have that id, or ids that begin so",
+                hint: matches.map { command($0, verb, among: matches) }.joined(separator: "\n")
             )
         }
         guard let state = try read(match) else {
@@ -64,6 +67,14 @@ public struct GVisorLookup {
             )
         }
         return whole(state, sentry: try confirm(state.sentry, of: state), among: states(files))
+    }
+
+    /// A command that means this one alone: its id, or the pid of its sentry where others' ids begin with it.
+    private func command(_ file: StateFile, _ verb: String, among all: [StateFile]) -> String {
+        guard all.filter({ $0.id.hasPrefix(file.id) }).count > 1, let state = states([file]).first else {
+            return "quell \(verb) runsc:\(file.id)"
+        }
+        return "quell \(verb) pid:\(state.sentry)"
     }
 
     /// The sandbox that a process belongs to: its sentry, a stub of it or a gofer. `nil` for any other process, after one

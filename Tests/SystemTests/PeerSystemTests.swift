@@ -63,6 +63,22 @@ extension SystemTests {
             #expect(found.otherClients == 2)
         }
 
+        @Test("the word of a freeze is told once, before Quell looks around", .sandbox)
+        func wordFirst() throws {
+            let path = "\(try Sandbox.of().folder)/tool.sock"
+            _ = try server(path)
+            let scene = try Scene("call", path)
+            var heard: [FreezeResult] = []
+            let result = try Freezer(scene.host).freeze(
+                scene.subject,
+                telling: { heard.append($0) },
+                apply: scene.record
+            )
+            #expect(heard.map(\.word) == [.confirmed])
+            #expect(heard.allSatisfy { $0.surroundings == nil && $0.times.proven != nil })
+            #expect(result.surroundings?.peers.count == 1)
+        }
+
         @Test("who reads from the session's pipe is a peer", .sandbox)
         func pipe() throws {
             let sandbox = try Sandbox.of()

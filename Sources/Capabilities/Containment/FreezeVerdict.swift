@@ -4,7 +4,7 @@ internal import Kernel
 
 /// Telling what is true when the work is done.
 extension FreezeRun {
-    mutating func conclude() -> FreezeResult {
+    mutating func conclude(_ telling: (FreezeResult) -> Void) -> FreezeResult {
         count()
         readTime()
         tellStrays()
@@ -23,6 +23,7 @@ extension FreezeRun {
             result.times.proven = nil
             result.times.provenTicks = nil
         }
+        telling(result)
         lookAround()
         return result
     }

@@ -17,7 +17,8 @@ public struct Freezer {
     /// Freezes. What was done before a failure stays done and is in `apply`'s record.
     ///
     /// `earlier` is what an earlier freeze left: it is taken up, so that nothing is done twice. Without `applyEach` a batch
-    /// is recorded as one.
+    /// is recorded as one. `telling` hears the word as soon as it is known: looking around, which changes no word, takes
+    /// longer than all the rest. It hears nothing of a freeze by signals.
     ///
     /// Throws ``Base/Failure/Code/refused`` for what DESIGN section 5 refuses, ``Base/Failure/Code/changed`` for a reused
     /// pid or a remade group, ``Base/Failure/Code/notFound`` when nothing of the session is there any more. Threads that do
@@ -26,6 +27,7 @@ public struct Freezer {
         _ subject: Subject,
         _ policy: FreezePolicy = FreezePolicy(),
         after earlier: EarlierFreeze = EarlierFreeze(),
+        telling: (FreezeResult) -> Void = { _ in },
         applyEach: ApplyEach? = nil,
         apply: Apply
     ) throws(Failure) -> FreezeResult {
@@ -42,7 +44,7 @@ public struct Freezer {
             } catch {
                 try run.keep(error)
             }
-            return run.conclude()
+            return run.conclude(telling)
         }
     }
 }

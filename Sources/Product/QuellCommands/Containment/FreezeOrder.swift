@@ -5,6 +5,7 @@ import Engine
 import Kernel
 import Response
 import Sessions
+import Synchronization
 
 /// What `quell freeze` was told, apart from its parser: the door makes it of a plain line without one.
 struct FreezeOrder: CommandBody, Equatable {
@@ -103,10 +104,14 @@ struct FreezeOrder: CommandBody, Equatable {
             holdRestart: !leavesSupervisors,
             peers: withPeers
         )
-        let result = Single(containingWith: journal, by: responder, reason: reason ?? "").run(
-            FreezeAction(on: bench.host, inventory: agents),
-            input
-        )
+        let word = FirstWord()
+        var action = FreezeAction(on: bench.host, inventory: agents)
+        if !wantsJSON {
+            action.telling = { result in
+                word.tell { FreezeReport(session: session, result: result).tellWord(telling) }
+            }
+        }
+        let result = Single(containingWith: journal, by: responder, reason: reason ?? "").run(action, input)
         let output: FreezeAction.Output
         do throws(Failure) {
             guard let given = result.output else { throw result.step.failure ?? result.unexplained }
@@ -120,7 +125,10 @@ struct FreezeOrder: CommandBody, Equatable {
         }
         let report = FreezeReport(session: session, result: output.result, wantsPeers: withPeers)
         // The result first: a store that is slow now may take seconds more.
-        if !wantsJSON { report.tell(telling) }
+        if !wantsJSON {
+            word.tell { report.tellWord(telling) }
+            report.tellRest(telling)
+        }
         let home = journal.settle(within: .seconds(2))
         if wantsJSON {
             telling.document(
@@ -141,6 +149,19 @@ struct FreezeOrder: CommandBody, Equatable {
         guard environment.userID != 0, output.result.word == .failed else { return result.outcome }
         telling.errors.line("hint: \(sudoLine)")
         return .notPermitted
+    }
+}
+
+/// The word of a freeze is told once, by whoever knows it first.
+private final class FirstWord: Sendable {
+    private let isTold = Mutex(false)
+
+    func tell(_ body: () -> Void) {
+        let isFirst = isTold.withLock { isTold in
+            defer { isTold = true }
+            return !isTold
+        }
+        if isFirst { body() }
     }
 }
 

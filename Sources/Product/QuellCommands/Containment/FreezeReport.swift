@@ -12,12 +12,17 @@ struct FreezeReport {
     /// Whether peers were to be held.
     var wantsPeers = false
 
-    func tell(_ telling: Teller) {
+    /// The result in a line: told first, and alone while Quell still looks around.
+    func tellWord(_ telling: Teller) {
         let terminal = telling.terminal
         let word = result.word == .confirmed ? terminal.good(result.word.rawValue) : terminal.bad(result.word.rawValue)
         let processes = Words.count(result.processes, "process", "processes")
         let threads = Words.count(result.threads, "thread", "threads")
         telling.result("freeze \(word): \(processes), \(threads) of \(session.locator)\(spans)")
+    }
+
+    /// Everything but the word.
+    func tellRest(_ telling: Teller) {
         telling.say("pinned       \(Words.pin(session.pin))")
         for shortfall in FreezeWords.shortfalls(of: result) { telling.result("not held     \(shortfall)") }
         if let inside = result.inside { telling.say("inside       \(Escaped.terminal(inside.text))") }

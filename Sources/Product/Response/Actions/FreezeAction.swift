@@ -96,6 +96,8 @@ public struct FreezeAction: ContainmentAction {
     public let host: Host
     private let inventory: Inventory
     private let home: Case?
+    /// Hears the word as soon as it is known, before Quell looks around.
+    public var telling: @Sendable (FreezeResult) -> Void = { _ in }
 
     /// Works on this machine. Without a case nothing is known of earlier freezes but what the kernel says.
     public init(on host: Host, inventory: Inventory, home: Case? = nil) {
@@ -164,6 +166,7 @@ public struct FreezeAction: ContainmentAction {
             plan.target.subject,
             plan.target.policy,
             after: held?.earlierFreeze ?? EarlierFreeze(),
+            telling: telling,
             applyEach: { effects, act throws(Failure) in
                 var isFresh = false
                 for effect in effects where try !log.isDone(effect) { isFresh = true }

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "testkit.h"
 
+#include <sys/resource.h>
+#include <stddef.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -86,6 +88,22 @@ int call(int count, char **arguments) {
     }
     char byte = '+';
     if (write(fd, &byte, 1) != 1 || read(fd, &byte, 1) != 1) die("talk to", arguments[0]);
+    say("ready %d\n", getpid());
+    rest();
+}
+
+// Listens at N names at once. Writes "ready PROCESS".
+int crowd(int count, char **arguments) {
+    int listeners = number(count, arguments, 0, 1);
+    struct rlimit limit = {(rlim_t)listeners + 64, (rlim_t)listeners + 64};
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) die("raise", "the limit of open files");
+    for (int index = 0; index < listeners; index++) {
+        struct sockaddr_un name = {.sun_family = AF_UNIX};
+        int length = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "quell-crowd-%d-%d", getpid(), index);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+        if (fd < 0 || bind(fd, (struct sockaddr *)&name, size) != 0 || listen(fd, 1) != 0) die("listen", "at a name");
+    }
     say("ready %d\n", getpid());
     rest();
 }

@@ -14,37 +14,52 @@ struct SeenInetSocket {
     let socket: InetSocket
 }
 
-/// Finds who is joined to whom from descriptors and lists of sockets. Pure, so that every shape can be tested.
+/// Finds who is joined to whom from descriptors and lists of sockets. Pure, so that every shape can be tested. A session can
+/// have any number of everything, so that each list is gone through once, and no further than the deadline (RT13).
 struct JointFinding {
     private let members: [JoinedProcess]
     private let outsiders: [Int32: JoinedProcess]
     private let unix: [UInt64: UnixSocket]
-    private let inet: [SeenInetSocket]
+    /// The TCP sockets that somebody can hold.
+    private let inet: [UInt64: SeenInetSocket]
     private let mine: Set<UInt64>
+    private let deadline: Deadline
     /// The processes outside that hold a socket, in ascending order.
     private var holders: [UInt64: [Int32]] = [:]
     /// For datagrams: the sockets that are connected to one.
     private var callers: [UInt64: [UInt64]] = [:]
     private var farEnds: [Ends: [SeenInetSocket]] = [:]
+    /// Who holds which ends of a pipe, outside.
+    private var pipeHolders: [UInt64: [(pid: Int32, ends: PipeEnds)]] = [:]
 
     private struct Ends: Hashable {
         let near: Endpoint
         let far: Endpoint
     }
 
-    init(members: [JoinedProcess], outsiders: [JoinedProcess], unix: [UnixSocket], inet: [SeenInetSocket]) {
+    init(
+        members: [JoinedProcess],
+        outsiders: [JoinedProcess],
+        unix: [UnixSocket],
+        inet: [SeenInetSocket],
+        by deadline: Deadline = Deadline(after: .seconds(600))
+    ) {
         self.members = members
         self.outsiders = Dictionary(outsiders.map { ($0.pin.pid, $0) }) { first, _ in first }
         self.unix = Dictionary(unix.map { ($0.inode, $0) }) { first, _ in first }
-        self.inet = inet.filter { $0.socket.transport == .tcp }
+        self.deadline = deadline
+        let streams = inet.filter { $0.socket.transport == .tcp }
+        let held = streams.filter { $0.socket.inode != 0 }
+        self.inet = Dictionary(held.map { ($0.socket.inode, $0) }) { first, _ in first }
         mine = Set(members.flatMap(\.joints.sockets))
         for one in outsiders.sorted(by: { $0.pin.pid < $1.pin.pid }) {
             for inode in one.joints.sockets { holders[inode, default: []].append(one.pin.pid) }
+            for (inode, ends) in one.joints.pipes { pipeHolders[inode, default: []].append((one.pin.pid, ends)) }
         }
         for socket in unix {
             if let peer = socket.peer { callers[peer, default: []].append(socket.inode) }
         }
-        for seen in self.inet where seen.socket.state != .listen {
+        for seen in streams where seen.socket.state != .listen {
             let socket = seen.socket
             farEnds[Ends(near: socket.local.unmapped, far: socket.remote.unmapped), default: []].append(seen)
         }
@@ -52,21 +67,28 @@ struct JointFinding {
 
     // MARK: Peers
 
-    /// Who is joined to the members, by pid.
-    func peers() -> [SessionPeer] {
+    /// Who is joined to the members, by pid. What could not be looked at in time is in `unknown`, in words for people.
+    func peers(_ unknown: inout [String]) -> [SessionPeer] {
         var links: [Int32: Set<SessionPeer.Link>] = [:]
         addPipes(&links)
-        addUnixSockets(&links)
-        addConnections(&links)
-        return links.sorted { $0.key < $1.key }.compactMap { pid, found in
-            guard let process = outsiders[pid] else { return nil }
-            return SessionPeer(
-                process: process.pin,
-                name: process.name,
-                links: found.sorted { ($0.way.rawValue, $0.role.rawValue) < ($1.way.rawValue, $1.role.rawValue) },
-                otherClients: otherClients(of: process)
+        let isWhole = addUnixSockets(&links) && addConnections(&links)
+        if !isWhole { unknown.append("who else is joined to it by a socket: no time was left") }
+        var peers: [SessionPeer] = []
+        var uncounted = 0
+        for (pid, found) in links.sorted(by: { $0.key < $1.key }) {
+            guard let process = outsiders[pid] else { continue }
+            if deadline.hasPassed { uncounted += 1 }
+            peers.append(
+                SessionPeer(
+                    process: process.pin,
+                    name: process.name,
+                    links: found.sorted { ($0.way.rawValue, $0.role.rawValue) < ($1.way.rawValue, $1.role.rawValue) },
+                    otherClients: uncounted > 0 ? 0 : otherClients(of: process)
+                )
             )
         }
+        if uncounted > 0 { unknown.append("whom \(uncounted) of its peers serve besides: no time was left") }
+        return peers
     }
 
     /// Whoever holds the other end of a pipe; those that share the same end with a member, as children of one shell do,
@@ -86,8 +108,10 @@ struct JointFinding {
         }
     }
 
-    private func addUnixSockets(_ links: inout [Int32: Set<SessionPeer.Link>]) {
+    /// Gives whether all were looked at in time.
+    private func addUnixSockets(_ links: inout [Int32: Set<SessionPeer.Link>]) -> Bool {
         for inode in mine {
+            guard !deadline.hasPassed else { return false }
             guard let socket = unix[inode] else { continue }
             var others = callers[inode] ?? []
             if let peer = socket.peer { others.append(peer) }
@@ -100,21 +124,28 @@ struct JointFinding {
                 }
             }
         }
+        return true
     }
 
-    private func addConnections(_ links: inout [Int32: Set<SessionPeer.Link>]) {
+    /// Gives whether all were looked at in time.
+    private func addConnections(_ links: inout [Int32: Set<SessionPeer.Link>]) -> Bool {
         let listening = listenedPorts(by: members)
-        for seen in inet where mine.contains(seen.socket.inode) {
+        var ports: [Int32: Set<UInt16>] = [:]
+        for seen in mine.compactMap({ inet[$0] }) {
+            guard !deadline.hasPassed else { return false }
             for far in ends(of: seen) where !mine.contains(far.socket.inode) {
                 for pid in holders[far.socket.inode] ?? [] {
-                    let isServer = outsiders[pid].map { listenedPorts(by: [$0]).contains(far.socket.local.port) }
+                    let theirs = ports[pid] ?? outsiders[pid].map { listenedPorts(by: [$0]) } ?? []
+                    ports[pid] = theirs
+                    let isServer = theirs.contains(far.socket.local.port)
                     let isClient = listening.contains(seen.socket.local.port)
-                    let role: SessionPeer.Role = isServer == true ? .server : isClient ? .client : .partner
+                    let role: SessionPeer.Role = isServer ? .server : isClient ? .client : .partner
                     let address = role == .client ? seen.socket.local : far.socket.local
                     links[pid, default: []].insert(.init(.loopback, role, at: BytePath("\(address.unmapped)")))
                 }
             }
         }
+        return true
     }
 
     /// The other ends of a connection on this machine; loopback addresses mean something in their own namespace only.
@@ -126,10 +157,11 @@ struct JointFinding {
     }
 
     private func listenedPorts(by processes: [JoinedProcess]) -> Set<UInt16> {
-        let sockets = Set(processes.flatMap(\.joints.sockets))
-        return Set(
-            inet.filter { $0.socket.state == .listen && sockets.contains($0.socket.inode) }.map(\.socket.local.port)
-        )
+        var ports: Set<UInt16> = []
+        for inode in processes.lazy.flatMap(\.joints.sockets) {
+            if let socket = inet[inode]?.socket, socket.state == .listen { ports.insert(socket.local.port) }
+        }
+        return ports
     }
 
     // MARK: Clients
@@ -149,8 +181,7 @@ struct JointFinding {
             clients.formUnion(callersFromOutside(of: socket))
         }
         let ports = listenedPorts(by: [server])
-        for seen in inet
-        where server.joints.sockets.contains(seen.socket.inode) && ports.contains(seen.socket.local.port) {
+        for seen in server.joints.sockets.compactMap({ inet[$0] }) where ports.contains(seen.socket.local.port) {
             clients.formUnion(callersFromOutside(of: seen))
         }
         clients.formUnion(pipeClients(of: server))
@@ -177,42 +208,66 @@ struct JointFinding {
     /// Who writes to it through one pipe and reads from it through another, as the client of a tool server on stdin and
     /// stdout does.
     private func pipeClients(of server: JoinedProcess) -> [Client] {
-        let input = server.joints.pipes.filter { $0.value.contains(.reads) }.map(\.key)
-        let output = server.joints.pipes.filter { $0.value.contains(.writes) }.map(\.key)
-        guard !input.isEmpty, !output.isEmpty else { return [] }
-        return outsiders.values.filter { other in
-            input.contains { other.joints.pipes[$0]?.contains(.writes) == true }
-                && output.contains { other.joints.pipes[$0]?.contains(.reads) == true }
+        var writers: Set<Int32> = []
+        var readers: Set<Int32> = []
+        for (inode, ends) in server.joints.pipes {
+            for (pid, others) in pipeHolders[inode] ?? [] {
+                if ends.contains(.reads), others.contains(.writes) { writers.insert(pid) }
+                if ends.contains(.writes), others.contains(.reads) { readers.insert(pid) }
+            }
         }
-        .map { .process($0.pin.pid) }
+        return writers.intersection(readers).map(Client.process)
     }
 
     // MARK: Services
 
-    /// What the members serve to others.
-    func services() -> [SessionService] {
+    /// A port that members accept connections at.
+    private struct Port: Hashable {
+        let space: UInt64
+        let number: UInt16
+    }
+
+    /// What the members serve to others, each address once: children inherit listening sockets.
+    func services(_ unknown: inout [String]) -> [SessionService] {
+        var atPort: [Port: [SeenInetSocket]] = [:]
+        var atName: [BytePath: [UnixSocket]] = [:]
+        for inode in mine {
+            if let seen = inet[inode], seen.socket.state != .listen {
+                atPort[Port(space: seen.space, number: seen.socket.local.port), default: []].append(seen)
+            } else if let socket = unix[inode], let name = socket.name {
+                atName[name, default: []].append(socket)
+            }
+        }
+        // Many may listen at one port, each at an address of its own.
+        var clientsAtPort: [Port: Set<Client>] = [:]
         var found: [SessionService] = []
+        var told: Set<UInt64> = []
         for member in members.sorted(by: { $0.pin.pid < $1.pin.pid }) {
             for kind in ServingDescriptor.allCases where member.joints.serving.contains(kind) {
                 found.append(SessionService(.init(kind), by: member.pin, at: nil, clients: nil))
             }
-            for seen in inet where seen.socket.state == .listen && member.joints.sockets.contains(seen.socket.inode) {
-                let port = seen.socket.local.port
-                let accepted = inet.filter {
-                    $0.space == seen.space && mine.contains($0.socket.inode) && $0.socket.local.port == port
-                        && $0.socket.state != .listen
+            for inode in member.joints.sockets.sorted() where !told.contains(inode) {
+                guard !deadline.hasPassed else {
+                    unknown.append("what else it listens at: no time was left")
+                    return JointFinding.once(found)
                 }
-                let clients = Set(accepted.flatMap(callersFromOutside))
-                found.append(service(.tcp, member, at: BytePath("\(seen.socket.local)"), clients))
-            }
-            for inode in member.joints.sockets.sorted() {
-                guard let listener = unix[inode], listener.isListening else { continue }
-                let accepted = unix.values.filter { $0.name == listener.name && mine.contains($0.inode) }
-                let clients = Set(accepted.flatMap(callersFromOutside))
-                found.append(service(.unixSocket, member, at: listener.name, clients))
+                if let seen = inet[inode], seen.socket.state == .listen {
+                    let port = Port(space: seen.space, number: seen.socket.local.port)
+                    let clients = clientsAtPort[port] ?? Set((atPort[port] ?? []).flatMap(callersFromOutside))
+                    clientsAtPort[port] = clients
+                    found.append(service(.tcp, member, at: BytePath("\(seen.socket.local)"), clients))
+                } else if let listener = unix[inode], listener.isListening {
+                    let accepted = listener.name.flatMap { atName[$0] } ?? []
+                    let clients = Set(accepted.flatMap(callersFromOutside))
+                    found.append(service(.unixSocket, member, at: listener.name, clients))
+                }
+                told.insert(inode)
             }
         }
-        // Children inherit listening sockets: each is told once.
+        return JointFinding.once(found)
+    }
+
+    private static func once(_ found: [SessionService]) -> [SessionService] {
         var seen: Set<String> = []
         return found.filter { one in
             one.address.map { seen.insert("\(one.kind.rawValue) \($0)").inserted } ?? true

@@ -60,7 +60,7 @@ public struct FreezePolicy: Hashable, Sendable, Codable {
         broad: String? = nil,
         patienceMilliseconds: Int = 2000,
         huntMilliseconds: Int = 10_000,
-        lookMilliseconds: Int = 1000,
+        lookMilliseconds: Int = 250,
         monitor: BytePath? = nil,
         root: BytePath = BytePath("/")
     ) {

@@ -7,7 +7,7 @@ extension Surroundings {
     /// takes milliseconds, so it comes after the proof of a freeze, never before it (RT7).
     ///
     /// What could not be looked at is in the result and no error. The lists of sockets come from a child that is given up
-    /// at the deadline.
+    /// at the deadline; what comes from them is looked at for no more than 200 ms.
     public static func look(
         at members: [ProcessPin],
         sparing own: Set<Int32> = [],
@@ -18,7 +18,7 @@ extension Surroundings {
         look.readMembers(members)
         look.readOutsiders(except: own.union([ProcessScanner.ownPid]))
         look.readSockets()
-        var found = look.surroundings()
+        var found = look.surroundings(by: min(deadline, Deadline(after: .milliseconds(200))))
         found.bound()
         return found
     }
@@ -46,7 +46,8 @@ private struct SurroundingsLook {
             guard !deadline.hasPassed else { return tellHurry("members") }
             do throws(Failure) {
                 let process = try ProcessDirectory(pin, on: host)
-                members.append(JoinedProcess(pin: pin, name: try process.stat().name, joints: try process.joints()))
+                let joints = try process.joints(by: deadline)
+                members.append(JoinedProcess(pin: pin, name: try process.stat().name, joints: joints))
                 guard let space = try process.namespace(.network), spaces[space] == nil else { continue }
                 spaces[space] = try NamespaceSockets(of: process)
             } catch {
@@ -76,11 +77,12 @@ private struct SurroundingsLook {
 
     private mutating func readOutsider(_ stat: ProcessStat) {
         do throws(Failure) {
-            let joints = try ProcessDirectory(stat.pin, on: host).joints()
+            let joints = try ProcessDirectory(stat.pin, on: host).joints(by: deadline)
             outsiders.append(JoinedProcess(pin: stat.pin, name: stat.name, joints: joints))
         } catch {
             // The machine's first process may hide from root; it is nobody's tool server.
             if error.code == .notPermitted, stat.pid > 1 { hidden += 1 }
+            if error.code == .timedOut { unknown.append("what process \(stat.pid) is joined to: \(error.reason)") }
         }
     }
 
@@ -104,32 +106,41 @@ private struct SurroundingsLook {
         }
     }
 
-    func surroundings() -> Surroundings {
+    func surroundings(by deadline: Deadline) -> Surroundings {
         var found = Surroundings()
-        let finding = JointFinding(members: members, outsiders: outsiders, unix: unix, inet: inet)
-        found.peers = finding.peers()
-        found.services = finding.services()
         found.unknown = unknown
-        addLocks(&found)
+        let finding = JointFinding(
+            members: members,
+            outsiders: outsiders,
+            unix: unix,
+            inet: inet,
+            by: deadline
+        )
+        found.peers = finding.peers(&found.unknown)
+        found.services = finding.services(&found.unknown)
+        addLocks(&found, deadline)
         return found
     }
 
     /// A lock is a member's when the kernel names it as the taker, or when a descriptor of a member stands for it: who
     /// took it may have ended, and a lock of an open file description has no taker.
-    private func addLocks(_ found: inout Surroundings) {
+    private func addLocks(_ found: inout Surroundings, _ deadline: Deadline) {
         do throws(Failure) {
             let all = try host.fileLocks()
             guard !all.isEmpty else { return }
             let inside = Set(members.map(\.pin.pid))
             let scanner = ProcessScanner(host)
-            let isAnybodys = all.contains { $0.pid.map { scanner.stat(of: $0) == nil } ?? true }
-            let takers = Set(all.compactMap(\.pid)).intersection(inside)
+            let pids = Set(all.compactMap(\.pid))
+            let isAnybodys = all.contains { $0.pid == nil } || pids.contains { scanner.stat(of: $0) == nil }
+            let takers = pids.intersection(inside)
+            let list = LockList(all)
+            var told = LockList.Told()
             for member in members where takers.contains(member.pin.pid) || isAnybodys {
                 guard !deadline.hasPassed else {
                     found.unknown.append("which locks the rest holds: no time was left")
                     return
                 }
-                try addLocks(of: member, all, &found)
+                try addLocks(of: member, list, &told, &found, deadline)
             }
         } catch {
             found.unknown.append("which locks it holds: \(error)")
@@ -138,27 +149,23 @@ private struct SurroundingsLook {
 
     private func addLocks(
         of member: JoinedProcess,
-        _ all: [FileLock],
-        _ found: inout Surroundings
+        _ all: LockList,
+        _ told: inout LockList.Told,
+        _ found: inout Surroundings,
+        _ deadline: Deadline
     ) throws(Failure) {
         var own: [(lock: FileLock, path: BytePath)] = []
         do throws(Failure) {
-            own = try ProcessDirectory(member.pin, on: host).locks()
+            own = try ProcessDirectory(member.pin, on: host).locks(by: deadline)
         } catch {
             guard error.code == .notFound || error.code == .changed else { throw error }
         }
         for (lock, path) in own {
             var counted = lock
-            // Who waits stands only in the list of the machine.
-            counted.waiting =
-                all.first { $0.kind == lock.kind && $0.file == lock.file && $0.pid == lock.pid }?.waiting ?? 0
-            let one = SessionLock(process: member.pin, lock: counted, path: path)
-            if !found.locks.contains(where: { $0.lock == one.lock }) { found.locks.append(one) }
+            counted.waiting = all.waiting(for: lock)
+            if told.insert(counted) { found.locks.append(SessionLock(process: member.pin, lock: counted, path: path)) }
         }
-        for lock in all where lock.pid == member.pin.pid {
-            guard !found.locks.contains(where: { $0.lock.kind == lock.kind && $0.lock.file == lock.file }) else {
-                continue
-            }
+        for lock in all.taken(by: member.pin.pid) where told.insert(fileOf: lock) {
             found.locks.append(SessionLock(process: member.pin, lock: lock, path: nil))
         }
     }

@@ -4,6 +4,19 @@ import Testing
 
 @testable import Containment
 
+extension JointFinding {
+    /// Without what was not looked at.
+    fileprivate func peers() -> [SessionPeer] {
+        var unknown: [String] = []
+        return peers(&unknown)
+    }
+
+    fileprivate func services() -> [SessionService] {
+        var unknown: [String] = []
+        return services(&unknown)
+    }
+}
+
 @Suite("who is joined to whom")
 struct JointTests {
     private func process(
@@ -142,5 +155,62 @@ struct JointTests {
         #expect(services.last?.clients == 1)
         #expect(services.last?.clientPids == [20])
         #expect(finding.peers().map(\.links) == [[.init(.loopback, .client, at: BytePath("127.0.0.1:80"))]])
+    }
+
+    @Test("RT13 a session that listens tens of thousands of times costs a look no more than their number")
+    func manyListeners() throws {
+        let count: UInt64 = 40_000
+        var unix: [UnixSocket] = []
+        var inet: [SeenInetSocket] = []
+        for number in 0..<count {
+            unix.append(self.unix(number, name: "@\(number)", listens: true))
+            inet.append(try tcp(count + number, .listen, ("127.0.0.1", UInt16(number))))
+        }
+        unix.append(self.unix(3 * count, peer: 3 * count + 1, name: "@7"))
+        unix.append(self.unix(3 * count + 1, peer: 3 * count))
+        let sockets = Set(0..<2 * count).union([3 * count])
+        let finding = JointFinding(
+            members: [process(10, sockets: sockets), process(11, sockets: sockets)],
+            outsiders: [process(20, sockets: [3 * count + 1])],
+            unix: unix,
+            inet: inet
+        )
+        // What is quadratic takes minutes for these.
+        let began = Deadline.monotonicNow()
+        let services = finding.services()
+        #expect(finding.peers().map(\.process.pid) == [20])
+        #expect(Deadline.monotonicNow() - began < 20_000_000_000)
+        #expect(services.count == Int(2 * count))
+        #expect(services.first { $0.address == BytePath("@7") }?.clientPids == [20])
+    }
+
+    @Test("what no time was left for is told, and what was found is kept")
+    func late() throws {
+        let finding = JointFinding(
+            members: [process(10, sockets: [1, 2], serving: [.fuse])],
+            outsiders: [process(20, sockets: [3], pipes: [7: .reads])],
+            unix: [unix(1, name: "/s", listens: true), unix(2, peer: 3, name: "/s"), unix(3, peer: 2)],
+            inet: [],
+            by: Deadline(after: .zero)
+        )
+        var unknown: [String] = []
+        #expect(finding.peers(&unknown).isEmpty)
+        #expect(finding.services(&unknown).map(\.kind) == [.fuse])
+        #expect(unknown.count == 2 && unknown.allSatisfy { $0.hasSuffix("no time was left") }, "\(unknown)")
+    }
+
+    @Test("a lock is told once, with who waits for it, whoever of the session holds it")
+    func locks() {
+        let waited = FileLock(kind: "POSIX", mode: "WRITE", pid: 10, file: "fe:00:1", waiting: 2)
+        let other = FileLock(kind: "FLOCK", mode: "READ", pid: 10, file: "fe:00:2")
+        let list = LockList([waited, other, FileLock(kind: "POSIX", mode: "READ", pid: 10, file: "fe:00:1")])
+        #expect(list.waiting(for: FileLock(kind: "POSIX", mode: "WRITE", pid: 10, file: "fe:00:1")) == 2)
+        #expect(list.waiting(for: FileLock(kind: "POSIX", mode: "WRITE", pid: 11, file: "fe:00:1")) == 0)
+        #expect(list.taken(by: 10).count == 3 && list.taken(by: 11).isEmpty)
+        var told = LockList.Told()
+        let isNew = [told.insert(waited), told.insert(waited)]
+        #expect(isNew == [true, false])
+        let rest = list.taken(by: 10).filter { told.insert(fileOf: $0) }
+        #expect(rest == [other])
     }
 }

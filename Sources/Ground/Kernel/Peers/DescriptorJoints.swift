@@ -46,23 +46,31 @@ extension ProcessDirectory {
     /// What joins it to others. Of a process whose first thread has ended a living thread is asked (RT5). Named FIFOs are
     /// not among it: their links look like those of any file.
     ///
-    /// - Throws: `notFound` when the process has ended, `notPermitted` without the right to look.
-    public func joints() throws(Failure) -> DescriptorJoints {
+    /// - Throws: `notFound` when the process has ended, `notPermitted` without the right to look, `timedOut` when the
+    ///   deadline passes before all are read.
+    public func joints(by deadline: Deadline) throws(Failure) -> DescriptorJoints {
         var found = DescriptorJoints()
-        if try add(&found, "fd") > 0 { return found }
+        if try add(&found, "fd", deadline) > 0 { return found }
         for thread in try threadIDs() where thread != pid {
-            if try add(&found, "task/\(thread)/fd") > 0 { break }
+            if try add(&found, "task/\(thread)/fd", deadline) > 0 { break }
         }
         return found
     }
 
     /// Gives how many descriptors there are.
-    private func add(_ found: inout DescriptorJoints, _ name: String) throws(Failure) -> Int {
+    private func add(
+        _ found: inout DescriptorJoints,
+        _ name: String,
+        _ deadline: Deadline
+    ) throws(Failure) -> Int {
         let path = BytePath(name)
         let table = try directory.open(path, O_RDONLY | O_DIRECTORY, to: "list the open files of process \(pid)")
         var count = 0
         for number in try table.numbers(in: path) {
             count += 1
+            if deadline.hasPassed {
+                throw Failure(.timedOut, "list the open files of process", on: "\(pid)", because: "no time was left")
+            }
             guard let target = try link("\(name)/\(number)") else { continue }
             if let socket = target.socketInode {
                 found.sockets.insert(socket)

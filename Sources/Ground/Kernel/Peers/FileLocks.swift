@@ -54,11 +54,16 @@ extension Host {
 extension ProcessDirectory {
     /// The locks that its descriptors stand for, with the path of each as the kernel prints it: those that it took, and
     /// those that it inherited. Nothing is opened.
-    public func locks(limit: Int = 4096) throws(Failure) -> [(lock: FileLock, path: BytePath)] {
+    ///
+    /// - Throws: `timedOut` when the deadline passes before all are read.
+    public func locks(limit: Int = 4096, by deadline: Deadline) throws(Failure) -> [(lock: FileLock, path: BytePath)] {
         let path = BytePath("fd")
         let table = try directory.open(path, O_RDONLY | O_DIRECTORY, to: "list the open files of process \(pid)")
         var found: [(lock: FileLock, path: BytePath)] = []
         for number in try table.numbers(in: path).prefix(limit) {
+            guard !deadline.hasPassed else {
+                throw Failure(.timedOut, "read the locks of process", on: "\(pid)", because: "no time was left")
+            }
             guard let target = try link("fd/\(number)"), target.isAbsolute else { continue }
             do throws(Failure) {
                 for line in try read("fdinfo/\(number)").split(separator: UInt8(ascii: "\n"))

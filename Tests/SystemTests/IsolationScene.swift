@@ -90,7 +90,10 @@ extension Scene {
     var policy: IsolationPolicy { IsolationPolicy() }
 
     func scope(_ groups: [CgroupPin]? = nil) -> IsolationScope {
-        IsolationScope(groups: groups ?? [group.pin])
+        let groups = groups ?? [group.pin]
+        var origins: [CgroupPin] = []
+        for case .move(_, let from, let to) in effects where groups.contains(to) { origins.append(from) }
+        return IsolationScope(groups: groups, from: origins)
     }
 
     func isolate(

@@ -54,8 +54,39 @@ int connect_to(const char *host, int port) {
     return fd;
 }
 
+// Sends a descriptor over a unix socket (SCM_RIGHTS).
+static void pass(int fd, int passed) {
+    char byte = '+', space[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof passed);
+    memcpy(CMSG_DATA(header), &passed, sizeof passed);
+    if (sendmsg(fd, &message, 0) != 1) die("pass", "a socket");
+}
+
+// Puts a descriptor where no table shows it, and closes it: into a message that nobody has received, or into the files of an
+// io_uring. Whatever keeps it stays open.
+static void park(int fd, const char *place) {
+    if (strcmp(place, "ring") == 0) {
+        // struct io_uring_params: 120 bytes of which nothing has to be set.
+        char parameters[120] = {0};
+        int ring = (int)syscall(SYS_io_uring_setup, 8, parameters);
+        if (ring < 0 || syscall(SYS_io_uring_register, ring, 2 /* IORING_REGISTER_FILES */, &fd, 1) != 0) {
+            die("register with", "an io_uring");
+        }
+    } else {
+        int pair[2];
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) die("make", "a pair of sockets");
+        pass(pair[0], fd);
+    }
+    close(fd);
+}
+
 // Fills the send queue of a connection whose peer does not read. Writes "ready PROCESS QUEUED"; then sends on as soon as
-// there is room, for ever.
+// there is room, for ever. With PLACE, `message` or `ring`, it parks the connection there instead.
 int flood(int count, char **arguments) {
     if (count < 2) return 64;
     signal(SIGPIPE, SIG_IGN);
@@ -73,7 +104,9 @@ int flood(int count, char **arguments) {
         struct pollfd room = {.fd = fd, .events = POLLOUT};
         if (errno != EAGAIN || poll(&room, 1, 300) == 0) break;
     }
+    if (count > 2) park(fd, arguments[2]);
     say("ready %d %llu\n", getpid(), queued);
+    if (count > 2) rest();
     while (send(fd, bytes, sizeof bytes, 0) > 0) {}
     rest();
 }
@@ -122,15 +155,7 @@ int give_socket(int count, char **arguments) {
     socklen_t length = unix_name(arguments[0], &name);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connect(fd, (struct sockaddr *)&name, length) != 0) die("connect to", arguments[0]);
-    char byte = '+', space[CMSG_SPACE(sizeof(int))] = {0};
-    struct iovec part = {&byte, 1};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof passed);
-    memcpy(CMSG_DATA(header), &passed, sizeof passed);
-    if (sendmsg(fd, &message, 0) != 1) die("pass", "a socket");
+    pass(fd, passed);
     say("ready %d\n", getpid());
     return 0;
 }
@@ -182,6 +207,16 @@ static void drop_network_right(void) {
     data[0].permitted &= ~(1u << CAP_NET_ADMIN);
     data[0].inheritable &= ~(1u << CAP_NET_ADMIN);
     if (syscall(SYS_capset, &header, data) != 0) die("drop", "a right");
+}
+
+// Has a packet socket in the network namespace at PATH, as gVisor's sentry does. Writes "ready PROCESS".
+int packet_socket(int count, char **arguments) {
+    if (count < 1) return 64;
+    int space = open(arguments[0], O_RDONLY | O_CLOEXEC);
+    if (space < 0 || setns(space, CLONE_NEWNET) != 0) die("enter", arguments[0]);
+    if (socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0) < 0) die("make", "a packet socket");
+    say("ready %d\n", getpid());
+    rest();
 }
 
 // A connection to itself in a network namespace of its own. With --leave it goes back to where it came from and keeps only

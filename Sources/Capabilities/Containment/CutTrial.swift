@@ -3,9 +3,6 @@ public import Kernel
 
 /// How the self-test of a cut went (RT2).
 public struct CutTest: Hashable, Sendable, Codable {
-    /// Whether the probe stood below the session's own group; else it stood in a group beside it, because the session is
-    /// frozen or was cut before.
-    public var isBelow = false
     /// The ways to talk that were open before the cut and were tried.
     public var tried: Set<CutProbe.Channel> = []
     /// What still passed after the cut, and what could not be shown, in words for people; empty when the cut is proven.
@@ -21,13 +18,10 @@ public struct CutTest: Hashable, Sendable, Codable {
 /// Tries a cut with a process of Quell's own: what talked before the cut must not talk after it, with old sockets and new
 /// ones, both families, both directions. A test that cannot see success proves nothing, so talking before comes first.
 ///
-/// Nothing is ever run inside the session. Where its group runs and is not cut yet, the probe stands in a fresh group below
-/// it; a frozen group would freeze the probe, and a cut one could not show success, so there the probe stands beside it
-/// and the kernel is asked which programs are in force for the session.
+/// Nothing is ever run inside the session, and nothing is made below its groups: whoever may write there would see it, and
+/// could freeze the probe. It stands in a group beside the session's, gets the program that cuts the session, and the
+/// kernel is asked which programs are in force for the session.
 final class CutTrial {
-    /// Where the probe stands.
-    var place: ProbePlace { ProbePlace(pid: probe.pid, inode: group.inode) }
-
     private let probe: CutProbe
     private let group: Cgroup
     private let effect: ContainmentEffect
@@ -38,32 +32,14 @@ final class CutTrial {
     /// Makes the group, moves the probe in and lets it talk.
     ///
     /// - Throws: what kept the test from being begun; nothing is left then.
-    init(before groups: [CgroupPin], span: Duration, on host: Host, by deadline: Deadline, apply: Apply) throws(Failure)
-    {
+    init(span: Duration, on host: Host, by deadline: Deadline, apply: Apply) throws(Failure) {
         guard let unified = host.unified else {
             throw Failure(.notFound, "try the cut", on: "cgroups", because: "there is no v2 hierarchy")
         }
         self.span = span
         probe = try CutProbe()
-        let name = try Cgroup.randomName()
-        let root = try Cgroup(BytePath("/"), in: unified)
-        var parents = [root]
-        if let below = CutTrial.open(groups, on: host) { parents.insert(below, at: 0) }
-        var made: (group: Cgroup, effect: ContainmentEffect)?
-        var failure: Failure?
-        for parent in parents where made == nil {
-            do throws(Failure) {
-                made = try CutTrial.place(probe, below: parent, name, apply)
-                test.isBelow = !parent.isRoot
-            } catch {
-                failure = error
-            }
-        }
-        guard let made else {
-            throw failure ?? Failure(.system, "try the cut", on: name, because: "no group could be made")
-        }
-        group = made.group
-        effect = made.effect
+        let parent = try Cgroup(BytePath("/"), in: unified)
+        (group, effect) = try CutTrial.place(probe, below: parent, try Cgroup.randomName(), apply)
         do throws(Failure) {
             let opened = try probe.open(by: deadline)
             let passed = try probe.exchange(within: .milliseconds(500), by: deadline)
@@ -78,22 +54,6 @@ final class CutTrial {
         for family in ["IPv4", "IPv6"] where !probe.channels.contains(where: { $0.text.hasSuffix(family) }) {
             test.shortfalls.append("this machine has no \(family) on loopback to try")
         }
-    }
-
-    /// The first group that runs and that nothing cuts yet.
-    private static func open(_ groups: [CgroupPin], on host: Host) -> Cgroup? {
-        for pin in groups {
-            do throws(Failure) {
-                let group = try Cgroup(pin, on: host)
-                guard try FreezerControl(group).current() != .frozen else { continue }
-                let out = try DropProgram.inForce(on: group, .egress)
-                let back = try DropProgram.inForce(on: group, .ingress)
-                if out.isEmpty, back.isEmpty { return group }
-            } catch {
-                continue
-            }
-        }
-        return nil
     }
 
     private static func place(
@@ -118,15 +78,13 @@ final class CutTrial {
         return (made, effect)
     }
 
-    /// After the cut: tries everything again, and asks the kernel what is in force for the session.
+    /// With the drop: tries everything again, and asks the kernel what is in force for the session.
     func conclude(_ cut: CutResult, on host: Host, by deadline: Deadline) throws(Failure) -> CutTest {
-        if !test.isBelow {
-            guard let program = cut.drops.first?.program else {
-                test.shortfalls.append("there is no drop to try")
-                return test
-            }
-            try Cut.attach(DropProgram(id: program), to: group)
+        guard let program = cut.drops.first?.program else {
+            test.shortfalls.append("there is no drop to try")
+            return test
         }
+        try Cut.attach(DropProgram(id: program), to: group)
         let passed = try probe.exchange(within: span, by: deadline)
         for channel in passed.outward { test.shortfalls.append("\(channel.text) still sends on an old socket") }
         for channel in passed.inward { test.shortfalls.append("\(channel.text) still receives on an old socket") }

@@ -96,7 +96,7 @@ public struct Isolator {
     ) throws(Failure) -> IsolationResult {
         try refuse(scope, leader, earlier)
         var result = IsolationResult()
-        let trial = begin(scope, policy, deadline, apply, &result)
+        // First of all: what comes before can be seen, and held up, by the session (RT13).
         do throws(Failure) {
             result.cut = try Cut.drop(
                 scope.groups.filter { $0.hierarchy == "v2" },
@@ -110,7 +110,7 @@ public struct Isolator {
         }
         var last: SocketFinding?
         do throws(Failure) {
-            let hunt = try SocketHunt(scope, beside: result.cut.drops, sparing: trial?.place, on: host)
+            let hunt = try SocketHunt(scope, beside: result.cut.drops, on: host)
             let swept = try SocketSweep(hunt, allowing: policy.allowed).run(by: deadline, apply: apply)
             result.sockets = swept.result
             last = swept.last
@@ -128,7 +128,8 @@ public struct Isolator {
             result.links = ends.cut(last, beside: earlier.tables, by: deadline, apply: apply)
             result.sockets.settle(behind: result.links.namespaces)
         }
-        conclude(trial, last, scope, policy.allowed, deadline, apply, &result)
+        test(policy, deadline, apply, &result)
+        if let last { compare(last, scope, policy.allowed, deadline, &result) }
         return result
     }
 
@@ -148,16 +149,15 @@ public struct Isolator {
         try Refusals(policy: FreezePolicy(), verb: "isolate").check(groups, leader: leader, on: host)
     }
 
-    private func begin(
-        _ scope: IsolationScope,
+    private func test(
         _ policy: IsolationPolicy,
         _ deadline: Deadline,
         _ apply: Apply,
         _ result: inout IsolationResult
-    ) -> CutTrial? {
+    ) {
+        let trial: CutTrial
         do throws(Failure) {
-            return try CutTrial(
-                before: scope.groups.filter { $0.hierarchy == "v2" },
+            trial = try CutTrial(
                 span: .milliseconds(policy.patienceMilliseconds),
                 on: host,
                 by: min(deadline, Deadline(after: .seconds(2))),
@@ -165,33 +165,28 @@ public struct Isolator {
             )
         } catch {
             result.test.shortfalls.append("the self-test could not be begun: \(error)")
-            return nil
+            return
+        }
+        do throws(Failure) {
+            result.test = try trial.conclude(result.cut, on: host, by: min(deadline, Deadline(after: .seconds(3))))
+        } catch {
+            result.test.shortfalls.append("the self-test did not come to its end: \(error)")
+        }
+        do throws(Failure) { try trial.end(on: host, apply: apply) } catch {
+            result.test.shortfalls.append("the group of the self-test is left: \(error)")
         }
     }
 
-    private func conclude(
-        _ trial: CutTrial?,
-        _ before: SocketFinding?,
+    private func compare(
+        _ before: SocketFinding,
         _ scope: IsolationScope,
         _ allowed: AllowList,
         _ deadline: Deadline,
-        _ apply: Apply,
         _ result: inout IsolationResult
     ) {
-        let limit = min(deadline, Deadline(after: .seconds(3)))
-        if let trial {
-            do throws(Failure) {
-                result.test = try trial.conclude(result.cut, on: host, by: limit)
-            } catch {
-                result.test.shortfalls.append("the self-test did not come to its end: \(error)")
-            }
-            do throws(Failure) { try trial.end(on: host, apply: apply) } catch {
-                result.test.shortfalls.append("the group of the self-test is left: \(error)")
-            }
-        }
-        guard let before else { return }
         do throws(Failure) {
-            let hunt = try SocketHunt(scope, beside: result.cut.drops, sparing: nil, on: host)
+            let hunt = try SocketHunt(scope, beside: result.cut.drops, on: host)
+            let limit = min(deadline, Deadline(after: .seconds(3)))
             let after = try hunt.find(countingBytes: before.hasCounters, by: limit)
             result.test.shortfalls += Isolator.progress(from: before, to: after, besides: allowed)
         } catch {

@@ -57,10 +57,13 @@ public struct IsolationScope: Hashable, Sendable, Codable {
     public let groups: [CgroupPin]
     /// Processes besides those that stand in the groups.
     public let processes: [ProcessPin]
+    /// The groups that members were moved out of: what they made there is cut by no drop on the groups.
+    public let origins: [CgroupPin]
 
-    /// Takes both parts.
-    public init(groups: [CgroupPin], processes: [ProcessPin] = []) {
+    /// Takes all parts.
+    public init(groups: [CgroupPin], processes: [ProcessPin] = [], from origins: [CgroupPin] = []) {
         self.groups = groups
         self.processes = processes
+        self.origins = origins
     }
 }

@@ -1,14 +1,6 @@
 internal import Base
 internal import Kernel
 
-/// Where the probe of a cut stands.
-struct ProbePlace {
-    /// Its process id.
-    let pid: Int32
-    /// The inode of its group.
-    let inode: UInt64
-}
-
 /// What one look for the sockets of a session found.
 struct SocketFinding {
     /// Every socket of the session.
@@ -22,6 +14,10 @@ struct SocketFinding {
     var members: [ProcessPin] = []
     /// What could not be looked at, in words for people.
     var unknown: [String] = []
+    /// Sockets that are registered with an io_uring and stand in no list, by inode, in words for people.
+    var unseen: [UInt64: String] = [:]
+    /// The inodes of sockets of the session that no table shows.
+    var parked: Set<UInt64> = []
     /// Whether every member is frozen.
     var isFrozen = true
     /// Whether the bytes that its connections moved are known.
@@ -29,18 +25,16 @@ struct SocketFinding {
 }
 
 /// Looks for the sockets of a session: by the cgroup in which they were made, and by the descriptors of its processes,
-/// also those that were made elsewhere, before a process was moved or by whoever passed them in (RT22).
+/// also those that were made elsewhere, before a process was moved or by whoever passed them in (RT22), and those that are
+/// parked where no descriptor shows them (RT29).
 struct SocketHunt {
     private let host: Host
     private let scope: IsolationScope
     /// The inodes of the groups that are cut, and of all below.
     private let cut: Set<UInt64>
-    /// Quell's own probe, which may stand below the session's group and is not of the session.
-    private let probe: ProbePlace?
 
-    init(_ scope: IsolationScope, beside drops: [Drop], sparing probe: ProbePlace?, on host: Host) throws(Failure) {
+    init(_ scope: IsolationScope, beside drops: [Drop], on host: Host) throws(Failure) {
         self.scope = scope
-        self.probe = probe
         self.host = host
         cut = try SocketHunt.inodes(of: drops.map(\.group), on: host)
     }
@@ -62,33 +56,48 @@ struct SocketHunt {
     func find(countingBytes hasCounters: Bool = true, by deadline: Deadline) throws(Failure) -> SocketFinding {
         var finding = SocketFinding()
         finding.hasCounters = hasCounters
-        var own = try SocketHunt.inodes(of: scope.groups, on: host)
-        if let probe { own.remove(probe.inode) }
+        let own = try SocketHunt.inodes(of: scope.groups, on: host)
         finding.isFrozen = areFrozen()
-        let held = try holdings(&finding)
+        var places = ParkingPlaces()
+        let held = try holdings(&finding, &places)
+        finding.unknown += places.unknown
         let home = try NamespaceSockets.own(on: host)
         if finding.spaces[home.inode] == nil { finding.spaces[home.inode] = home }
         var dumps: [UInt64: NamespaceSockets.Dump] = [:]
         try dump(&dumps, &finding, deadline)
         let hidden = lookInto(held, beyond: dumps, &finding)
         try dump(&dumps, &finding, deadline)
+        let loose = dumps.values.flatMap(\.inet).filter { socket in
+            held[socket.inode] == nil && socket.cgroupID.map { !own.contains($0) } ?? true
+        }
+        let search = ParkedSockets(from: scope.origins, in: places, on: host)
+        let parked = try search.find(among: loose, members: finding.members, by: deadline)
+        finding.unknown += parked.unknown
+        finding.parked = Set(parked.theirs.keys)
         var seen: Set<UInt64> = []
         for (space, dump) in dumps.sorted(by: { $0.key < $1.key }) {
             for socket in dump.inet {
                 let isOwn = socket.cgroupID.map(own.contains) ?? false
-                guard isOwn || held[socket.inode] != nil else { continue }
+                let pins = held[socket.inode]?.pins ?? parked.theirs[socket.inode]
+                guard isOwn || pins != nil else { continue }
                 seen.insert(socket.inode)
                 finding.sockets.append(
                     SessionSocket(
                         in: space,
                         inet: socket,
                         inode: socket.inode,
-                        holders: held[socket.inode]?.pins ?? [],
+                        holders: pins ?? [],
                         isCut: socket.cgroupID.map(cut.contains)
                     )
                 )
             }
             for socket in dump.unix {
+                if let pin = places.registered[socket.inode]?.first {
+                    finding.unknown.append(
+                        "what is in flight to a unix socket that process \(pin.pid) registered with an io_uring"
+                    )
+                    seen.insert(socket.inode)
+                }
                 guard let holders = held[socket.inode]?.pins else { continue }
                 seen.insert(socket.inode)
                 finding.sockets.append(SessionSocket(in: space, unix: socket, inode: socket.inode, holders: holders))
@@ -97,6 +106,10 @@ struct SocketHunt {
         for (inode, found) in hidden.sorted(by: { $0.key < $1.key }) where !seen.contains(inode) {
             let holders = held[inode]?.pins ?? []
             finding.sockets.append(SessionSocket(in: found.space, other: found.facts, inode: inode, holders: holders))
+        }
+        for (inode, pins) in places.registered where !seen.contains(inode) {
+            guard let pin = pins.first else { continue }
+            finding.unseen[inode] = "what socket \(inode) is that process \(pin.pid) registered with an io_uring"
         }
         keepFarEnds(of: dumps, &finding)
         return finding
@@ -135,7 +148,10 @@ struct SocketHunt {
         var descriptor: SocketHolding
     }
 
-    private func holdings(_ finding: inout SocketFinding) throws(Failure) -> [UInt64: Held] {
+    private func holdings(
+        _ finding: inout SocketFinding,
+        _ places: inout ParkingPlaces
+    ) throws(Failure) -> [UInt64: Held] {
         var held: [UInt64: Held] = [:]
         for pid in try pids() {
             do throws(Failure) {
@@ -148,7 +164,9 @@ struct SocketHunt {
                         "process \(pid) stands outside the groups that are cut: its new sockets get out"
                     )
                 }
-                for holding in try process.socketHoldings() {
+                let table = try process.socketTable { held[$0] != nil }
+                places.take(table, of: pin)
+                for holding in table.holdings {
                     held[holding.inode, default: Held(descriptor: holding)].pins.append(pin)
                 }
                 for (inode, thread) in try process.networkNamespaces() where finding.spaces[inode] == nil {
@@ -189,7 +207,7 @@ struct SocketHunt {
             }
         }
         pids.formUnion(try Headless(in: groups, on: host).any.map(\.pid))
-        return pids.subtracting([Responder.ownPid, 0, probe?.pid ?? 0]).sorted()
+        return pids.subtracting([Responder.ownPid, 0]).sorted()
     }
 
     private func isAlive(_ pin: ProcessPin) -> Bool {

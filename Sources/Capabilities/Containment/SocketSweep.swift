@@ -61,19 +61,25 @@ struct SocketSweep {
         var recorded: Set<SocketKey> = []
         var tried: Set<SocketKey> = []
         var foreign: Set<UInt64> = []
+        var parked: Set<UInt64> = []
+        var known: Set<UInt64> = []
         for _ in 0..<4 {
             let fresh = finding.sockets.filter { recorded.insert(SocketKey($0)).inserted }
             for part in fresh.parts(of: SocketSweep.batch) {
                 try apply([.recordSockets(part)]) { () throws(Failure) in }
             }
             result.recorded += fresh.count
+            parked.formUnion(finding.parked)
+            known.formUnion(fresh.map(\.inode))
             foreign.formUnion(fresh.filter { $0.inet != nil && $0.isCut != true }.map(\.inode))
             let doomed = finding.sockets.filter { isDoomed($0) && tried.insert(SocketKey($0)).inserted }
             guard !doomed.isEmpty else { break }
             try destroy(doomed, finding, &result, deadline, apply)
             finding = try hunt.find(countingBytes: finding.hasCounters, by: deadline)
         }
-        judge(finding, foreign.subtracting([0]), &result)
+        result.silentWhileFrozen = parked.subtracting(finding.parked).count
+        for (inode, line) in finding.unseen where !known.contains(inode) { result.lack(line) }
+        judge(finding, foreign.subtracting(parked).subtracting([0]), &result)
         return (result, finding)
     }
 

@@ -50,30 +50,70 @@ extension ProcessDirectory {
     /// nothing is opened. A table is read once, however many threads share it (kcmp(2)), because a session can have
     /// thousands of both.
     public func socketHoldings() throws(Failure) -> Set<SocketHolding> {
-        var found = try holdings("fd")
+        var found: Set<SocketHolding> = []
+        try forEachTable { name throws(Failure) in
+            try forEachDescriptor(of: name) { number, target throws(Failure) in
+                guard let inode = target.socketInode else { return }
+                found.insert(SocketHolding(descriptor: number, inode: inode))
+            }
+        }
+        return found
+    }
+
+    /// The same, with where sockets can be parked besides. What waits at a socket in `known` was asked for before.
+    public func socketTable(besides known: (UInt64) -> Bool) throws(Failure) -> SocketTable {
+        var found = SocketTable()
+        var asked: Set<UInt64> = []
+        try forEachTable { name throws(Failure) in
+            try forEachDescriptor(of: name) { number, target throws(Failure) in
+                if let inode = target.socketInode {
+                    found.holdings.insert(SocketHolding(descriptor: number, inode: inode))
+                    guard !known(inode), asked.insert(inode).inserted else { return }
+                    found.inFlight += SocketTable.waiting(try info(name, number) ?? [])
+                } else if target == SocketTable.ring, let info = try info(name, number) {
+                    found.addRing(info)
+                }
+            }
+        }
+        return found
+    }
+
+    /// `nil` for a descriptor that was closed meanwhile.
+    private func info(_ table: String, _ number: Int32) throws(Failure) -> [UInt8]? {
+        do throws(Failure) {
+            return try read("\(table)info/\(number)", limit: 64 << 20)
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return nil
+        }
+    }
+
+    /// The names of its tables in procfs, each table once.
+    private func forEachTable(_ look: (String) throws(Failure) -> Void) throws(Failure) {
+        try look("fd")
         var owners = [pid]
         for thread in try threadIDs() where thread != pid {
             if owners.contains(where: { quell_shares_descriptors($0, thread) == 1 }) { continue }
             do throws(Failure) {
-                found.formUnion(try holdings("task/\(thread)/fd"))
+                try look("task/\(thread)/fd")
                 if owners.count < 64 { owners.append(thread) }
             } catch {
                 // A thread that has ended holds nothing.
                 guard error.code == .notFound || error.errno == ESRCH else { throw error }
             }
         }
-        return found
     }
 
-    private func holdings(_ name: String) throws(Failure) -> Set<SocketHolding> {
+    private func forEachDescriptor(
+        of name: String,
+        _ look: (Int32, BytePath) throws(Failure) -> Void
+    ) throws(Failure) {
         let path = BytePath(name)
         let table = try directory.open(path, O_RDONLY | O_DIRECTORY, to: "list the open files of process \(pid)")
-        var found: Set<SocketHolding> = []
         for number in try table.numbers(in: path) {
-            guard let inode = try link("\(name)/\(number)")?.socketInode else { continue }
-            found.insert(SocketHolding(descriptor: number, inode: inode))
+            guard let target = try link("\(name)/\(number)") else { continue }
+            try look(number, target)
         }
-        return found
     }
 
     /// The network namespaces that its threads stand in, each once, with a thread that does.

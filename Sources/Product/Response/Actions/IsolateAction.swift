@@ -96,7 +96,7 @@ public struct IsolateAction: ContainmentAction {
         let allowed = try IsolateAction.allowed(input.allow ?? [])
         return Observation(
             target: Target(
-                scope: IsolationScope(groups: groups, processes: held?.members ?? []),
+                scope: IsolationScope(groups: groups, processes: held?.members ?? [], from: held?.origins ?? []),
                 leader: pin.leader,
                 allowed: allowed,
                 lease: input.lease,

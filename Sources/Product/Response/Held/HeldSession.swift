@@ -165,6 +165,15 @@ public struct HeldSession: Sendable {
         return found
     }
 
+    /// The groups that Quell moved them out of, each once.
+    var origins: [CgroupPin] {
+        var found: [CgroupPin] = []
+        for case .move(_, let from, let to) in effects where quarantines.contains(to) && !found.contains(from) {
+            found.append(from)
+        }
+        return found
+    }
+
     /// What the last freeze said, with the groups and members of the freezes before it that still hold: a kill has to
     /// reach them all.
     var everything: FreezeResult? {

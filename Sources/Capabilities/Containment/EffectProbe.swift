@@ -88,8 +88,9 @@ extension ContainmentEffect {
             return try SystemdManager(systemctl).isActive(unit) ? .done : .notDone
         case .quietWatchdog(let watchdog): return try watchdog.isQuiet() ? .done : .notDone
         case .wakeWatchdog(let watchdog): return try watchdog.isQuiet() ? .notDone : .done
-        case .addTable(let table): return try ContainmentEffect.holds(table, host) ? .done : .notDone
-        case .removeTable(let table): return try ContainmentEffect.holds(table, host) ? .notDone : .done
+        case .addTable(let table): return try ContainmentEffect.standing(of: table, host)
+        case .removeTable(let table):
+            return try ContainmentEffect.standing(of: table, host) == .notDone ? .done : .notDone
         }
     }
 
@@ -105,9 +106,12 @@ extension ContainmentEffect {
         }
     }
 
-    private static func holds(_ table: PacketTable, _ host: Host) throws(Failure) -> Bool {
+    /// Of a table whose interface is gone there is a part: it has to be taken away and cuts nothing.
+    private static func standing(of table: PacketTable, _ host: Host) throws(Failure) -> ContainmentEffectState {
         let tables = PacketTables(in: try .find(table.networkNamespace, on: host))
-        return try tables.handle(of: table, by: Deadline(after: .seconds(5))) != nil
+        let deadline = Deadline(after: .seconds(5))
+        guard try tables.handle(of: table, by: deadline) != nil else { return .notDone }
+        return try tables.hasInterfaces(of: table, by: deadline) ? .done : .partly
     }
 
     private static func exists(_ path: BytePath, in hierarchy: CgroupHierarchy) -> Bool {

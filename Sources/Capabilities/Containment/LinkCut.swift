@@ -55,7 +55,7 @@ struct LinkCut {
     }
 
     private func load(
-        _ links: [String],
+        _ pins: [LinkPin],
         in home: NamespaceSockets,
         beside standing: [PacketTable],
         _ deadline: Deadline,
@@ -63,19 +63,20 @@ struct LinkCut {
         _ result: inout LinkCutResult
     ) throws(Failure) {
         let tables = PacketTables(in: home)
-        let known = standing.first { $0.networkNamespace == home.inode && $0.links == links && $0.allowed == allowed }
-        if let known, try tables.handle(of: known, by: deadline) != nil {
-            result.tables.append(known)
-            return
-        }
+        let names = pins.map(\.name).joined(separator: " ")
         if let obstacle = PacketTables.obstacle() {
-            throw Failure(.notFound, "drop at the interfaces", on: links.joined(separator: " "), because: obstacle)
+            throw Failure(.notFound, "drop at the interfaces", on: names, because: obstacle)
+        }
+        let known = standing.filter { $0.networkNamespace == home.inode && $0.pins == pins && $0.allowed == allowed }
+        if let one = try tables.standing(among: known, by: deadline, apply) {
+            result.tables.append(one)
+            return
         }
         let table = PacketTable(
             name: try Cgroup.randomName(),
             networkNamespace: home.inode,
             allowed: allowed,
-            links: links
+            pins: pins
         )
         _ = try table.rules()
         try apply([.addTable(table)]) { () throws(Failure) in try tables.add(table, by: deadline) }
@@ -89,22 +90,27 @@ struct LinkCut {
         _ finding: SocketFinding,
         from home: NamespaceSockets,
         _ deadline: Deadline
-    ) throws(Failure) -> (links: [String], others: [String]) {
+    ) throws(Failure) -> (links: [LinkPin], others: [String]) {
         if let reason = try sharers(of: space.inode, finding) { return ([], [reason]) }
         let here = try NetworkLinks.list(in: home, by: deadline)
         let inside = try NetworkLinks.list(in: space, by: deadline).filter { !$0.isLoopback }
         let number = try number(of: space, finding, deadline)
-        var links: [String] = []
+        var links: [LinkPin] = []
         var others: [String] = []
         for link in inside {
             let end = here.first { end in number.map { end.isOtherEnd(of: link, in: $0) } ?? false }
-            if let name = end?.name.text {
-                links.append(name)
+            if let pin = end.flatMap({ LinkPin($0, into: space.inode) }) {
+                // nft looks for an interface of that name before it takes a number for one.
+                if here.contains(where: { $0.name == BytePath("\(pin.index)") }) {
+                    others.append("interface \(pin.name) is not cut: its number \(pin.index) is another one's name")
+                } else {
+                    links.append(pin)
+                }
             } else {
                 others.append(try elsewhere(link, space, finding))
             }
         }
-        return (links.sorted(), others)
+        return (links.sorted { $0.index < $1.index }, others)
     }
 
     private func elsewhere(

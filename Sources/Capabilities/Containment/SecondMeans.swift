@@ -49,14 +49,10 @@ struct SecondMeans {
                     result.notes.append("no rules of nftables in network namespace \(inode): \(reason)")
                     continue
                 }
-                let known = standing.first {
-                    $0.networkNamespace == inode && $0.groups == groups && $0.allowed == allowed
+                let known = standing.filter {
+                    $0.networkNamespace == inode && $0.pins == nil && $0.groups == groups && $0.allowed == allowed
                 }
-                if let known {
-                    result.tables.append(known)
-                } else {
-                    add(groups, in: space, deadline, apply, &result)
-                }
+                add(groups, in: space, unless: known, deadline, apply, &result)
             }
         } catch {
             result.notes.append("no rules of nftables: \(error)")
@@ -67,11 +63,17 @@ struct SecondMeans {
     private func add(
         _ groups: [CgroupPin],
         in space: NamespaceSockets,
+        unless known: [PacketTable],
         _ deadline: Deadline,
         _ apply: Apply,
         _ result: inout SecondMeansResult
     ) {
         do throws(Failure) {
+            let tables = PacketTables(in: space)
+            if let one = try tables.standing(among: known, by: deadline, apply) {
+                result.tables.append(one)
+                return
+            }
             let table = PacketTable(
                 name: try Cgroup.randomName(),
                 networkNamespace: space.inode,
@@ -79,9 +81,7 @@ struct SecondMeans {
                 allowed: allowed
             )
             _ = try table.rules()
-            try apply([.addTable(table)]) { () throws(Failure) in
-                try PacketTables(in: space).add(table, by: deadline)
-            }
+            try apply([.addTable(table)]) { () throws(Failure) in try tables.add(table, by: deadline) }
             result.tables.append(table)
         } catch {
             result.notes.append("no rules of nftables in network namespace \(space.inode): \(error)")

@@ -98,28 +98,46 @@ struct PacketTableTests {
     @Test("a table for interfaces drops every frame both ways, and lets the list through with what finds its address")
     func links() throws {
         let list = AllowList([try #require(AllowList.Entry("192.0.2.7:6514"))])
-        let rules = try PacketTable(name: name, networkNamespace: 1, allowed: list, links: ["veth0"]).rules()
+        let rules = try PacketTable(name: name, networkNamespace: 1, allowed: list, pins: [pin("veth0", 12)]).rules()
         #expect(
             rules == """
                 table netdev quell-0011223344556677 {
                   chain ingress0 {
-                    type filter hook ingress device "veth0" priority -500; policy drop;
+                    type filter hook ingress device "veth0" priority -500; policy accept;
                     meta protocol arp accept
                     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
                     ip daddr 192.0.2.7 meta l4proto { tcp, udp } th dport 6514 accept
+                    iif 12 drop
                   }
                   chain egress0 {
-                    type filter hook egress device "veth0" priority -500; policy drop;
+                    type filter hook egress device "veth0" priority -500; policy accept;
                     meta protocol arp accept
                     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
                     ip saddr 192.0.2.7 meta l4proto { tcp, udp } th sport 6514 accept
+                    oif 12 drop
                   }
                 }
 
                 """
         )
-        let none = try PacketTable(name: name, networkNamespace: 1, links: ["a", "b"]).rules()
-        #expect(none.components(of: "policy drop") == 4 && !none.contains("accept"))
+        let none = try PacketTable(name: name, networkNamespace: 1, pins: [pin("a", 3), pin("b", 4)]).rules()
+        #expect(none.components(of: " drop\n") == 4 && none.components(of: "accept") == 4)
+    }
+
+    private func pin(_ name: String, _ index: Int32) -> LinkPin {
+        LinkPin(name: name, index: index, peer: 2, peerNumber: 0, peerNamespace: 7)
+    }
+
+    @Test("an interface is known by its number: the next one of that name is another one")
+    func pins() throws {
+        func link(_ index: Int32, _ name: String) -> NetworkLink {
+            NetworkLink(index: index, name: BytePath(name), kind: "veth", peer: 2, peerNamespace: 0)
+        }
+        let one = try #require(LinkPin(link(12, "veth0"), into: 7))
+        #expect(one == pin("veth0", 12))
+        #expect(one.isAmong([link(3, "eth0"), link(12, "veth0")]))
+        #expect(!one.isAmong([link(13, "veth0")]) && !one.isAmong([link(12, "veth1")]) && !one.isAmong([]))
+        #expect(LinkPin(NetworkLink(index: 2, name: BytePath("eth0"), kind: ""), into: 7) == nil)
     }
 
     @Test(
@@ -127,7 +145,7 @@ struct PacketTableTests {
         arguments: ["", "a\"", "a b", "a;b"]
     )
     func hostileLink(name link: String) {
-        #expect(throws: Failure.self) { try PacketTable(name: name, networkNamespace: 1, links: [link]).rules() }
+        #expect(throws: Failure.self) { try PacketTable(name: name, networkNamespace: 1, pins: [pin(link, 1)]).rules() }
     }
 
     @Test("a table for groups names them by their path and depth")

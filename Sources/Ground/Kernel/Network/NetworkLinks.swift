@@ -39,6 +39,42 @@ public struct NetworkLink: Hashable, Sendable, Codable {
     }
 }
 
+/// An interface that leads into another network namespace, by more than its name, which the next one may have.
+public struct LinkPin: Hashable, Sendable, Codable {
+    /// Its name.
+    public let name: String
+    /// Its number in its namespace.
+    public let index: Int32
+    /// The number of the other end, in the namespace of that.
+    public let peer: Int32
+    /// How its namespace numbers the one of the other end.
+    public let peerNumber: Int32
+    /// The inode of that one.
+    public let peerNamespace: UInt64
+
+    /// Takes all parts.
+    public init(name: String, index: Int32, peer: Int32, peerNumber: Int32, peerNamespace: UInt64) {
+        self.name = name
+        self.index = index
+        self.peer = peer
+        self.peerNumber = peerNumber
+        self.peerNamespace = peerNamespace
+    }
+
+    /// One end of a veth whose other end is in the namespace with that inode; `nil` for any other interface, and for a
+    /// name that is no text.
+    public init?(_ link: NetworkLink, into namespace: UInt64) {
+        guard let name = link.name.text, let peer = link.peer, let number = link.peerNamespace else { return nil }
+        self.init(name: name, index: link.index, peer: peer, peerNumber: number, peerNamespace: namespace)
+    }
+
+    /// Whether this very interface is among those of its namespace. The kernel gives each number once; whoever administers
+    /// the other namespace can move the other end on, which changes nothing here.
+    public func isAmong(_ links: [NetworkLink]) -> Bool {
+        links.contains { $0.index == index && $0.name.text == name && $0.kind == "veth" }
+    }
+}
+
 /// Lists interfaces and numbers namespaces, by rtnetlink in a child.
 public enum NetworkLinks {
     /// The interfaces of a namespace.

@@ -12,8 +12,9 @@ public struct PacketTable: Hashable, Sendable, Codable {
     /// What it leaves open.
     public let allowed: AllowList
     /// The interfaces whose frames it drops, both ways and before anything else sees them, also what packet sockets
-    /// send at the other end; `nil` for a table that has nothing to do with interfaces.
-    public let links: [String]?
+    /// send at the other end; `nil` for a table that has nothing to do with interfaces. The kernel hooks a chain to a
+    /// name, and since 6.16 to whatever has that name later, so the rules match the number as well.
+    public let pins: [LinkPin]?
 
     /// Takes all parts.
     public init(
@@ -21,23 +22,26 @@ public struct PacketTable: Hashable, Sendable, Codable {
         networkNamespace: UInt64,
         groups: [CgroupPin] = [],
         allowed: AllowList = AllowList(),
-        links: [String]? = nil
+        pins: [LinkPin]? = nil
     ) {
         self.name = name
         self.networkNamespace = networkNamespace
         self.groups = groups
         self.allowed = allowed
-        self.links = links
+        self.pins = pins
     }
 
+    /// The names of those interfaces.
+    public var links: [String]? { pins?.map(\.name) }
+
     /// The family that it is of, as nft names it.
-    var family: String { links == nil ? "inet" : "netdev" }
+    var family: String { pins == nil ? "inet" : "netdev" }
 
     /// The rules as nft reads them. Paths of groups are names that others chose: one that is not plain is refused.
     ///
     /// - Throws: `refused` for a path or an interface with other characters than letters, digits and `._:@+=-/`.
     public func rules() throws(Failure) -> String {
-        if let links { return try rules(on: links) }
+        if let pins { return try rules(on: pins) }
         var matches: [String] = []
         for group in groups {
             guard group.path.bytes.allSatisfy(PacketTable.isPlain) else {
@@ -65,9 +69,10 @@ public struct PacketTable: Hashable, Sendable, Codable {
     }
 
     /// Frames of what is allowed pass with those that find its address.
-    private func rules(on links: [String]) throws(Failure) -> String {
+    private func rules(on pins: [LinkPin]) throws(Failure) -> String {
         var text = "table netdev \(name) {\n"
-        for (number, link) in links.enumerated() {
+        for (number, pin) in pins.enumerated() {
+            let link = pin.name
             guard !link.isEmpty, link.utf8.allSatisfy(PacketTable.isPlain) else {
                 throw Failure(
                     .refused,
@@ -76,14 +81,14 @@ public struct PacketTable: Hashable, Sendable, Codable {
                     because: "its name has characters that are not put into rules"
                 )
             }
-            for (hook, end) in [("ingress", "daddr"), ("egress", "saddr")] {
+            for (hook, end, key) in [("ingress", "daddr", "iif"), ("egress", "saddr", "oif")] {
                 text += "  chain \(hook)\(number) {\n"
-                text += "    type filter hook \(hook) device \"\(link)\" priority -500; policy drop;\n"
+                text += "    type filter hook \(hook) device \"\(link)\" priority -500; policy accept;\n"
                 if !allowed.isEmpty {
                     text += "    meta protocol arp accept\n"
                     text += "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n"
                 }
-                text += "\(exceptions(end))  }\n"
+                text += "\(exceptions(end))    \(key) \(pin.index) drop\n  }\n"
             }
         }
         return text + "}\n"

@@ -53,6 +53,14 @@ public struct PacketTables {
         return nil
     }
 
+    /// Whether every interface that a table drops is there still, and no other one in its place; `true` for a table that
+    /// has nothing to do with interfaces. When one is gone, the table cuts nothing there any more.
+    public func hasInterfaces(of table: PacketTable, by deadline: Deadline) throws(Failure) -> Bool {
+        guard let pins = table.pins else { return true }
+        let links = try NetworkLinks.list(in: space, by: deadline)
+        return pins.allSatisfy { $0.isAmong(links) }
+    }
+
     private func nft(
         _ arguments: [String],
         _ input: String,

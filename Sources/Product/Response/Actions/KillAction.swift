@@ -27,6 +27,8 @@ public struct KillAction: ContainmentAction {
         let subject: Subject
         let policy: KillPolicy
         let ownGroups: [CgroupPin]
+        /// The tables of nftables of its isolation.
+        let tables: [PacketTable]
         /// Ends of self-tests that a killed Quell left begun.
         let trials: [ContainmentEffect]
     }
@@ -74,6 +76,7 @@ public struct KillAction: ContainmentAction {
                 subject: Subject(pin: input.session.pin, dedicatedUser: agent?.uid),
                 policy: policy,
                 ownGroups: try held.ownGroups + held.made.found(on: host),
+                tables: held.tables,
                 trials: held.openTrials
             ),
             pins: [input.session.pin],
@@ -117,7 +120,21 @@ public struct KillAction: ContainmentAction {
             }
         }
         result.failures += OpenTrials.end(target.trials, on: host, log)
+        if result.isComplete { removeTables(target.tables, log, &result) }
         return Output(result: result)
+    }
+
+    /// Of a session of which nobody is left, what was dropped at the host's end of its network goes with it.
+    private func removeTables(_ tables: [PacketTable], _ log: EffectLog<Effect>, _ result: inout KillResult) {
+        do throws(Failure) {
+            for table in try Cut.spentTables(among: tables, on: host) {
+                let removal = Effect.removeTable(table)
+                guard try removal.probe(on: host) == .notDone else { continue }
+                try log.apply(removal) { () throws(Failure) in try removal.perform(on: host) }
+            }
+        } catch {
+            result.failures.append(error)
+        }
     }
 
     /// Survivors, strays and successors are named.

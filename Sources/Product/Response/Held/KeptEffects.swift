@@ -93,7 +93,7 @@ extension ContainmentEffect {
     /// Whether half of it is something that has to be taken back, too.
     fileprivate var countsInPart: Bool {
         switch self {
-        case .freeze, .attachDrop, .makeHold: true
+        case .freeze, .attachDrop, .makeHold, .addTable: true
         default: false
         }
     }

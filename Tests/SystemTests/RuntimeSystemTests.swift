@@ -10,6 +10,8 @@ import Testing
 private struct RuntimeScene {
     /// How a responder names it.
     let locator: String
+    /// Where the files of its runtime lie.
+    var root = BytePath("/")
     /// Its groups, v2 first.
     let groups: [TestCgroup]
     /// How many processes it has.
@@ -24,10 +26,10 @@ private struct RuntimeScene {
 
 /// The runtimes that the suite is run over.
 enum TestedRuntime: String, CaseIterable, Sendable {
-    case rawCgroups, podman, runc, crun, lxc, nspawn
+    case rawCgroups, podman, docker, runc, crun, lxc, nspawn
 
     /// Those that stand in a v1 freezer group of their own, too.
-    static let inBothHierarchies: [TestedRuntime] = [.rawCgroups, .podman, .runc, .lxc]
+    static let inBothHierarchies: [TestedRuntime] = [.rawCgroups, .podman, .docker, .runc, .lxc]
 
     /// Starts a session, gives it to `body` and takes it away.
     fileprivate func with(_ body: (RuntimeScene) throws -> Void) throws {
@@ -43,6 +45,12 @@ enum TestedRuntime: String, CaseIterable, Sendable {
                 try body(try TestedRuntime.scene("podman:\(container.name)", container.groups, .podman))
                 #expect(try container.status().isEmpty == false, "podman still knows it")
             }
+        case .docker:
+            try DockerEngine.with(command: "sh", "-c", Conformance.work) { container in
+                var scene = try TestedRuntime.scene(container.locator, container.groups, .docker)
+                scene.root = BytePath(try Sandbox.of().folder)
+                try body(scene)
+            }
         case .runc, .crun:
             try OCIRuntime(self == .runc ? .runc : .crun).with(command: Conformance.work) { container in
                 try body(try TestedRuntime.scene(container.locator, container.groups, container.kind))
@@ -54,7 +62,7 @@ enum TestedRuntime: String, CaseIterable, Sendable {
         case .nspawn:
             try NspawnContainer.with(command: Conformance.work) { container in
                 // systemd-nspawn itself and its init are of the session.
-                try body(try TestedRuntime.scene("pid:\(container.first)", container.groups, .nspawn, size: 5))
+                try body(try TestedRuntime.scene("nspawn:\(container.name)", container.groups, .nspawn, size: 5))
             }
         }
     }
@@ -94,7 +102,7 @@ extension SystemTests {
     /// What every runtime has to hold; a new one is a case of ``TestedRuntime``.
     @Suite(
         "runtimes",
-        .kernel(.root, .cgroup2, .podman, .program("crun"), .program("lxc-start"), .program("systemd-nspawn"))
+        .kernel(.root, .cgroup2, .podman, .docker, .program("crun"), .program("lxc-start"), .program("systemd-nspawn"))
     )
     struct RuntimeSystemTests {
         @Test(
@@ -106,14 +114,15 @@ extension SystemTests {
             let elsewhere = try #require(try Sandbox.of().unified).subgroup("elsewhere")
             try runtime.with { scene in
                 let host = try Host()
-                let session = try SessionResolver(host: host).resolve(try Locator(parsing: scene.locator))
+                let session = try SessionResolver(host: host, root: scene.root).resolve(Locator(parsing: scene.locator))
                 let hierarchies = scene.groups.map { $0.hierarchy == .unified ? "v2" : "v1:freezer" }
                 #expect(session.pin.cgroups.map(\.hierarchy).sorted() == hierarchies.sorted())
                 #expect(session.members.count == scene.size && session.runtime == scene.kind, "\(session.members)")
                 let subject = Subject(session)
                 Files.write("\(scene.sleeper)", to: "\(elsewhere.path)/cgroup.procs", create: false)
 
-                let frozen = try Freezer(host).freeze(subject, apply: Conformance.apply)
+                let place = FreezePolicy(root: scene.root)
+                let frozen = try Freezer(host).freeze(subject, place, apply: Conformance.apply)
                 defer { Conformance.takeAway(frozen, host) }
                 #expect(frozen.word == .confirmed, "\(frozen)")
                 #expect(frozen.processes == scene.size)
@@ -139,7 +148,7 @@ extension SystemTests {
                 #expect(elsewhere.processes == [scene.sleeper])
                 #expect(try !Cut.stands(cut, on: host))
 
-                let again = try Freezer(host).freeze(subject, apply: Conformance.apply)
+                let again = try Freezer(host).freeze(subject, place, apply: Conformance.apply)
                 defer { Conformance.takeAway(again, host) }
                 #expect(again.word == .confirmed, "\(again)")
                 let policy = KillPolicy(watchMilliseconds: 500)
@@ -161,8 +170,9 @@ extension SystemTests {
                 let freezer = try #require(scene.groups.first { $0.hierarchy == .freezer })
                 #expect(freezer.setFrozen(true) == 0)
                 #expect(eventually { freezer.isFrozen })
-                let session = try SessionResolver(host: host).resolve(try Locator(parsing: scene.locator))
-                let frozen = try Freezer(host).freeze(Subject(session), apply: Conformance.apply)
+                let session = try SessionResolver(host: host, root: scene.root).resolve(Locator(parsing: scene.locator))
+                let policy = FreezePolicy(root: scene.root)
+                let frozen = try Freezer(host).freeze(Subject(session), policy, apply: Conformance.apply)
                 defer { Conformance.takeAway(frozen, host) }
                 #expect(frozen.word == .confirmed, "\(frozen)")
                 #expect(frozen.notes.contains { $0.contains("a v1 freezer held it before") }, "\(frozen.notes)")
@@ -184,11 +194,11 @@ extension SystemTests {
         @Test(
             "any process of a container and its bare name lead to the same groups",
             .sandbox,
-            arguments: [TestedRuntime.podman, .runc, .lxc, .nspawn]
+            arguments: [TestedRuntime.podman, .docker, .runc, .lxc, .nspawn]
         )
         func anyProcess(runtime: TestedRuntime) throws {
             try runtime.with { scene in
-                let resolver = SessionResolver(host: try Host())
+                let resolver = SessionResolver(host: try Host(), root: scene.root)
                 let named = try resolver.resolve(try Locator(parsing: scene.locator))
                 #expect(named.runtime == scene.kind)
                 let bare = scene.locator.split(separator: ":").dropFirst().joined()
@@ -226,20 +236,21 @@ extension SystemTests {
         @Test(
             "the list shows a container with its runtime, its name, its owner and its memory",
             .sandbox,
-            arguments: [TestedRuntime.podman, .runc, .lxc, .nspawn]
+            arguments: [TestedRuntime.podman, .docker, .runc, .lxc, .nspawn]
         )
         func listed(runtime: TestedRuntime) throws {
             try runtime.with { scene in
-                let list = try SessionList.look(at: Host(), by: Deadline(after: .seconds(10)))
-                let resolved = try SessionResolver(host: try Host()).resolve(try Locator(parsing: scene.locator))
+                let list = try SessionList.look(at: Host(), root: scene.root, by: Deadline(after: .seconds(10)))
+                let resolver = SessionResolver(host: try Host(), root: scene.root)
+                let resolved = try resolver.resolve(try Locator(parsing: scene.locator))
                 let found = list.sessions.filter { $0.leader == resolved.leader?.pin }
                 let only = try #require(found.first)
                 #expect(found.count == 1 && only.runtime.kind == scene.kind && only.processes == scene.size)
                 #expect(only.uid == 0 && only.memory.bytes > 0)
                 let name = scene.locator.split(separator: ":").last.map { BytePath(String($0)) }
                 switch runtime {
-                case .podman: #expect(only.runtime.label == name && only.runtime.name?.bytes.count == 64)
-                case .nspawn: #expect(only.runtime.name == nil)
+                case .podman, .docker:
+                    #expect(only.runtime.label == name && only.runtime.name?.bytes.count == 64)
                 default: #expect(only.runtime.name == name)
                 }
             }
@@ -256,6 +267,11 @@ extension SystemTests {
                 }
                 #expect(failure?.code == .notFound)
                 #expect(failure?.reason == "its first process has ended: nothing of it runs, only its files are left")
+                #expect(failure?.hint == "quell sessions show \(container.locator)")
+                let list = try SessionList.look(at: host, by: Deadline(after: .seconds(10)))
+                let dead = list.dead.filter { "\($0.locator)" == container.locator }
+                let bundle = BytePath("\(try Sandbox.of().folder)/bundle-true/rootfs")
+                #expect(dead.map(\.files) == [bundle] && dead.first?.made != nil, "\(list.dead)")
             }
             try OCIRuntime(.runc).with(command: "exit 0", isStarted: false) { container in
                 let session = try SessionResolver(host: try Host()).resolve(try Locator(parsing: container.locator))
@@ -263,9 +279,10 @@ extension SystemTests {
             }
         }
 
-        @Test("a container that has exited is no session, and that is said", .sandbox)
+        @Test("a container that has exited is no session but a dead one: when, how, and where its files are", .sandbox)
         func exited() throws {
-            try PodmanContainer.with(command: "true") { container in
+            let before = Instant.now()
+            try PodmanContainer.with(command: "sh", "-c", "echo said >/written; exit 3") { container in
                 let isOver = try eventually(within: .seconds(10)) { try container.status().hasPrefix("Exited") }
                 #expect(isOver)
                 let failure = #expect(throws: Failure.self) {
@@ -274,6 +291,15 @@ extension SystemTests {
                 #expect(failure?.code == .notFound)
                 // The runtime's state goes a moment after podman says so.
                 #expect(failure?.reason.hasSuffix(": nothing of it runs, only its files are left") == true)
+                #expect(failure?.hint == "quell sessions show podman:\(container.id)")
+                let list = try SessionList.look(at: Host(), by: Deadline(after: .seconds(10)))
+                let dead = try #require(list.dead.first { $0.id == BytePath(container.id) })
+                #expect(dead.names == [BytePath(container.name)] && dead.exitStatus == 3 && dead.wasStarted)
+                let (made, ended) = (try #require(dead.made), try #require(dead.ended))
+                #expect(before < ended && made < ended && ended < Instant.now())
+                let files = try #require(dead.files)
+                #expect(Files.text("\(files)/written") == "said\n")
+                #expect(dead.isMeant(by: try Locator(parsing: "podman:\(container.name)")))
             }
         }
 

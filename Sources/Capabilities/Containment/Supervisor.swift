@@ -13,6 +13,9 @@ public struct Supervisor: Hashable, Sendable, Codable {
         case podmanPolicy
         /// A podman container with a health check that acts, run by a timer of systemd's.
         case podmanHealthCheck
+        /// A container of docker with a restart policy or a health check: its containerd-shim tells dockerd when it ends,
+        /// and starts the checks.
+        case dockerPolicy
         /// A living parent outside the session whose business is to start things.
         case parentLoop
         /// A parent that serves the whole machine, such as cron: it is named and never held.

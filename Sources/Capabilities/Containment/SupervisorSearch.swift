@@ -35,6 +35,7 @@ struct SupervisorSearch {
         let others = Set(paths.flatMap(managers.units))
         for component in Set(paths.flatMap(\.components)).sorted() {
             if !others.contains(component), let unit = unit(component) { findings.supervisors.append(unit) }
+            if let id = dockerContainer(component) { tellDocker(id, &parents, &findings) }
             guard let id = PodmanStore.container(of: component) else { continue }
             tell(PodmanStore(root: root).knowledge(of: id), of: id, &parents, &findings)
         }

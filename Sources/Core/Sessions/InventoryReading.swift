@@ -109,7 +109,7 @@ extension DocumentMapping {
             throw value.place.failure(error.reason, fix: "write cgroup:/PATH, podman:NAME, runc:ID, lxc:NAME or pid:N")
         }
         switch locator {
-        case .cgroup, .pid, .podman, .oci, .lxc, .runsc, .qmp, .unit: return locator
+        case .cgroup, .pid, .podman, .docker, .oci, .lxc, .nspawn, .runsc, .qmp, .unit: return locator
         case .agent, .name: throw value.expected("a locator cgroup:/PATH, podman:NAME, runc:ID, lxc:NAME or pid:N")
         }
     }

@@ -10,10 +10,14 @@ public enum Locator: Hashable, Sendable {
     case agent(String)
     /// `podman:NAME`, `podman:ID`, `podman:USER/NAME`: a container by what podman and its runtime left on disk.
     case podman(ContainerName)
+    /// `docker:NAME`, `docker:ID`: a container by what docker and its runtime left on disk.
+    case docker(ContainerName)
     /// `runc:ID`, `runc:USER/ID`, `crun:ID`: a container by the state that the runtime itself left.
     case oci(OCIContainer)
     /// `lxc:NAME`: a container of lxc by the name of its cgroup.
     case lxc(ContainerName)
+    /// `nspawn:NAME`: a container of systemd-nspawn by its machine name.
+    case nspawn(ContainerName)
     /// `runsc:ID`: a gVisor sandbox by the state that runsc left on disk.
     case runsc(ContainerName)
     /// `qmp:/PATH`: the QEMU that listens on that unix socket with its monitor.
@@ -25,12 +29,13 @@ public enum Locator: Hashable, Sendable {
 
     /// The forms that work today, for help and hints.
     public static let forms =
-        "cgroup:/PATH, pid:N, agent:NAME, podman:NAME, podman:USER/NAME, runc:ID, runc:USER/ID, crun:ID, lxc:NAME, "
-        + "runsc:ID, qmp:/PATH, unit:NAME.service, unit:USER/NAME.service, a pid, or the name of an agent, a cgroup or a container"
+        "cgroup:/PATH, pid:N, agent:NAME, podman:NAME, podman:USER/NAME, docker:NAME, runc:ID, runc:USER/ID, crun:ID, "
+        + "lxc:NAME, nspawn:NAME, runsc:ID, qmp:/PATH, unit:NAME.service, unit:USER/NAME.service, a pid, or the name of "
+        + "an agent, a cgroup or a container"
 
     /// Prefixes of the design that no issue has built yet.
     private static let notBuilt = [
-        "docker", "firecracker", "path",
+        "firecracker", "path",
     ]
 
     /// Reads an argument. What is not of a known form is ``Base/Failure/Code/usage``; a name with a colon behind a word
@@ -46,10 +51,12 @@ public enum Locator: Hashable, Sendable {
         case "podman": self = try Locator.podman(parsing: rest, of: argument)
         case "runc": self = try Locator.oci(.runc, parsing: rest, of: argument)
         case "crun": self = try Locator.oci(.crun, parsing: rest, of: argument)
-        case "lxc": self = try Locator.lxc(parsing: rest, of: argument)
+        case "docker": self = .docker(try Locator.rootName(rest, of: argument, "the name of a container of docker"))
+        case "lxc": self = .lxc(try Locator.rootName(rest, of: argument, "the name of a container of lxc"))
+        case "nspawn": self = .nspawn(try Locator.rootName(rest, of: argument, "the name of a machine"))
         case "qmp": self = try Locator.qmp(parsing: rest, of: argument)
         case "unit": self = try Locator.unit(parsing: rest, of: argument)
-        case "runsc": self = try Locator.runsc(parsing: rest, of: argument)
+        case "runsc": self = .runsc(try Locator.rootName(rest, of: argument, "the id of a container"))
         case .some(let prefix) where Locator.notBuilt.contains(prefix):
             throw Locator.usage(argument, "\(prefix): is not built yet")
         default: self = try Locator.bare(argument)
@@ -67,6 +74,8 @@ public enum Locator: Hashable, Sendable {
         case .agent(let name): BytePath("agent:\(name)")
         case .podman(let name): BytePath("podman:\(name.argument)")
         case .oci(let container): BytePath("\(container.runtime.rawValue):\(container.argument)")
+        case .docker(let name): BytePath("docker:\(name.argument)")
+        case .nspawn(let name): BytePath("nspawn:\(name.argument)")
         case .lxc(let name): BytePath("lxc:\(name.argument)")
         case .runsc(let name): BytePath("runsc:\(name.argument)")
         case .qmp(let path): BytePath(Array("qmp:".utf8) + path.bytes)
@@ -99,11 +108,16 @@ public enum Locator: Hashable, Sendable {
         return .oci(container)
     }
 
-    private static func lxc(parsing name: BytePath, of argument: BytePath) throws(Failure) -> Locator {
+    /// A name where all are root's.
+    private static func rootName(
+        _ name: BytePath,
+        of argument: BytePath,
+        _ what: String
+    ) throws(Failure) -> ContainerName {
         guard let name = ContainerName(parsing: name), name.user == nil else {
-            throw usage(argument, "the name of a container of lxc has only letters, digits, _, . and -")
+            throw usage(argument, "\(what) has only letters, digits, _, . and -")
         }
-        return .lxc(name)
+        return name
     }
 
     private static func qmp(parsing path: BytePath, of argument: BytePath) throws(Failure) -> Locator {
@@ -111,13 +125,6 @@ public enum Locator: Hashable, Sendable {
             throw usage(argument, "the path of a monitor's socket begins with a slash and has at most 107 bytes")
         }
         return .qmp(path)
-    }
-
-    private static func runsc(parsing name: BytePath, of argument: BytePath) throws(Failure) -> Locator {
-        guard let name = ContainerName(parsing: name), name.user == nil else {
-            throw usage(argument, "the id of a container has only letters, digits, _, . and -")
-        }
-        return .runsc(name)
     }
 
     private static func unit(parsing name: BytePath, of argument: BytePath) throws(Failure) -> Locator {

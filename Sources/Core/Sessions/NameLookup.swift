@@ -2,8 +2,8 @@ import Base
 import Documents
 import Kernel
 
-/// Looks up a bare name: agents of the inventory, cgroups by their last component, containers of root's podman, and of
-/// runc and lxc where nothing else has the name, because their cgroups mostly do. One exact match acts, none or several does nothing and says which complete commands to choose from.
+/// Looks up a bare name: agents of the inventory, cgroups by their last component, containers of root's podman and of
+/// docker, and of runc, lxc and systemd-nspawn where nothing else has the name, because their cgroups mostly do. One exact match acts, none or several does nothing and says which complete commands to choose from.
 struct NameLookup {
     enum Match {
         case agent(AgentRecord)
@@ -20,10 +20,8 @@ struct NameLookup {
         var paths = try cgroups(named: name)
         if case .cgroup(let declared) = agent?.locator { paths.removeAll { $0 == declared } }
         var matches = (agent.map { [Match.agent($0)] } ?? []) + paths.map { .cgroup($0) }
-        if let container = try container(named: name, isNeeded: matches.isEmpty),
-            agent?.locator != .podman(container)
-        {
-            matches.append(.container(.podman(container)))
+        for container in try engines(named: name, isNeeded: matches.isEmpty) where agent?.locator != container {
+            matches.append(.container(container))
         }
         if matches.isEmpty, let container = try otherContainer(named: name) { matches.append(.container(container)) }
         if matches.count == 1 { return matches[0] }
@@ -57,16 +55,24 @@ struct NameLookup {
         return paths.sorted()
     }
 
-    /// A container of that name. Storage that cannot be read, because its form is unknown or others can write it, is told
-    /// only when nothing else has the name.
-    private func container(named name: BytePath, isNeeded: Bool) throws(Failure) -> ContainerName? {
-        guard let container = ContainerName(parsing: name), container.user == nil else { return nil }
+    /// Containers of that name, root's of podman and those of docker. Storage that cannot be read, because its form is
+    /// unknown or others can write it, is told only when nothing else has the name.
+    private func engines(named name: BytePath, isNeeded: Bool) throws(Failure) -> [Locator] {
+        guard let container = ContainerName(parsing: name), container.user == nil else { return [] }
+        var found: [Locator] = []
+        var failure: Failure?
         do throws(Failure) {
-            return try ContainerLookup(host: host, root: root).hasContainer(container) ? container : nil
+            if try ContainerLookup(host: host, root: root).hasContainer(container) { found.append(.podman(container)) }
         } catch {
-            if isNeeded { throw error }
-            return nil
+            failure = error
         }
+        do throws(Failure) {
+            if try DockerLookup(host: host, root: root).hasContainer(container) { found.append(.docker(container)) }
+        } catch {
+            failure = failure ?? error
+        }
+        if isNeeded, found.isEmpty, let failure { throw failure }
+        return found
     }
 
     private func otherContainer(named name: BytePath) throws(Failure) -> Locator? {
@@ -75,10 +81,9 @@ struct NameLookup {
         {
             return .oci(container)
         }
-        guard let container = ContainerName(parsing: name), container.user == nil,
-            try LXCLookup(host: host, root: root).hasContainer(container)
-        else { return nil }
-        return .lxc(container)
+        guard let container = ContainerName(parsing: name), container.user == nil else { return nil }
+        if try LXCLookup(host: host, root: root).hasContainer(container) { return .lxc(container) }
+        return try NspawnLookup(host: host).hasContainer(container) ? .nspawn(container) : nil
     }
 
     private func near(_ name: BytePath, _ verb: String) -> String {
@@ -97,10 +102,8 @@ struct NameLookup {
             switch match {
             case .agent(let record): commands.append("quell \(verb) agent:\(record.name)")
             case .container(let locator):
-                guard case .podman(let name) = locator else { continue }
                 do throws(Failure) {
-                    let container = try ContainerLookup(host: host, root: root).find(name, for: verb)
-                    commands.append("quell \(verb) podman:\(container.id)")
+                    if let command = try command(locator, verb) { commands.append(command) }
                 } catch {
                     switch (error.code, error.hint) {
                     case (.notFound, _): empty += 1
@@ -120,5 +123,16 @@ struct NameLookup {
         }
         if empty > 0 { commands.append("(\(empty) of them have no process)") }
         return commands.joined(separator: "\n")
+    }
+
+    /// The command with the whole id of a container of an engine's.
+    private func command(_ locator: Locator, _ verb: String) throws(Failure) -> String? {
+        switch locator {
+        case .podman(let name):
+            "quell \(verb) podman:\(try ContainerLookup(host: host, root: root).find(name, for: verb).id)"
+        case .docker(let name):
+            "quell \(verb) docker:\(try DockerLookup(host: host, root: root).find(name, for: verb).id)"
+        default: nil
+        }
     }
 }

@@ -22,7 +22,7 @@ public struct SessionResolver: Sendable {
     }
 
     /// Takes a way to read the inventory, used only for `agent:` and for bare names. Below `root`, which is `/` but for
-    /// tests, lie the files of containers, read only for `podman:` and for bare names.
+    /// tests, lie the files of containers, read only for locators of containers and for bare names.
     public init(
         host: Host,
         root: BytePath = BytePath("/"),
@@ -44,7 +44,8 @@ public struct SessionResolver: Sendable {
         case .cgroup(let path): return try resolve(cgroup: path, as: locator, agent: nil)
         case .pid(let pid): return try resolve(pid: pid, as: locator, agent: nil)
         case .agent(let name): return try resolve(agent: name, for: verb)
-        case .podman, .oci, .lxc: return try resolve(container: locator, as: locator, agent: nil, for: verb)
+        case .podman, .docker, .oci, .lxc, .nspawn:
+            return try resolve(container: locator, as: locator, agent: nil, for: verb)
         case .runsc(let name): return try resolve(sandbox: name, as: locator, agent: nil, for: verb)
         case .qmp(let path): return try resolve(monitor: path, as: locator, agent: nil, for: verb)
         case .unit(let name): return try resolve(unit: name, as: locator, agent: nil, for: verb)
@@ -72,7 +73,8 @@ public struct SessionResolver: Sendable {
         switch record.locator {
         case .cgroup(let path): return try resolve(cgroup: path, as: locator, agent: record)
         case .pid(let pid): return try resolve(pid: pid, as: locator, agent: record)
-        case .podman, .oci, .lxc: return try resolve(container: record.locator, as: locator, agent: record, for: verb)
+        case .podman, .docker, .oci, .lxc, .nspawn:
+            return try resolve(container: record.locator, as: locator, agent: record, for: verb)
         case .runsc(let name): return try resolve(sandbox: name, as: locator, agent: record, for: verb)
         case .qmp(let path): return try resolve(monitor: path, as: locator, agent: record, for: verb)
         case .unit(let name): return try resolve(unit: name, as: locator, agent: record, for: verb)
@@ -101,20 +103,48 @@ public struct SessionResolver: Sendable {
         agent: AgentRecord?,
         for verb: String
     ) throws(Failure) -> Session {
-        let container: RunningContainer
+        let found: FoundContainer
         let runtime: SessionRuntime.Kind
         switch name {
         case .podman(let name):
-            (container, runtime) = (try ContainerLookup(host: host, root: root).find(name, for: verb), .podman)
+            (found, runtime) = (try ContainerLookup(host: host, root: root).find(name, for: verb), .podman)
+        case .docker(let name):
+            (found, runtime) = (try DockerLookup(host: host, root: root).find(name, for: verb), .docker)
         case .oci(let name):
-            (container, runtime) = (try OCILookup(host: host, root: root).find(name), name.runtime.kind)
+            (found, runtime) = (.running(try OCILookup(host: host, root: root).find(name)), name.runtime.kind)
         case .lxc(let name):
-            (container, runtime) = (try LXCLookup(host: host, root: root).find(name, for: verb), .lxc)
+            (found, runtime) = (.running(try LXCLookup(host: host, root: root).find(name, for: verb)), .lxc)
+        case .nspawn(let name):
+            let first = try NspawnLookup(host: host).find(name, for: verb)
+            return try resolve(first: first, of: name.argument, as: locator, agent: agent).run(by: .nspawn)
         case .cgroup, .pid, .agent, .name, .runsc, .qmp, .unit:
             throw Failure(.malformed, "find the container", on: "\(name)", because: "it names no container")
         }
+        switch found {
+        case .sandbox(let id):
+            return try resolve(sandbox: id, as: locator, agent: agent, for: verb)
+        case .running(let container) where container.groups.isEmpty:
+            let first = container.process
+            return try resolve(first: first, of: container.id, as: locator, agent: agent).run(by: runtime)
+        case .running(let container):
+            var look = SessionLook(host: host, locator: locator, agent: agent, root: root, patience: patience)
+            return try look.session(of: container.groups, pinned: container.process).run(by: runtime)
+        }
+    }
+
+    /// The session around the first process of a container that has no cgroup for itself.
+    private func resolve(
+        first: ProcessPin,
+        of name: String,
+        as locator: Locator,
+        agent: AgentRecord?
+    ) throws(Failure) -> Session {
         var look = SessionLook(host: host, locator: locator, agent: agent, root: root, patience: patience)
-        return try look.session(of: container.groups, pinned: container.process).run(by: runtime)
+        let session = try look.session(around: first.pid)
+        guard session.members.contains(where: { $0.pin == first }) else {
+            throw Failure(.changed, "find the container", on: name, because: "it ended meanwhile", hint: "quell")
+        }
+        return session
     }
 
     private func resolve(

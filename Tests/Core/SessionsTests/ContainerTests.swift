@@ -119,12 +119,47 @@ struct ContainerTests {
     func notRunning() throws {
         let machine = try RecordedMachine()
         expectFailure("podman:web", machine, .notFound, containing: "root has no containers of podman on this machine")
-        try machine.container(id, "web", state: nil)
+        try machine.container(id, "web", state: nil, runs: false)
         expectFailure("podman:web", machine, .notFound, containing: "it has exited: nothing of it runs")
         expectFailure("podman:db", machine, .notFound, containing: "root has no container of that name or id")
         expectFailure("web", machine, .notFound, containing: "it has exited: nothing of it runs")
         machine.remove(folder: "var/lib/containers/storage/overlay-containers/\(id)")
         expectFailure("podman:web", machine, .notFound, containing: "it was made and never started")
+    }
+
+    @Test("the next command for an exited container shows it by its id, not by the name that somebody chose")
+    func next() throws {
+        let machine = try RecordedMachine()
+        try machine.container(id, "web", state: nil, runs: false)
+        let failure = expectFailure("podman:web", machine, .notFound, containing: "it has exited")
+        #expect(failure?.hint == "quell sessions show podman:\(id)")
+    }
+
+    @Test("RT8 a container whose state was removed under it is not called dead: its cgroup has processes")
+    func stateRemoved() throws {
+        let machine = try RecordedMachine()
+        try machine.container(id, "web", place: "\(group)/init")
+        try machine.process(101, parent: 100, start: 21, v2: "\(group)/init", freezer: "\(group)/init")
+        machine.remove(folder: "run/runc/\(id)")
+        let failure = expectFailure("podman:web", machine, .refused, containing: "stands in its cgroup")
+        #expect(failure?.hint == "quell freeze pid:100")
+    }
+
+    @Test("RT13 the sockets of podman and docker are not connected to, whoever listens there")
+    func sockets() throws {
+        let machine = try RecordedMachine()
+        try machine.container(id, "web")
+        let listeners = try ["run/podman/podman.sock", "run/docker.sock"].map { path in
+            try machine.file("\(path).folder", "")
+            return try Listener("\(machine.root)/\(path)")
+        }
+        #expect(try resolve("podman:web", machine).leader?.pin.pid == 100)
+        expectFailure("docker:web", machine, .notFound, containing: "no containers of docker")
+        #expect(listeners.allSatisfy { !$0.hasCaller })
+        // A listener that would not notice a caller proves nothing.
+        let caller = try #require(listeners.first?.call())
+        defer { close(caller) }
+        #expect(listeners.first?.hasCaller == true)
     }
 
     @Test("two ids with the same beginning are ambiguous, and the commands to choose from hold whole ids")
@@ -189,6 +224,51 @@ struct ContainerTests {
     }
 }
 
+/// A unix socket that listens and never answers.
+private final class Listener {
+    private let descriptor: Int32
+    private let path: String
+
+    init(_ path: String) throws {
+        self.path = path
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+        let bound = Listener.with(path) { bind(descriptor, $0, $1) }
+        guard descriptor >= 0, bound == 0, listen(descriptor, 8) == 0 else {
+            throw RecordedMachine.Problem(text: path)
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Connects to it; `nil` when that fails.
+    func call() -> Int32? {
+        let caller = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        guard Listener.with(path, { connect(caller, $0, $1) }) == 0 else {
+            close(caller)
+            return nil
+        }
+        return caller
+    }
+
+    /// Whether somebody waits to be let in; that one is let in and sent away.
+    var hasCaller: Bool {
+        let caller = accept(descriptor, nil, nil)
+        if caller >= 0 { close(caller) }
+        return caller >= 0
+    }
+
+    private static func with(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+}
+
 extension RecordedMachine {
     /// Records a container with its first process 100 as podman 4.3.1 and runc 1.1.5 leave it.
     func container(
@@ -214,13 +294,14 @@ extension RecordedMachine {
         place: String? = nil,
         storage: String = "var/lib/containers/storage",
         states: String = "run",
-        uid: UInt32 = 0
+        uid: UInt32 = 0,
+        runs: Bool = true
     ) throws {
         let group = group ?? "/libpod_parent/libpod-\(id)"
         let place = place ?? group
         try cgroup(group)
         try cgroup(group, hierarchy: "freezer")
-        try process(100, parent: 1, start: 20, uid: uid, name: "sleep", v2: place, freezer: place)
+        if runs { try process(100, parent: 1, start: 20, uid: uid, name: "sleep", v2: place, freezer: place) }
         try file("\(storage)/overlay-containers/containers.json", "[{\"id\":\"\(id)\",\"names\":[\"\(name)\"]}]")
         try file("\(storage)/overlay-containers/\(id)/userdata/config.json", "{\"ociVersion\":\"1.0.2-dev\"}")
         if let state { try file("\(states)/runc/\(id)/state.json", state) }

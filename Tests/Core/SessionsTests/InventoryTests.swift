@@ -68,7 +68,7 @@ struct InventoryTests {
                 "add \"locator: ...\" to this mapping"
             ),
             (
-                "agents:\n  - {name: a, locator: docker:x}", "2:24", "docker: is not built yet",
+                "agents:\n  - {name: a, locator: path:x}", "2:24", "path: is not built yet",
                 "write cgroup:/PATH, podman:NAME, runc:ID, lxc:NAME or pid:N"
             ),
             (

@@ -23,6 +23,8 @@ struct LocatorTests {
             ("runc:agents/web", .oci(oci("agents/web", .runc)), "runc:agents/web"),
             ("crun:web", .oci(oci("web", .crun)), "crun:web"),
             ("lxc:web", .lxc(container("web")), "lxc:web"),
+            ("docker:web-1.x_y", .docker(container("web-1.x_y")), "docker:web-1.x_y"),
+            ("nspawn:web.example", .nspawn(container("web.example")), "nspawn:web.example"),
             ("runsc:agent-7", .runsc(container("agent-7")), "runsc:agent-7"),
             ("qmp:/run/vm/q.sock", .qmp(BytePath("/run/vm/q.sock")), "qmp:/run/vm/q.sock"),
             ("unit:agent@7.service", .unit(unit("agent@7.service")), "unit:agent@7.service"),
@@ -65,7 +67,12 @@ struct LocatorTests {
             ("unit:", unitRule), ("unit:user.slice", unitRule), ("unit:a.timer", unitRule), ("unit:a/b/c", unitRule),
             ("unit:../x.service", unitRule), ("unit:-x.service", unitRule), ("unit:$(id).service", unitRule),
             ("unit:a b.service", unitRule), ("unit:a\n.service", unitRule), ("unit:/a.service", unitRule),
-            ("docker:web", "docker: is not built yet"),
+            ("docker:", dockerRule), ("docker:u/web", dockerRule), ("docker:../x", dockerRule),
+            ("docker:/etc/passwd", dockerRule), ("docker:$(id)", dockerRule), ("docker:a\nb", dockerRule),
+            ("docker:a'b", dockerRule), ("docker:a\"b", dockerRule), ("docker:-H", dockerRule),
+            ("nspawn:", nspawnRule), ("nspawn:../x", nspawnRule), ("nspawn:u/web", nspawnRule),
+            ("nspawn:$(id)", nspawnRule), ("nspawn:a\nb", nspawnRule), ("nspawn:a'b", nspawnRule),
+            ("nspawn:.", nspawnRule),
             ("runsc:a/b", "the id of a container has only letters, digits, _, . and -"),
             ("runsc:../x", "the id of a container has only letters, digits, _, . and -"),
             ("qmp:q.sock", "the path of a monitor's socket begins with a slash and has at most 107 bytes"),
@@ -91,6 +98,8 @@ struct LocatorTests {
 private let containerRule = "the name of a container has only letters, digits, _, . and -; USER/ may stand in front"
 
 private let ociRule = "an id of runc has only letters, digits, _, +, comma, . and -; USER/ may stand in front"
+private let dockerRule = "the name of a container of docker has only letters, digits, _, . and -"
+private let nspawnRule = "the name of a machine has only letters, digits, _, . and -"
 private let lxcRule = "the name of a container of lxc has only letters, digits, _, . and -"
 
 private let unitRule = "a unit is NAME.service or NAME.scope in systemd's letters; USER/ may stand in front"

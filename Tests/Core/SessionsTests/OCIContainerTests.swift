@@ -155,11 +155,65 @@ struct OCIContainerTests {
         try machine.file("run/runc/bad/state.json", "{}")
         try machine.file("run/runc/open/state.json", RecordedMachine.state("open", pid: 90, start: 10, group: "/"))
         chmod("\(machine.root)/run/runc/open/state.json", 0o666)
-        let known = OCIContainers(root: BytePath(machine.root)).read()
+        let known = try OCIContainers(host: machine.host(), root: BytePath(machine.root)).read()
         #expect(Set(known.keys.map(\.pid)) == [100, 101])
         let first = known[ProcessPin(pid: 100, startTicks: 20)]
         #expect(first?.kind == .runc && first?.id == BytePath("web-1"))
         #expect(known[ProcessPin(pid: 101, startTicks: 21)]?.kind == .crun)
+    }
+
+    /// A user's container whose runtime could make no cgroup: 100 in a pid namespace of its own, below nothing.
+    private func ungrouped(pidNamespace: Int = 4_026_532_500, group: String = "/own") throws -> RecordedMachine {
+        let uid = geteuid() == 0 ? 1234 : geteuid()
+        let machine = try RecordedMachine()
+        try machine.process(100, parent: 1, start: 20, uid: uid, name: "sh", pidNamespace: pidNamespace)
+        try machine.process(101, parent: 100, start: 21, uid: uid, pidNamespace: pidNamespace)
+        try machine.process(200, parent: 1, start: 15, uid: uid, name: "vim")
+        let state = RecordedMachine.state("own", pid: 100, start: 20, group: group)
+        try machine.file("run/user/\(uid)/runc/own/state.json", state)
+        for path in ["", "/runc", "/runc/own", "/runc/own/state.json"] {
+            chown("\(machine.root)/run/user/\(uid)\(path)", uid, uid)
+        }
+        try machine.file("etc/passwd", "agents:x:\(uid):7::/home/agents:/bin/sh\n")
+        return machine
+    }
+
+    @Test("a user's container without a cgroup is found by its own pid namespace, by the user's name and number")
+    func withoutCgroup() throws {
+        let uid = geteuid() == 0 ? 1234 : geteuid()
+        let machine = try ungrouped()
+        for locator in ["runc:agents/own", "runc:\(uid)/own"] {
+            let session = try resolve(locator, machine)
+            #expect(session.runtime == .runc && session.pin.cgroups.isEmpty)
+            #expect(session.members.map(\.pin.pid) == [100, 101] && session.leader?.pin.pid == 100)
+        }
+        let found = try OCIContainers(host: machine.host(), root: BytePath(machine.root)).read()
+        #expect(found.map { $0.value.id } == [BytePath("own")])
+    }
+
+    @Test("RT8 without a cgroup a user's state names no process that shares its pid namespace with others")
+    func withoutCgroupPlanted() throws {
+        let shared = try ungrouped(pidNamespace: 4_026_531_836)
+        expectFailure("runc:agents/own", shared, .refused, containing: "in no cgroup of that container")
+        // Where the group of the state is there, the process has to stand in it.
+        let elsewhere = try ungrouped(group: "/own")
+        try elsewhere.cgroup("/own")
+        expectFailure("runc:agents/own", elsewhere, .refused, containing: "in no cgroup of that container")
+        // Root's runtime can always make one.
+        let root = try ungrouped()
+        try root.file("run/runc/own/state.json", RecordedMachine.state("own", pid: 100, start: 20, group: "/own"))
+        expectFailure("runc:own", root, .refused, containing: "in no cgroup of that container")
+    }
+
+    @Test("RT8 a user's state is listed for that user's processes only", .enabled(if: geteuid() == 0))
+    func listedForeign() throws {
+        let machine = try ungrouped()
+        try machine.process(300, parent: 1, start: 30, uid: 0, name: "sshd")
+        let path = "run/user/1234/runc/sshd/state.json"
+        try machine.file(path, RecordedMachine.state("sshd", pid: 300, start: 30, group: "/"))
+        for made in ["run/user/1234/runc/sshd", path] { chown("\(machine.root)/\(made)", 1234, 1234) }
+        let found = try OCIContainers(host: machine.host(), root: BytePath(machine.root)).read()
+        #expect(found.map { $0.value.id } == [BytePath("own")])
     }
 
     /// A container of lxc 5 with its monitor.

@@ -51,7 +51,10 @@ struct SessionListTests {
         runc: [ProcessPin: String] = [:],
         asking question: SessionQuestion = SessionQuestion()
     ) -> SessionList {
-        let known = runc.mapValues { SessionSorting.KnownContainer(kind: .runc, id: BytePath($0)) }
+        let known = runc.mapValues {
+            let place = BytePath("/sys/fs/cgroup/agents/a7")
+            return SessionSorting.KnownContainer(kind: .runc, id: BytePath($0), cgroups: [place])
+        }
         let groups = SessionSorting(processes, inventory, containers: known).groups
         return SessionList(
             groups,

@@ -18,6 +18,8 @@ enum Need: Sendable {
     case device(String)
     /// podman and runc are installed, and a static busybox to run in a container.
     case podman
+    /// dockerd and its client of Debian's, runc, and a static busybox to run in a container.
+    case docker
     /// bagit.py, which scripts/install-dependencies puts into a virtual environment and names in QUELL_BAGIT.
     case bagit
 
@@ -31,6 +33,11 @@ enum Need: Sendable {
         case .program(let name): Program.find(name) == nil ? "needs the program \(name)" : nil
         case .device(let path): access(path, R_OK | W_OK) == 0 ? nil : "needs \(path)"
         case .podman: Need.missing(of: ["podman", "runc", "conmon", "tar"], files: [PodmanContainer.busybox])
+        case .docker:
+            Need.missing(
+                of: ["dockerd", "containerd", "runc", "unshare", "tar"],
+                files: [DockerEngine.client, PodmanContainer.busybox]
+            )
         case .bagit: Program.ownEnvironment()["QUELL_BAGIT"] == nil ? "needs QUELL_BAGIT" : nil
         }
     }

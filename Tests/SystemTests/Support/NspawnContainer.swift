@@ -1,3 +1,4 @@
+import Glibc
 import Programs
 import Testing
 
@@ -6,6 +7,8 @@ import Testing
 struct NspawnContainer {
     /// systemd-nspawn itself.
     let first: Int32
+    /// The machine's name.
+    let name: String
     /// `supervisor` and `payload`.
     let groups: [TestCgroup]
 
@@ -15,7 +18,8 @@ struct NspawnContainer {
         let room = try #require(sandbox.unified).subgroup("machines")
         let root = try ContainerRoot(named: "nspawn")
         let path = Program.find("systemd-nspawn") ?? "systemd-nspawn"
-        let options = ["-q", "-D", root.path, "--register=no", "--keep-unit", "--private-network", "-a"]
+        let name = "\(sandbox.name)-machine"
+        let options = ["-q", "-D", root.path, "-M", name, "--register=no", "--keep-unit", "--private-network", "-a"]
         let enter = ["enter", room.path, "--", path] + options + ["/bin/sh", "-c", command]
         let child = try sandbox.start(Program(try Sandbox.testkitPath(), enter))
         let groups = ["supervisor", "payload"].map {
@@ -25,9 +29,10 @@ struct NspawnContainer {
         defer {
             _ = room.destroy()
             for name in ["supervisor", "payload", "machines", sandbox.name] { ContainerRoot.removeCgroups(name) }
+            rmdir("/run/systemd/nspawn/propagate/\(name)")
         }
         let isReady = eventually { groups.allSatisfy { !$0.processes.isEmpty } }
         try #require(isReady)
-        try body(NspawnContainer(first: child.id, groups: groups))
+        try body(NspawnContainer(first: child.id, name: name, groups: groups))
     }
 }

@@ -24,16 +24,28 @@ final class PodmanContainer: Sendable {
         let image = "localhost/\(sandbox.name):1"
         try importImage(image, sandbox)
         defer { _ = try? podman("rmi", "-f", image) }
-        let container = try PodmanContainer("\(sandbox.name)-web", options + [image] + command)
+        let container = try PodmanContainer("\(sandbox.name)-web", ["--runtime", "runc"], options + [image] + command)
         defer { container.remove() }
         return try body(container)
     }
 
-    private init(_ name: String, _ arguments: [String]) throws {
+    /// The same with gVisor as the runtime.
+    static func withGVisor(command: String..., body: (PodmanContainer) throws -> Void) throws {
+        let sandbox = try Sandbox.of()
+        let image = "localhost/\(sandbox.name):1"
+        try importImage(image, sandbox)
+        defer { _ = try? podman("rmi", "-f", image) }
+        let flags = ["--runtime", "runsc", "--runtime-flag", "platform=ptrace", "--runtime-flag", "network=none"]
+        let container = try PodmanContainer("\(sandbox.name)-gv", flags, [image] + command)
+        defer { container.remove() }
+        try body(container)
+    }
+
+    private init(_ name: String, _ runtime: [String], _ arguments: [String]) throws {
         self.name = name
         let limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]
         let common = ["run", "-d", "--network=none", "--log-driver", "k8s-file", "--name", name]
-        let run = try Program(PodmanContainer.program(), ["--runtime", "runc"] + common + limits + arguments).run()
+        let run = try Program(PodmanContainer.program(), runtime + common + limits + arguments).run()
         guard run.status == 0 else { throw Problem(description: "podman run: \(run.errorText)") }
         id = run.text.split(separator: "\n").last.map(String.init) ?? ""
     }

@@ -1,11 +1,28 @@
 import Base
+import Glibc
 import Kernel
+
+/// A container that was found by its name.
+enum FoundContainer {
+    /// Its processes are the host's.
+    case running(RunningContainer)
+    /// gVisor runs it: runsc has a state for that id.
+    case sandbox(ContainerName)
+
+    /// Its id.
+    var id: String {
+        switch self {
+        case .running(let container): container.id
+        case .sandbox(let name): name.name
+        }
+    }
+}
 
 /// A container that the kernel confirmed.
 struct RunningContainer {
     /// Its whole id.
     let id: String
-    /// The cgroups of the container in the hierarchies that are open.
+    /// The cgroups of the container in the hierarchies that are open; none when a user's runtime could make none.
     let groups: [Cgroup]
     /// Its first process.
     let process: ProcessPin
@@ -17,6 +34,8 @@ struct ContainerConfirmation {
     let owner: ContainerOwner
     /// How the container was named, for messages.
     let argument: String
+    /// The next command when nothing of it runs.
+    var next = "quell"
 
     /// The container, when the kernel says the same. `home` gives the part of a cgroup path of the first process that is
     /// the container's own; `nil` when the path is not of that container.
@@ -39,10 +58,60 @@ struct ContainerConfirmation {
             else { continue }
             groups.append(try Cgroup(path, in: hierarchy).domain())
         }
-        guard !groups.isEmpty else {
+        if groups.isEmpty, try !standsApart(stat.pin, state) {
             throw refused("its state names process \(stat.pid), which the kernel has in no cgroup of that container")
         }
         return RunningContainer(id: id, groups: groups, process: stat.pin)
+    }
+
+    /// A user without the right to make cgroups leaves the container where it was started. The kernel has then to say
+    /// that none of the state's groups is there, and that the process is in a pid namespace of its own: no other process
+    /// of that user's is.
+    private func standsApart(_ pin: ProcessPin, _ state: ContainerState) throws(Failure) -> Bool {
+        guard owner.uid != nil, try !isThere(state.cgroups) else { return false }
+        guard let own = try ProcessDirectory(pin, on: host).namespace(.pid) else { return false }
+        let scanner = ProcessScanner(host)
+        // The first process of a machine may not be looked at everywhere.
+        let machine = scanner.namespace(.pid, of: 1) ?? scanner.namespace(.pid, of: getpid())
+        return machine != nil && own != machine
+    }
+
+    /// Whether one of the paths, which have the mount point in front, is a cgroup of an open hierarchy.
+    private func isThere(_ paths: [BytePath]) throws(Failure) -> Bool {
+        for path in paths {
+            for count in 1...max(1, path.components.count) {
+                let end = path.components.suffix(count).reduce(BytePath("/")) { $0.appending($1) }
+                for hierarchy in [host.unified, host.freezer].compactMap({ $0 }) {
+                    do throws(Failure) {
+                        _ = try Cgroup(end, in: hierarchy)
+                        return true
+                    } catch {
+                        guard error.code == .notFound else { throw error }
+                    }
+                }
+            }
+        }
+        return false
+    }
+
+    /// A cgroup with the container's id that holds processes although no runtime keeps a state: files can be removed
+    /// under a container that runs. `nil` when there is none.
+    func stranded(_ components: Set<BytePath>, _ verb: String) throws(Failure) -> Failure? {
+        var pid: Int32?
+        for hierarchy in [host.unified, host.freezer].compactMap({ $0 }) {
+            try Cgroup(BytePath("/"), in: hierarchy).forEachInTree { group throws(Failure) in
+                guard pid == nil, group.path.components.contains(where: components.contains) else { return }
+                pid = try group.processes().first { $0 > 1 }
+            }
+        }
+        guard let pid else { return nil }
+        return Failure(
+            .refused,
+            "take the container for a session",
+            on: argument,
+            because: "its runtime keeps no state of it, but process \(pid) stands in its cgroup",
+            hint: "quell \(verb) pid:\(pid)"
+        )
     }
 
     /// What a user wrote may only be about a process of that user's: its own uid, or a parent (conmon) with it, because
@@ -62,7 +131,7 @@ struct ContainerConfirmation {
             "find the container",
             on: argument,
             because: "\(reason): nothing of it runs, only its files are left",
-            hint: "quell"
+            hint: next
         )
     }
 

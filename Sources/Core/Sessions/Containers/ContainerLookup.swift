@@ -13,7 +13,7 @@ struct ContainerLookup {
     ///
     /// - Throws: `notFound` when there is none or it does not run, `ambiguous` when several ids begin so, `refused` when
     ///   its state says what the kernel does not, `malformed` when files have an unknown form.
-    func find(_ name: ContainerName, for verb: String) throws(Failure) -> RunningContainer {
+    func find(_ name: ContainerName, for verb: String) throws(Failure) -> FoundContainer {
         let owner = try owner(of: name)
         let matches = try matches(of: name, in: ContainerStore(owner: owner))
         guard let match = matches.first else {
@@ -27,7 +27,7 @@ struct ContainerLookup {
             )
         }
         guard matches.count == 1 else { throw ambiguous(name, matches, verb) }
-        return try confirm(match.id, name, owner)
+        return try confirm(match.id, name, owner, verb)
     }
 
     /// Which ids have it as their name and which begin with it; the commands have whole ids, which never are names.
@@ -75,29 +75,46 @@ struct ContainerLookup {
     private func confirm(
         _ id: String,
         _ name: ContainerName,
-        _ owner: ContainerOwner
-    ) throws(Failure) -> RunningContainer {
-        let confirmation = ContainerConfirmation(host: host, owner: owner, argument: name.argument)
-        guard let state = try ContainerState.read(id, of: owner) else {
-            let wasStarted = try ContainerStore(owner: owner).wasStarted(id)
-            throw confirmation.notRunning(wasStarted ? "it has exited" : "it was made and never started")
+        _ owner: ContainerOwner,
+        _ verb: String
+    ) throws(Failure) -> FoundContainer {
+        let confirmation = ContainerConfirmation(
+            host: host,
+            owner: owner,
+            argument: name.argument,
+            next: "quell sessions show podman:\(name.user.map { "\($0)/" } ?? "")\(id)"
+        )
+        if let state = try ContainerState.read(id, of: owner) {
+            let known = state.cgroups.compactMap { ContainerLookup.home(id, in: $0) }
+            return .running(
+                try confirmation.confirm(id, state) { path in
+                    guard let home = ContainerLookup.home(id, in: path),
+                        known.contains(where: { ContainerLookup.ends($0, with: home) })
+                    else { return nil }
+                    return home
+                }
+            )
         }
-        let known = state.cgroups.compactMap { ContainerLookup.home(id, in: $0) }
-        return try confirmation.confirm(id, state) { path in
-            guard let home = ContainerLookup.home(id, in: path),
-                known.contains(where: { ContainerLookup.ends($0, with: home) })
-            else { return nil }
-            return home
-        }
+        // Only root's states of runsc are believed.
+        if owner.uid == nil, let sandbox = GVisorLookup(on: host, root: root).container(id) { return sandbox }
+        if let stranded = try confirmation.stranded(ContainerLookup.components(id), verb) { throw stranded }
+        let wasStarted = try ContainerStore(owner: owner).wasStarted(id)
+        throw confirmation.notRunning(wasStarted ? "it has exited" : "it was made and never started")
+    }
+
+    /// What a component of a cgroup path is called that is a container's.
+    static func components(_ id: String) -> Set<BytePath> {
+        [BytePath("libpod-\(id)"), BytePath("libpod-\(id).scope")]
     }
 
     /// The part of a cgroup path up to the component that carries the id: `/libpod_parent/libpod-ID`, or
     /// `/machine.slice/libpod-ID.scope`, above what the container made below it.
     static func home(_ id: String, in path: BytePath) -> BytePath? {
+        let names = components(id)
         var bytes: [UInt8] = []
         for component in path.components {
             bytes += [UInt8(ascii: "/")] + component.bytes
-            if component.text == "libpod-\(id)" || component.text == "libpod-\(id).scope" { return BytePath(bytes) }
+            if names.contains(component) { return BytePath(bytes) }
         }
         return nil
     }

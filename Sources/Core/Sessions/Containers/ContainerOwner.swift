@@ -1,5 +1,6 @@
 import Base
 import Documents
+import Glibc
 import Kernel
 
 /// Whose containers are looked at, and where their files lie: root's below /var/lib and /run, a user's below the home
@@ -7,6 +8,8 @@ import Kernel
 struct ContainerOwner {
     /// The uid that may have written the files, and that may own the containers; `nil` for root, who speaks for every uid.
     let uid: UInt32?
+    /// The user as a locator has it: the name, else the uid's digits; `nil` for root.
+    let user: String?
     /// Where c/storage keeps the containers, without the folder of the driver.
     let storage: BytePath
     /// Where c/storage keeps what lives as long as the boot.
@@ -20,6 +23,7 @@ struct ContainerOwner {
     static func root(at root: BytePath) -> ContainerOwner {
         ContainerOwner(
             uid: nil,
+            user: nil,
             storage: root.appending("var/lib/containers/storage"),
             volatileStorage: root.appending("run/containers/storage"),
             states: root.appending("run"),
@@ -27,87 +31,150 @@ struct ContainerOwner {
         )
     }
 
-    /// A user's, as /etc/passwd has the user; no name service is asked (RT38). Without the home only what the runtimes
-    /// themselves keep is read.
+    /// A user's, by the name or the digits of the uid, as /etc/passwd has the user; no name service is asked (RT38).
+    /// Without the home only what the runtimes themselves keep is read, for which a uid in digits is enough.
     static func user(
         _ name: String,
         at root: BytePath,
         on host: Host,
         withHome: Bool = true
     ) throws(Failure) -> ContainerOwner {
-        try user(named: name, at: root, on: host, withHome: withHome) { fields in fields[0].elementsEqual(name.utf8) }
-    }
-
-    /// The containers of the user with that uid.
-    static func user(_ uid: UInt32, at root: BytePath, on host: Host) throws(Failure) -> ContainerOwner {
-        let digits = String(uid)
-        return try user(named: digits, at: root, on: host, withHome: true) { fields in
-            fields[2].elementsEqual(digits.utf8)
+        let users = try Passwd.users(at: root)
+        let mounts = try SlowMounts(of: host)
+        if let user = users.first(where: { $0.name == name }) ?? users.first(where: { String($0.uid) == name }) {
+            return try owner(user, at: root, mounts, withHome: withHome)
         }
+        if !withHome, let uid = UInt32(name) {
+            return try owner(Passwd.User(name: name, uid: uid, home: BytePath("/")), at: root, mounts, withHome: false)
+        }
+        throw Failure(.notFound, Passwd.finding, on: name, because: "/etc/passwd has no such user with a home")
     }
 
-    private static func user(
-        named name: String,
+    /// Every user of /etc/passwd but root; for a user who is not root only that one. Those whose files may hang the reader
+    /// are left out, and told in one failure.
+    static func users(
         at root: BytePath,
-        on host: Host,
-        withHome: Bool,
-        isMeant: ([ArraySlice<UInt8>]) -> Bool
-    ) throws(Failure) -> ContainerOwner {
-        let finding = "find the user's containers"
-        let lines = try TrustedFile.read(root.appending("etc/passwd"), limit: 4 << 20, to: finding)
-        for line in lines.split(separator: UInt8(ascii: "\n")) {
-            let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-            guard fields.count >= 6, isMeant(fields),
-                let uid = UInt32(String(decoding: fields[2], as: UTF8.self))
-            else { continue }
-            guard uid != 0 else { return .root(at: root) }
-            let home = BytePath(Array(fields[5]))
-            guard home.isAbsolute, !home.components.contains(BytePath("..")) else { break }
-            let inside = home.components.reduce(root) { $0.appending($1) }
-            let volatile = root.appending("run/user/\(uid)")
-            let read = ["containers", "runc", "crun"].map { volatile.appending($0) }
-            for path in withHome ? [inside] + read : read { try refuseSlowMount(path, on: host) }
-            return ContainerOwner(
-                uid: uid,
-                storage: inside.appending(".local/share/containers/storage"),
-                volatileStorage: volatile.appending("containers"),
-                states: volatile,
-                words: "user \(String(decoding: fields[0], as: UTF8.self))"
-            )
+        on host: Host
+    ) throws(Failure) -> (owners: [ContainerOwner], failures: [Failure]) {
+        let mounts = try SlowMounts(of: host)
+        var owners: [ContainerOwner] = []
+        var slow: [Failure] = []
+        var seen: Set<UInt32> = [0]
+        for user in try Passwd.users(at: root) where seen.insert(user.uid).inserted {
+            guard [0, user.uid].contains(geteuid()) else { continue }
+            do throws(Failure) {
+                owners.append(try owner(user, at: root, mounts, withHome: true))
+            } catch {
+                slow.append(error)
+            }
         }
-        throw Failure(.notFound, finding, on: name, because: "/etc/passwd has no such user with a home")
+        guard let first = slow.first else { return (owners, []) }
+        let others = slow.count == 1 ? "" : ", and of \(slow.count - 1) users more"
+        return (
+            owners,
+            [Failure(first.code, first.attempt, on: first.subject + others, because: first.reason)]
+        )
     }
 
-    /// A user may mount a filesystem of their own over what is theirs, and whoever opens a file there waits for them (RT7,
-    /// RT13). The types are those of the mount table, which the kernel writes.
-    private static func refuseSlowMount(_ path: BytePath, on host: Host) throws(Failure) {
-        for mount in (try mounts(of: host)).entries {
-            let isSlow =
-                mount.type.hasPrefix("fuse") || mount.type.hasPrefix("nfs")
-                || ["autofs", "9p", "cifs"].contains(mount.type)
-            guard isSlow, path.isAtOrBelow(mount.mountPoint) || mount.mountPoint.isAtOrBelow(path) else { continue }
-            throw Failure(
-                .refused,
-                "look for the user's containers",
-                on: String(decoding: path.bytes, as: UTF8.self),
-                because: "\(mount.type) is mounted there, and reading it may hang before anything is frozen",
-                hint: "name the container by the pid of one of its processes: quell freeze pid:N"
-            )
-        }
-    }
-
-    private static func mounts(of host: Host) throws(Failure) -> MountTable {
-        let path = BytePath("self/mountinfo")
+    /// Whoever has a folder below /run/user, where the runtimes keep their states; homes are not looked at.
+    static func runtimeUsers(at root: BytePath, on host: Host) -> [ContainerOwner] {
+        let folder = root.appending("run/user")
         do throws(Failure) {
-            let file = try host.proc.descriptor.open(path, 0, to: "read the mounts")
-            return MountTable(parsing: try file.readToEnd(limit: 16 << 20, from: path))
+            let opened = try Descriptor(opening: folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            let uids = try opened.subdirectories(of: folder).compactMap { $0.text.flatMap { UInt32($0) } }
+            return uids.filter { $0 != 0 && [0, $0].contains(geteuid()) }.sorted().compactMap { uid in
+                do throws(Failure) {
+                    return try user(String(uid), at: root, on: host, withHome: false)
+                } catch {
+                    // What may hang the reader is not opened: its containers are listed by their processes.
+                    return nil
+                }
+            }
         } catch {
-            // A recorded machine has none.
-            guard error.code == .notFound else { throw error }
-            return MountTable(parsing: [UInt8]())
+            return []
         }
+    }
+
+    private static func owner(
+        _ user: Passwd.User,
+        at root: BytePath,
+        _ mounts: SlowMounts,
+        withHome: Bool
+    ) throws(Failure) -> ContainerOwner {
+        guard user.uid != 0 else { return .root(at: root) }
+        let inside = user.home.components.reduce(root) { $0.appending($1) }
+        let storage = inside.appending(".local/share/containers/storage")
+        let volatile = root.appending("run/user/\(user.uid)")
+        let read = ["containers", "runc", "crun"].map { volatile.appending($0) }
+        for path in withHome ? [storage] + read : read { try mounts.refuse(path) }
+        return ContainerOwner(
+            uid: user.uid,
+            user: ContainerName.isUser(Substring(user.name).utf8) ? user.name : String(user.uid),
+            storage: storage,
+            volatileStorage: volatile.appending("containers"),
+            states: volatile,
+            words: "user \(user.name)"
+        )
     }
 
     /// Who may have written the files.
     var writers: TrustedOwners { uid.map { TrustedOwners([0, $0]) } ?? .current() }
+}
+
+/// The users of /etc/passwd that have a home.
+enum Passwd {
+    struct User: Hashable {
+        let name: String
+        let uid: UInt32
+        let home: BytePath
+    }
+
+    static let finding = "find the user's containers"
+
+    static func users(at root: BytePath) throws(Failure) -> [User] {
+        let lines = try TrustedFile.read(root.appending("etc/passwd"), limit: 4 << 20, to: finding)
+        return lines.split(separator: UInt8(ascii: "\n")).compactMap { line in
+            let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+            guard fields.count >= 6, let uid = UInt32(String(decoding: fields[2], as: UTF8.self)) else { return nil }
+            let home = BytePath(Array(fields[5]))
+            guard uid == 0 || home.isAbsolute && !home.components.contains(BytePath("..")) else { return nil }
+            return User(name: String(decoding: fields[0], as: UTF8.self), uid: uid, home: home)
+        }
+    }
+}
+
+/// Mounts that may keep a reader waiting: a user may mount a filesystem of their own over what is theirs, and whoever
+/// opens a file there waits for them (RT7, RT13). The types are those of the mount table, which the kernel writes.
+struct SlowMounts {
+    private let mounts: [Mount]
+
+    init(of host: Host) throws(Failure) {
+        let path = BytePath("self/mountinfo")
+        let table: MountTable
+        do throws(Failure) {
+            let file = try host.proc.descriptor.open(path, 0, to: "read the mounts")
+            table = MountTable(parsing: try file.readToEnd(limit: 16 << 20, from: path))
+        } catch {
+            // A recorded machine has none.
+            guard error.code == .notFound else { throw error }
+            table = MountTable(parsing: [UInt8]())
+        }
+        mounts = table.entries.filter { mount in
+            mount.type.hasPrefix("fuse") || mount.type.hasPrefix("nfs")
+                || ["autofs", "9p", "cifs"].contains(mount.type)
+        }
+    }
+
+    /// - Throws: `refused` when the way to that path, or what lies below it, leads over such a mount.
+    func refuse(_ path: BytePath) throws(Failure) {
+        let found = mounts.first { path.isAtOrBelow($0.mountPoint) || $0.mountPoint.isAtOrBelow(path) }
+        guard let mount = found else { return }
+        throw Failure(
+            .refused,
+            "look for the user's containers",
+            on: String(decoding: path.bytes, as: UTF8.self),
+            because: "\(mount.type) is mounted there, and reading it may hang before anything is frozen",
+            hint: "name the container by the pid of one of its processes: quell freeze pid:N"
+        )
+    }
 }

@@ -9,6 +9,10 @@ struct ContainerState: Hashable {
     let process: ProcessPin
     /// The paths of its cgroups, with or without the mount point in front.
     let cgroups: [BytePath]
+    /// The root file system that it was made with; whoever wrote the state chose the text (RT10).
+    var rootfs: BytePath?
+    /// When it was made.
+    var made: Instant?
 
     /// The state of a container, as one of the runtimes left it; `nil` when none has one, because it does not run.
     ///
@@ -26,28 +30,29 @@ struct ContainerState: Hashable {
         by runtime: OCIContainer.Runtime,
         of owner: ContainerOwner
     ) throws(Failure) -> ContainerState? {
+        try read(id, by: runtime, in: owner.states.appending(runtime.rawValue), owner.writers)
+    }
+
+    /// The same, in the folder in which the runtime keeps its states.
+    static func read(
+        _ id: String,
+        by runtime: OCIContainer.Runtime,
+        in folder: BytePath,
+        _ writers: TrustedOwners
+    ) throws(Failure) -> ContainerState? {
         switch runtime {
         case .runc:
-            guard let bytes = try contents(owner.states.appending("runc/\(id)/state.json"), owner) else { return nil }
-            return try runc(bytes.bytes, id, of: bytes.path)
+            let path = folder.appending("\(id)/state.json")
+            return try contents(path, writers).map { bytes throws(Failure) in try runc(bytes, id, of: path) }
         case .crun:
-            guard let bytes = try contents(owner.states.appending("crun/\(id)/status"), owner) else { return nil }
-            return try crun(bytes.bytes, of: bytes.path)
+            let path = folder.appending("\(id)/status")
+            return try contents(path, writers).map { bytes throws(Failure) in try crun(bytes, of: path) }
         }
     }
 
-    private static func contents(
-        _ path: BytePath,
-        _ owner: ContainerOwner
-    ) throws(Failure) -> (bytes: [UInt8], path: BytePath)? {
+    private static func contents(_ path: BytePath, _ writers: TrustedOwners) throws(Failure) -> [UInt8]? {
         do throws(Failure) {
-            let bytes = try TrustedFile.read(
-                path,
-                owners: owner.writers,
-                limit: 4 << 20,
-                to: "read the state of a container"
-            )
-            return (bytes, path)
+            return try TrustedFile.read(path, owners: writers, limit: 4 << 20, to: "read the state of a container")
         } catch {
             guard error.code == .notFound else { throw error }
             return nil
@@ -63,7 +68,12 @@ struct ContainerState: Hashable {
         }
         let paths = (value["cgroup_paths"]?.object?.members ?? []).compactMap(\.value.string)
         guard !paths.isEmpty else { throw ContainerStore.unknownForm(path, "cgroup_paths was expected") }
-        return ContainerState(process: process, cgroups: paths.map { BytePath($0) })
+        return ContainerState(
+            process: process,
+            cgroups: paths.map { BytePath($0) },
+            rootfs: folder(value["config"]?["rootfs"]),
+            made: value["created"]?.string.flatMap { Instant(rfc3339: $0) }
+        )
     }
 
     /// crun 1.x: `pid`, `process-start-time`, `cgroup-path`. Source: crun, libcrun/status.c.
@@ -75,7 +85,17 @@ struct ContainerState: Hashable {
         guard let group = value["cgroup-path"]?.string, !group.isEmpty else {
             throw ContainerStore.unknownForm(path, "cgroup-path was expected")
         }
-        return ContainerState(process: process, cgroups: [BytePath(group)])
+        return ContainerState(
+            process: process,
+            cgroups: [BytePath(group)],
+            rootfs: folder(value["rootfs"]),
+            made: value["created"]?.string.flatMap { Instant(rfc3339: $0) }
+        )
+    }
+
+    private static func folder(_ value: JSONValue?) -> BytePath? {
+        guard let text = value?.string, text.hasPrefix("/") else { return nil }
+        return BytePath(text)
     }
 
     private static func pin(_ pid: JSONValue?, _ start: JSONValue?) -> ProcessPin? {

@@ -5,6 +5,10 @@ import Documents
 struct StoredContainer: Hashable {
     let id: String
     let names: [String]
+    /// When it was made.
+    var made: Instant?
+    /// The folder with what it wrote over its image; `nil` when the driver keeps none. Whether it is there was not asked.
+    var upper: BytePath?
 
     /// By its bytes: the storage is a hint, and two names that only look alike are two.
     func isNamed(_ name: String) -> Bool { names.contains { $0.utf8.elementsEqual(name.utf8) } }
@@ -32,7 +36,7 @@ struct ContainerStore {
             ] {
                 guard let bytes = try contents(path) else { continue }
                 isThere = true
-                found += try ContainerStore.parse(bytes, of: path)
+                found += try parse(bytes, of: path, driver)
             }
         }
         guard isThere else {
@@ -56,6 +60,16 @@ struct ContainerStore {
         return false
     }
 
+    /// Whether a folder is there, below owners who may speak for it.
+    func hasFolder(_ path: BytePath) -> Bool {
+        do throws(Failure) {
+            _ = try TrustedFile.names(in: path, owners: owner.writers, to: ContainerStore.reading)
+            return true
+        } catch {
+            return false
+        }
+    }
+
     private func contents(_ path: BytePath) throws(Failure) -> [UInt8]? {
         do throws(Failure) {
             return try TrustedFile.read(path, owners: owner.writers, limit: 16 << 20, to: ContainerStore.reading)
@@ -65,21 +79,39 @@ struct ContainerStore {
         }
     }
 
-    private static func parse(_ bytes: [UInt8], of path: BytePath) throws(Failure) -> [StoredContainer] {
+    private func parse(_ bytes: [UInt8], of path: BytePath, _ driver: String) throws(Failure) -> [StoredContainer] {
         // podman leaves an empty file behind when it is interrupted before its first container.
         if bytes.isEmpty { return [] }
         let limits = JSONReader.Limits(bytes: 16 << 20, depth: 32)
         guard let list = try ContainerStore.json(bytes, limits, of: path).array else {
-            throw unknownForm(path, "a list of containers was expected")
+            throw ContainerStore.unknownForm(path, "a list of containers was expected")
         }
         var found: [StoredContainer] = []
         for item in list {
             guard let id = item["id"]?.string, ContainerStore.isID(id) else {
-                throw unknownForm(path, "a container has no id of 64 hexadecimal digits")
+                throw ContainerStore.unknownForm(path, "a container has no id of 64 hexadecimal digits")
             }
-            found.append(StoredContainer(id: id, names: (item["names"]?.array ?? []).compactMap(\.string)))
+            found.append(
+                StoredContainer(
+                    id: id,
+                    names: (item["names"]?.array ?? []).compactMap(\.string),
+                    made: item["created"]?.string.flatMap { Instant(rfc3339: $0) },
+                    upper: item["layer"]?.string.flatMap { upper(of: $0, driver) }
+                )
+            )
         }
         return found
+    }
+
+    /// Source: containers/storage, drivers/overlay/overlay.go and drivers/vfs/driver.go.
+    private func upper(of layer: String, _ driver: String) -> BytePath? {
+        guard ContainerStore.isID(layer) else { return nil }
+        switch driver {
+        case "overlay": return owner.storage.appending("overlay/\(layer)/diff")
+        case "vfs": return owner.storage.appending("vfs/dir/\(layer)")
+        case "btrfs": return owner.storage.appending("btrfs/subvolumes/\(layer)")
+        default: return nil
+        }
     }
 
     static func isID(_ text: String) -> Bool { text.utf8.count == 64 && text.utf8.allSatisfy(ContainerName.isHex) }

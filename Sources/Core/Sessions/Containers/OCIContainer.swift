@@ -33,6 +33,9 @@ public struct OCIContainer: Hashable, Sendable {
         id = String(last)
     }
 
+    /// Whether it may stand in a command that is printed (RT14).
+    public var isPrintable: Bool { AgentName.isValid(id) && user.map(AgentName.isValid) ?? true }
+
     /// As it is typed behind the prefix of a locator.
     public var argument: String { user.map { "\($0)/\(id)" } ?? id }
 

@@ -17,7 +17,12 @@ struct OCILookup {
         guard let state = try ContainerState.read(container.id, by: container.runtime, of: owner) else {
             throw try absent(container, owner)
         }
-        let confirmation = ContainerConfirmation(host: host, owner: owner, argument: container.argument)
+        let confirmation = ContainerConfirmation(
+            host: host,
+            owner: owner,
+            argument: container.argument,
+            next: "quell sessions" + (container.isPrintable ? " show \(Locator.oci(container))" : "")
+        )
         return try confirmation.confirm(container.id, state) { OCILookup.home(of: $0, in: state) }
     }
 

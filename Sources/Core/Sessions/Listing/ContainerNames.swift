@@ -1,8 +1,9 @@
 internal import Base
 internal import Kernel
 
-/// The names that podman has for its containers, for people who look at a list: c/storage of root, and of each user
-/// whose containers run. A name only labels: no process is found by it here.
+/// The names that engines have for their containers, for people who look at a list: c/storage of root and of each user
+/// whose containers run, docker's folder, the machines of systemd-nspawn. A name only labels: no process is found by it
+/// here.
 struct ContainerNames {
     let host: Host
     let root: BytePath
@@ -15,13 +16,35 @@ struct ContainerNames {
         self.root = root
     }
 
-    /// The same groups, those of podman's containers with the first name of each.
+    /// The same groups, those of podman's and docker's containers with the first name of each, also where gVisor runs
+    /// them, and those of systemd-nspawn with the machine's name.
     mutating func label(_ groups: [SessionSorting.Group]) -> [SessionSorting.Group] {
         groups.map { group in
-            guard group.runtime.kind == .podman, let id = group.runtime.name?.text else { return group }
             var labelled = group
-            labelled.runtime.label = names(of: ContainerNames.owner(of: group))[id].map { BytePath($0) }
+            switch group.runtime.kind {
+            case .podman: labelled.runtime.label = podman(group)
+            case .docker: labelled.runtime.label = docker(group)
+            case .gvisor: labelled.runtime.label = podman(group) ?? docker(group)
+            case .nspawn where group.runtime.name == nil:
+                labelled.runtime.name = NspawnLookup(host: host).name(of: group.members.map(\.pin))
+            default: break
+            }
             return labelled
+        }
+    }
+
+    private mutating func podman(_ group: SessionSorting.Group) -> BytePath? {
+        guard let id = group.runtime.name?.text, ContainerStore.isID(id) else { return nil }
+        return names(of: ContainerNames.owner(of: group))[id].map { BytePath($0) }
+    }
+
+    private mutating func docker(_ group: SessionSorting.Group) -> BytePath? {
+        guard let id = group.runtime.name?.text, ContainerStore.isID(id) else { return nil }
+        do throws(Failure) {
+            return try DockerStore(root: root).container(id).map { BytePath($0.name) }
+        } catch {
+            if error.code != .notFound { failures.append(error) }
+            return nil
         }
     }
 
@@ -29,7 +52,7 @@ struct ContainerNames {
         if let names = known[uid] { return names }
         var names: [String: String] = [:]
         do throws(Failure) {
-            let owner: ContainerOwner = uid == 0 ? .root(at: root) : try .user(uid, at: root, on: host)
+            let owner: ContainerOwner = uid == 0 ? .root(at: root) : try .user(String(uid), at: root, on: host)
             for container in try ContainerStore(owner: owner).containers() {
                 names[container.id] = container.names.first
             }

@@ -6,6 +6,9 @@ public import Kernel
 public struct SessionList: Hashable, Sendable, Codable {
     /// Agents first, then by bytes sent, then by pid.
     public let sessions: [ListedSession]
+    /// Containers that have ended and of which files are left: the last that ended first. None when something was asked
+    /// for that only running sessions have.
+    public let dead: [DeadSession]
     /// Processes that look like no agent and have no cgroup of their own, and were not asked for.
     public let plainProcesses: Int
     /// What could not be read, each once.
@@ -70,12 +73,20 @@ public struct SessionQuestion: Hashable, Sendable {
     public var file: SoughtFile?
     /// Whether processes that look like no agent and have no cgroup of their own are listed, too.
     public var includesPlain: Bool
+    /// Whether containers that have ended are listed, too; never those that only running sessions can answer for.
+    public var includesDead: Bool
 
     /// Takes all parts.
-    public init(peer: SoughtPeer? = nil, file: SoughtFile? = nil, includesPlain: Bool = false) {
+    public init(
+        peer: SoughtPeer? = nil,
+        file: SoughtFile? = nil,
+        includesPlain: Bool = false,
+        includesDead: Bool = true
+    ) {
         self.peer = peer
         self.file = file
         self.includesPlain = includesPlain
+        self.includesDead = includesDead
     }
 
     /// Whether only those that match are wanted.

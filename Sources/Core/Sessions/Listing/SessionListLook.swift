@@ -16,7 +16,7 @@ extension SessionList {
     ) throws(Failure) -> SessionList {
         var look = ProcessLook(host, by: deadline)
         let processes = try look.processes()
-        let containers = OCIContainers(root: root).read()
+        let containers = OCIContainers(host: host, root: root).read()
         let sandboxes = GVisorLookup(on: host, root: root).sandboxes(among: processes)
         let sorting = SessionSorting(processes, inventory, containers: containers, gvisor: sandboxes)
         var names = ContainerNames(host: host, root: root)
@@ -34,8 +34,13 @@ extension SessionList {
             inventory: inventory,
             asking: question
         ) { memory.use(of: $0, among: $1) }
+        // What has ended has neither connections nor open files.
+        var ended = DeadSessionLook(host, root: root, among: processes, gvisor: sandboxes)
+        let dead = question.isNarrow || !question.includesDead ? [] : ended.look()
+        ended.failures.forEach { look.keep($0) }
         return SessionList(
             sessions: list.sessions,
+            dead: dead,
             plainProcesses: list.plainProcesses,
             failures: look.distinctFailures
         )
@@ -70,6 +75,7 @@ extension SessionList {
                 $1.agent == nil ? 1 : 0, $0.bytesSent, $1.leader.pid
             )
         }
+        dead = []
         plainProcesses = plain
         failures = []
     }

@@ -17,6 +17,8 @@ struct SessionSorting {
     struct KnownContainer: Hashable {
         let kind: SessionRuntime.Kind
         let id: BytePath
+        /// The paths of its cgroups as the state has them, with or without the mount point in front.
+        var cgroups: [BytePath] = []
     }
 
     private enum Key: Hashable {
@@ -64,12 +66,15 @@ struct SessionSorting {
         }
     }
 
+    /// Everybody in the cgroup that the state names; where a user's runtime could make none, the first process and
+    /// everything below it.
     private mutating func name(_ known: [ProcessPin: KnownContainer]) {
         for (pin, container) in known {
             guard processes[pin.pid]?.pin == pin, let place = places[pin.pid], !place.isContainer else { continue }
-            for (pid, other) in places where other == place && place.kind != .process {
-                places[pid] = SessionRuntime(container.kind, name: container.id, at: place.cgroup)
-            }
+            let runtime = SessionRuntime(container.kind, name: container.id, at: place.cgroup)
+            let isNamed = container.cgroups.contains { ContainerLookup.ends($0, with: place.cgroup.path) }
+            let isOwn = isNamed && place.kind != .process
+            for (pid, other) in places where isOwn ? other == place : isBelow([pin.pid], pid) { places[pid] = runtime }
         }
     }
 

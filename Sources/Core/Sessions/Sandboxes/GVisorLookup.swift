@@ -77,6 +77,12 @@ public struct GVisorLookup {
         return "quell \(verb) pid:\(state.sentry)"
     }
 
+    /// The container with exactly that id, when runsc has a state for it.
+    func container(_ id: String) -> FoundContainer? {
+        guard stateFiles().contains(where: { $0.id.utf8.elementsEqual(id.utf8) }) else { return nil }
+        return ContainerName(parsing: BytePath(id)).map { .sandbox($0) }
+    }
+
     /// The sandbox that a process belongs to: its sentry, a stub of it or a gofer. `nil` for any other process, after one
     /// look at its name.
     public func sandbox(holding pid: Int32) -> GVisorSandbox? {

@@ -18,12 +18,15 @@ struct SessionsCommand: QuellCommand {
             connections. --file asks by device and inode for open descriptors, mapped files and programs, also deleted \
             ones; links are followed once. Of a path that is gone, a deleted file of that name is sought.
 
+            Containers of podman, docker, runc and crun that have ended are listed behind those that run: when they ended, \
+            how, and where their files are left.
+
             A cgroup's path is a hint: whoever may make cgroups can name one as a runtime does; and bubblewrap, firejail \
             and systemd-nspawn are told by the program that started the sandbox. nsjail and Firecracker are told by \
             their documented layouts, not tried against the real programs. Nothing found is exit status 2; what could \
             not be read is named (exit 3).
             """,
-        subcommands: [SessionsWatch.self]
+        subcommands: [SessionsShow.self, SessionsWatch.self]
     )
 
     @OptionGroup var common: CommonOptions
@@ -34,7 +37,7 @@ struct SessionsCommand: QuellCommand {
     @Option(help: ArgumentHelp("Only sessions that hold this file.", valueName: "path"))
     var file: String?
 
-    @Flag(help: "List plain processes that look like no agent, too.")
+    @Flag(help: "List plain processes that look like no agent, and every dead session, too.")
     var all = false
 
     /// How long the whole look may take.
@@ -61,7 +64,8 @@ struct SessionsCommand: QuellCommand {
         let outlooks = list.sessions.map { session -> FreezeOutlook in
             deadline.hasPassed ? .no(notAsked(session)) : FreezeOutlook.of(session.locator, by: resolver)
         }
-        let report = SessionsReport(list: list, outlooks: outlooks, now: environment.now())
+        var report = SessionsReport(list: list, outlooks: outlooks, now: environment.now())
+        if all { report.mostDead = .max }
         if common.json { telling.document(try report.document()) } else { report.tell(telling) }
         return failures.isEmpty ? .done : .partial
     }

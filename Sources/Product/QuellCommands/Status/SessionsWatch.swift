@@ -30,7 +30,7 @@ struct SessionsWatch: QuellCommand {
         var pace = WatchPace()
         while !Interruption.cancellation.isCancelled, !environment.output.isBroken {
             let deadline = Deadline(after: .seconds(5))
-            let question = SessionQuestion(includesPlain: all)
+            let question = SessionQuestion(includesPlain: all, includesDead: false)
             let list = try SessionList.look(at: bench.host, inventory: inventory, asking: question, by: deadline)
             let resolver = SessionResolver(host: bench.host, inventory: inventory)
             let rows = list.sessions.map { SessionRow($0, FreezeOutlook.of($0.locator, by: resolver)) }

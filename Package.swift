@@ -142,7 +142,7 @@ let package = Package(
             uses: ["Timeline", "Logs", "Bundles", "Casework", "Sealing", "Base"],
             besides: ["Golden"]
         ),
-        tests("Playbooks", on: .capabilities, uses: ["Playbooks", "Engine", "Documents", "Base"]),
+        tests("Playbooks", on: .capabilities, uses: ["Playbooks", "Engine", "Documents", "Sealing", "Base"]),
         tests(
             "Response",
             on: .product,

@@ -78,13 +78,13 @@ struct ExpressionTyping {
     }
 
     private func state(_ expression: Expression) throws(Failure) -> StepState {
-        let words = StepState.allCases.map(\.rawValue)
+        let words = StepState.ends.map(\.rawValue)
         let word: String
         switch expression {
         case .word(let text, _), .literal(.string(let text), _, _): word = text
         default: throw mismatch(at: expression.offset, "a state is compared with a word", fix: "write succeeded")
         }
-        guard let state = StepState(rawValue: word) else {
+        guard let state = StepState(rawValue: word), state != .waiting else {
             throw source.failure(
                 at: expression.offset,
                 "unknown state \"\(word)\"",

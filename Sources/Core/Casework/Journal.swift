@@ -169,7 +169,7 @@ extension Entry {
 extension Entry.Kind {
     fileprivate func isAnchor(_ body: JSONValue) -> Bool {
         switch self {
-        case .outcome, .custody, .late: true
+        case .outcome, .approval, .custody, .late: true
         case .note: ["capture", "case-closed"].contains(body["topic"]?.string)
         default: false
         }

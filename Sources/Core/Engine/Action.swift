@@ -16,6 +16,13 @@ public protocol Action<Input, Output>: Sendable {
     /// What is known without running it.
     static var descriptor: ActionDescriptor { get }
 
+    /// What it amounts to with `input`, as far as the policy is concerned: a thaw that gives the network back is a release
+    /// as well. The action itself is the first.
+    static func amounts(to input: Input) -> [ActionDescriptor]
+
+    /// What undoing it amounts to, as far as the policy is concerned: taking a freeze back is a thaw.
+    static var undoing: [ActionDescriptor] { get }
+
     /// Looks, read-only, and pins what the parameters mean.
     ///
     /// - Throws: `notFound`, `ambiguous` or `refused` when there is nothing that may be acted upon.
@@ -55,6 +62,15 @@ public protocol Action<Input, Output>: Sendable {
 }
 
 extension Action {
+    /// Itself alone.
+    public static func amounts(to input: Input) -> [ActionDescriptor] { [descriptor] }
+    /// Taking back what was approved is for those who approved it; what only contains says itself what its undo amounts to.
+    public static var undoing: [ActionDescriptor] {
+        switch descriptor.nature {
+        case .reads, .contains: []
+        case .alters, .destroys: [descriptor]
+        }
+    }
     /// Nothing can be taken back unless the action says how.
     public func undo(_ effect: Effect) -> Undo<Effect>? { nil }
     /// What needs no capture has nothing to confirm; an action whose evidence is a capture has to look.

@@ -5,6 +5,8 @@ import Synchronization
 /// An action without its types: the one place where they are erased. Everything passes as JSON of the action's own types.
 struct AnyAction: Sendable {
     let descriptor: ActionDescriptor
+    let amounts: @Sendable (_ to: JSONValue) throws(Failure) -> [ActionDescriptor]
+    let undoing: @Sendable () -> [ActionDescriptor]
     let plan: @Sendable (_ parameters: JSONValue, Scope) throws(Failure) -> AnyPlan
     let confirm: @Sendable (CaptureRecord, _ of: [SessionPin]) throws(Failure) -> Void
     let probe: @Sendable (_ effect: JSONValue, Scope) throws(Failure) -> EffectState
@@ -15,6 +17,10 @@ struct AnyAction: Sendable {
     /// a single verb has no time to read back what it wrote.
     init<A: Action>(_ action: A, given: A.Input? = nil, keeping kept: Kept<A.Output> = Kept()) {
         descriptor = A.descriptor
+        amounts = { parameters throws(Failure) in
+            A.amounts(to: try JSONDecoding.decode(A.Input.self, from: parameters))
+        }
+        undoing = { A.undoing }
         plan = { parameters, scope throws(Failure) in
             let input = if let given { given } else { try JSONDecoding.decode(A.Input.self, from: parameters) }
             let seen = try action.inspect(input, in: scope)

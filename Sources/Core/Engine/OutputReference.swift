@@ -62,6 +62,11 @@ public enum StepState: String, Sendable, Codable, CaseIterable {
     case cancelled
     /// Quell died in the middle and nobody can tell what happened.
     case unknownAfterCrash = "unknown-after-crash"
+    /// It has not acted, because approvals are missing: no end, and the run goes on with it once they are there.
+    case waiting
+
+    /// The ways in which a step can end.
+    public static let ends = allCases.filter { $0 != .waiting }
 
     /// Whether steps that need this one may run: succeeded or partial.
     public var isEnough: Bool { self == .succeeded || self == .partial }

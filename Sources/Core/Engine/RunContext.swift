@@ -16,8 +16,8 @@ public struct RunContext: Sendable {
     public var waiver: String?
     /// Verifies a capture's bundle again, from disk, before it may count (RT16).
     public var reverify: @Sendable (CaptureRecord) throws(Failure) -> Void
-    /// How many approvals an action needs.
-    public var policy: Policy
+    /// Who has to approve what, and who may.
+    public var approvals: Approvals
     /// The wall clock.
     public var clock: Clock
     /// Ends the run early.
@@ -40,7 +40,7 @@ public struct RunContext: Sendable {
         self.reason = reason
         self.waiver = waiver
         self.reverify = reverify
-        policy = .none
+        approvals = .none
         clock = .system
         cancellation = Cancellation()
         observe = { _ in }
@@ -66,6 +66,11 @@ extension RunContext {
         return capture
     }
 
+    /// Asks for approvals in this context.
+    var approvalCheck: ApprovalCheck {
+        ApprovalCheck(home: home, approvals: approvals, actor: actor, reason: reason, clock: clock)
+    }
+
     /// Old intents and effects name processes and cgroups by numbers that hold for one life of one machine (RT20).
     func requireSameHost(_ attempt: String) throws(Failure) {
         let opened = try home.opening().host
@@ -79,18 +84,6 @@ extension RunContext {
             )
         }
     }
-}
-
-/// How many approvals an action needs before it may run. Freeze never needs any.
-public struct Policy: Sendable {
-    /// The number of people.
-    public let approvers: @Sendable (ActionDescriptor) -> Int
-
-    /// Takes the rule.
-    public init(approvers: @escaping @Sendable (ActionDescriptor) -> Int) { self.approvers = approvers }
-
-    /// Nobody has to approve.
-    public static let none = Policy { _ in 0 }
 }
 
 /// Names of runs.

@@ -15,6 +15,8 @@ struct RunHistory {
         var pins: [SessionPin] = []
         var hold = HoldChange.keeps
         var isStarted = false
+        /// Whether somebody was asked to approve it.
+        var isAsked = false
         var effects: [EffectEntry] = []
         var result: StepResult?
 
@@ -31,6 +33,11 @@ struct RunHistory {
     var undoes: String?
     var isEnded = false
     var reason = ""
+
+    /// Whether nothing was done in it, and every step that was begun waits for approval.
+    var isOnlyWaiting: Bool {
+        !isEnded && !steps.isEmpty && steps.values.allSatisfy { $0.isAsked && $0.result == nil && $0.effects.isEmpty }
+    }
     var steps: [String: Step] = [:]
 
     /// All runs in the order they started.
@@ -71,6 +78,7 @@ struct RunHistory {
             step.action = body["action"]?.string ?? ""
             step.hold = body["hold"]?.string.flatMap(HoldChange.init(rawValue:)) ?? .keeps
             step.pins = try JSONDecoding.decode([SessionPin].self, from: body["pins"] ?? [])
+        case (.note, ApprovalNotes.wanted): step.isAsked = true
         case (.note, "step-ended"): step.result = try StepResult(id, reading: body)
         case (.intent, _):
             guard let number = body["effect"]?.integer, let effect = body["what"] else { return }

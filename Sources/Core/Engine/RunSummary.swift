@@ -7,6 +7,8 @@ public struct RunSummary: Hashable, Sendable, Codable {
     public let run: String
     /// The actions of its steps, in the order of their beginning, each once.
     public let actions: [String]
+    /// Whether it meant to change anything: a run that was refused, or only waited, has nothing to take back.
+    public let hasEffects: Bool
     /// Whether its end is on record.
     public let isEnded: Bool
     /// The run that it takes back.
@@ -26,6 +28,7 @@ public struct RunSummary: Hashable, Sendable, Codable {
             return RunSummary(
                 run: history.run,
                 actions: steps.filter { !$0.isEmpty && seen.insert($0).inserted },
+                hasEffects: history.steps.values.contains { !$0.effects.isEmpty },
                 isEnded: history.isEnded,
                 undoes: history.undoes,
                 isUndone: undone.contains(history.run)

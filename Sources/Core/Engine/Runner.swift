@@ -2,7 +2,7 @@ public import Base
 import Casework
 
 /// Runs a graph: independent steps at once, each on its action's lane, everything through the journal of the case. The
-/// calling thread only decides; it returns when every step has ended and every thread is joined.
+/// calling thread only decides; it returns when every step has ended, or waits for approval, and every thread is joined.
 public struct Runner: Sendable {
     private let context: RunContext
 
@@ -18,7 +18,6 @@ public struct Runner: Sendable {
         let run = RunID.fresh()
         let plan = try agreed(graph, approvedPlan)
         let start = try RunNotes.started(graph, by: context.actor, run: run, reason: context.reason, plan: plan)
-        if let waiting = try waiting(graph, run) { return waiting }
         let lock = try context.home.lock(run: run, to: "run \(graph.name)")
         defer { lock.release() }
         try context.home.journal.append([start])
@@ -39,21 +38,6 @@ public struct Runner: Sendable {
             )
         }
         return seen
-    }
-
-    /// The place of approvals: a policy that wants some makes the run wait, recorded, with nothing done.
-    private func waiting(_ graph: StepGraph, _ run: String) throws(Failure) -> RunResult? {
-        for step in graph.steps {
-            let descriptor = try context.registry.action(step.action).descriptor
-            if descriptor.nature != .contains, context.policy.approvers(descriptor) > 0 {
-                let body: JSONValue = ["action": .string(step.action), "step": .string(step.id)]
-                try context.home.journal.append([
-                    EntryDraft(note: "approval-wanted", body, by: context.actor, run: run, step: step.id)
-                ])
-                return RunResult(run: run, steps: [], isWaiting: true)
-            }
-        }
-        return nil
     }
 
     /// Runs what is left of a run.
@@ -118,6 +102,7 @@ public struct Runner: Sendable {
         StepExecution(
             writer: context.home.journal,
             gate: Gate(home: context.home, reverify: context.reverify),
+            approvals: context.approvalCheck,
             actor: context.actor,
             run: run,
             waiver: context.waiver,
@@ -134,7 +119,7 @@ public struct Runner: Sendable {
             let wasCancelled = context.cancellation.isCancelled
             return RunResult(run: run, steps: ordered, journalFailure: failure, wasCancelled: wasCancelled)
         }
-        guard failure == nil else { return result(failure) }
+        guard failure == nil, !result(nil).isWaiting else { return result(failure) }
         do {
             try context.home.journal.append([RunNotes.ended(ordered, by: context.actor, run: run)])
             return result(nil)

@@ -27,7 +27,7 @@ struct Schedule {
     /// The next decision; `nil` while there is nothing to do but wait for a running step.
     mutating func next(cancelled: Bool) -> Decision? {
         for step in graph.steps where results[step.id] == nil && !running.contains(step.id) {
-            guard (step.needs + step.after).allSatisfy({ results[$0] != nil }) else { continue }
+            guard (step.needs + step.after).allSatisfy(hasEnded) else { continue }
             if let result = ending(step, cancelled) {
                 results[step.id] = result
                 return .settled(result)
@@ -44,6 +44,8 @@ struct Schedule {
         }
         return running.isEmpty ? .finished : nil
     }
+
+    private func hasEnded(_ step: String) -> Bool { results[step].map { $0.state != .waiting } ?? false }
 
     /// How the step ends without running; `nil` when it may run.
     private func ending(_ step: StepGraph.Step, _ cancelled: Bool) -> StepResult? {
@@ -83,7 +85,7 @@ struct Schedule {
         guard graph.step(result.step)?.onFailure == .stop else { return }
         switch result.state {
         case .failed, .timedOut, .refused, .unknownAfterCrash: stopped = stopped ?? result.step
-        case .succeeded, .partial, .skipped, .cancelled: break
+        case .succeeded, .partial, .skipped, .cancelled, .waiting: break
         }
     }
 }

@@ -11,6 +11,8 @@ public struct Single: Sendable {
     private let reason: String
     private let waiver: String?
 
+    /// Who has to approve what, and who may.
+    public var approvals = Approvals.none
     /// The scope's clock.
     public var clock = Clock.system
     /// Ends the action early.
@@ -49,16 +51,23 @@ public struct Single: Sendable {
         let kept = Kept<A.Output>()
         let erased = AnyAction(action, given: input, keeping: kept)
         let name = erased.descriptor.name
-        let run = RunID.fresh()
-        let (lock, unlocked) = lock(run)
-        defer { lock?.release() }
+        var run = RunID.fresh()
         do {
             let parameters = try JSONEncoding.value(of: input)
             let step = StepGraph.Step(id: name, action: name, parameters: parameters, timeout: timeout)
-            let start = try RunNotes.started(StepGraph(name: name, steps: [step]), by: actor, run: run, reason: reason)
+            let graph = StepGraph(name: name, steps: [step])
+            let waiting = try waiting(graph, erased.descriptor)
+            if let waiting { run = waiting }
+            let (lock, unlocked) = waiting == nil ? lock(run) : (try home?.lock(run: run, to: "go on with the run"), [])
+            defer { lock?.release() }
+            let start =
+                waiting == nil
+                ? try RunNotes.started(graph, by: actor, run: run, reason: reason)
+                : EntryDraft(note: "run-resumed", by: actor, run: run)
             let execution = StepExecution(
                 writer: writer,
                 gate: gate,
+                approvals: approvalCheck,
                 actor: actor,
                 run: run,
                 waiver: waiver,
@@ -66,7 +75,7 @@ public struct Single: Sendable {
                 cancellation: cancellation,
                 observe: observe
             )
-            let end = execution.run(step, erased, parameters: parameters, before: [start] + unlocked) { result in
+            let end = execution.run(step, erased, parameters: parameters, before: [start] + unlocked) { [run] result in
                 [RunNotes.ended([result], by: actor, run: run)]
             }
             return SingleResult(
@@ -84,6 +93,22 @@ public struct Single: Sendable {
 }
 
 extension Single {
+    private var approvalCheck: ApprovalCheck? {
+        home.map { ApprovalCheck(home: $0, approvals: approvals, actor: actor, reason: reason, clock: clock) }
+    }
+
+    /// The run that did nothing yet but wait for the approval of the very same: giving the verb again goes on with it.
+    private func waiting(_ graph: StepGraph, _ descriptor: ActionDescriptor) throws(Failure) -> String? {
+        guard let home, descriptor.nature != .contains, try approvals.mayAsk() else { return nil }
+        let journal = try home.journal.verify().verified(of: home.id)
+        let asked = CanonicalJSON.bytes(of: try JSONEncoding.value(of: graph))
+        for history in try RunHistory.all(in: journal).reversed() where history.isOnlyWaiting {
+            guard let known = history.graph else { continue }
+            if CanonicalJSON.bytes(of: try JSONEncoding.value(of: known)) == asked { return history.run }
+        }
+        return nil
+    }
+
     /// The lock of the run, or an entry with the reason why there is none: whatever cannot be locked is done all the same.
     /// In containment the journal locks its runs itself, where nobody waits for the disk.
     private func lock(_ run: String) -> (RunLock?, [EntryDraft]) {

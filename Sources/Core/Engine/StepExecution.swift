@@ -11,6 +11,7 @@ public protocol SealedCapture {
 struct StepExecution: Sendable {
     let writer: any JournalWriter
     let gate: Gate?
+    var approvals: ApprovalCheck?
     let actor: Responder
     let run: String
     let waiver: String?
@@ -77,6 +78,9 @@ struct StepExecution: Sendable {
             if case .capture(let capture) = permit.basis, !record.hasDone {
                 try attempt.action.confirm(capture, plan.pins)
             }
+            if let waiting = try waiting(attempt, plan, permit.basis, record) {
+                return StepResult(step, .waiting, reasons: [waiting.reason], failure: waiting)
+            }
             let made = try plan.perform(permit, record, scope)
             attempt.capture = made.capture
             return try judge(step, made.output, attempt.action.verify(made.output, scope))
@@ -125,6 +129,26 @@ struct StepExecution: Sendable {
         return try gate.permit(descriptor, rule: descriptor.evidence, on: plan.pins, for: Asker(run: run, step: step))
     }
 
+    /// How the step is told that it waits for approval; `nil` when it may go on.
+    private func waiting(
+        _ attempt: Attempt,
+        _ plan: AnyPlan,
+        _ basis: Permit.Basis,
+        _ record: StepRecord
+    ) throws(Failure) -> Failure? {
+        guard let approvals, attempt.action.descriptor.nature != .contains else { return nil }
+        let act = ApprovalCheck.Act(
+            run: run,
+            step: attempt.step.id,
+            descriptors: try attempt.action.amounts(attempt.parameters),
+            parameters: attempt.parameters,
+            pins: plan.pins,
+            decisions: plan.decisions,
+            basis: .init(basis)
+        )
+        return try approvals.failure(of: act, record)
+    }
+
     private func judge(_ step: StepGraph.Step, _ output: JSONValue, _ verdict: Verdict) -> StepResult {
         switch verdict {
         case .holds: StepResult(step, .succeeded, output: output)
@@ -140,6 +164,10 @@ struct StepExecution: Sendable {
         _ after: (StepResult) -> [EntryDraft]
     ) -> Failure? {
         do {
+            guard made.state != .waiting else {
+                try record.close([])
+                return nil
+            }
             var drafts: [EntryDraft] = []
             if let capture = attempt.capture, made.state.isEnough {
                 let body: JSONValue = ["capture": try JSONEncoding.value(of: capture), "topic": "capture"]

@@ -83,8 +83,8 @@ public struct RunResult: Sendable {
     public let steps: [StepResult]
     /// Whether the journal failed in the middle; then the last entries may be missing.
     public let journalFailure: Failure?
-    /// Whether it has not begun because approvals are missing.
-    public let isWaiting: Bool
+    /// Whether a step waits for approvals; the run has not ended then, and goes on when it is resumed.
+    public var isWaiting: Bool { steps.contains { $0.state == .waiting } }
     /// Whether it was cancelled while it went on; what it did by then may be whole all the same.
     public let wasCancelled: Bool
 
@@ -92,13 +92,11 @@ public struct RunResult: Sendable {
         run: String,
         steps: [StepResult],
         journalFailure: Failure? = nil,
-        isWaiting: Bool = false,
         wasCancelled: Bool = false
     ) {
         self.run = run
         self.steps = steps
         self.journalFailure = journalFailure
-        self.isWaiting = isWaiting
         self.wasCancelled = wasCancelled
     }
 

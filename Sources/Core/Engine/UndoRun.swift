@@ -23,28 +23,33 @@ public struct UndoRun: Sendable {
         guard let history = histories.first(where: { $0.run == run }) else {
             throw Failure(.notFound, "undo the run", on: run, because: "the case has no such run")
         }
-        let undo = resumed ?? RunID.fresh()
+        let waiting = histories.last { $0.undoes == run && $0.isOnlyWaiting }
+        let undo = resumed ?? waiting?.run ?? RunID.fresh()
         let lock = resumed == nil ? try context.home.lock(run: undo, to: "undo the run") : nil
         defer { lock?.release() }
-        var numbers: [String: Int] = [:]
-        for (step, past) in histories.first(where: { $0.run == undo })?.steps ?? [:] {
-            numbers[step] = past.earlier.effects
-        }
-        if resumed == nil {
+        let earlier = histories.first { $0.run == undo }?.steps ?? [:]
+        if resumed == nil, waiting == nil {
             let body: JSONValue = ["reason": .string(context.reason), "undoes": .string(run)]
             try context.home.journal.append([EntryDraft(note: "run-started", body, by: context.actor, run: undo)])
         }
         var results: [StepResult] = []
         for (id, past) in history.steps.sorted(by: { $0.value.newest > $1.value.newest }) where past.newest > 0 {
-            results.append(try self.undo(id, past, as: undo, from: numbers[id] ?? 0))
+            if let done = earlier[id]?.result, done.state == .succeeded {
+                results.append(done)
+            } else {
+                results.append(try self.undo(id, past, of: run, as: undo, from: earlier[id]?.earlier.effects ?? 0))
+            }
         }
+        let result = RunResult(run: undo, steps: results)
+        guard !result.isWaiting else { return result }
         try context.home.journal.append([RunNotes.ended(results, by: context.actor, run: undo)])
-        return RunResult(run: undo, steps: results)
+        return result
     }
 
     private func undo(
         _ id: String,
         _ past: RunHistory.Step,
+        of original: String,
         as run: String,
         from number: Int
     ) throws(Failure) -> StepResult {
@@ -58,8 +63,15 @@ public struct UndoRun: Sendable {
         var state = StepState.succeeded
         var failure: Failure?
         do {
-            let capture = try permit(action, past.pins, Asker(run: run, step: id), record)
-            if let capture, number == 0 { try action.confirm(capture, past.pins) }
+            let basis = try permit(action, past.pins, Asker(run: run, step: id), record)
+            if case .capture(let capture) = basis, number == 0 { try action.confirm(capture, past.pins) }
+            let act = act(id, past, action, of: original, as: run, basis)
+            if let waiting = try context.approvalCheck.failure(of: act, record) {
+                try record.close([])
+                let result = StepResult(id, past.action, .waiting, nil, [waiting.reason], waiting)
+                context.observe(.ended(result))
+                return result
+            }
             for entry in past.effects.reversed() where entry.state == .done || entry.state == .partly {
                 do {
                     if try !undo(entry.effect, action, record) {
@@ -79,22 +91,40 @@ public struct UndoRun: Sendable {
         return result
     }
 
-    /// Taking back a freeze is a thaw: it needs what a thaw needs. Gives the capture that permits it, if one does.
+    private func act(
+        _ id: String,
+        _ past: RunHistory.Step,
+        _ action: AnyAction,
+        of original: String,
+        as run: String,
+        _ basis: ApprovalCheck.Act.Basis
+    ) -> ApprovalCheck.Act {
+        ApprovalCheck.Act(
+            run: run,
+            step: id,
+            descriptors: action.undoing(),
+            parameters: ["undoes": .string(original)],
+            pins: past.pins,
+            decisions: ["take back what \(past.action) did in \(original)"],
+            basis: basis
+        )
+    }
+
+    /// Taking back a freeze is a thaw: it needs what a thaw needs. Gives what permits it.
     private func permit(
         _ action: AnyAction,
         _ pins: [SessionPin],
         _ asker: Asker,
         _ record: StepRecord
-    ) throws(Failure) -> CaptureRecord? {
-        guard action.descriptor.hold == .begins else { return nil }
+    ) throws(Failure) -> ApprovalCheck.Act.Basis {
+        guard action.descriptor.hold == .begins else { return .state }
         if let reason = context.waiver {
             let waiver = Waiver(reason: reason, action: action.descriptor.name, pins: pins)
             try record.close([record.draft(.waiver, try JSONEncoding.value(of: waiver))])
         }
         let gate = Gate(home: context.home, reverify: context.reverify)
         let permit = try gate.permit(action.descriptor, rule: .capture(atLeast: .volatile), on: pins, for: asker)
-        guard case .capture(let capture) = permit.basis else { return nil }
-        return capture
+        return .init(permit.basis)
     }
 
     /// Takes one effect back; gives false when nothing can.

@@ -21,6 +21,8 @@ public struct Failure: Error, Hashable, Sendable {
         public static let ambiguous = Code(rawValue: "ambiguous")
         /// The caller lacks a right.
         public static let notPermitted = Code(rawValue: "notPermitted")
+        /// It goes on when somebody has approved it.
+        public static let waiting = Code(rawValue: "waiting")
         /// Policy, order or safety forbids it.
         public static let refused = Code(rawValue: "refused")
         /// It did not happen within its deadline.

@@ -28,6 +28,7 @@ public enum Outcome: Int32, Sendable, CaseIterable, Codable {
             case .notFound, .ambiguous: .noSuchSession
             case .notPermitted: .notPermitted
             case .refused: .refused
+            case .waiting: .waiting
             case .notVerified: .notVerified
             case .usage: .usage
             case .cancelled: .cancelled

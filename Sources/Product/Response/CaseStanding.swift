@@ -2,7 +2,7 @@ public import Base
 public import Casework
 public import Containment
 import Credentials
-import Engine
+public import Engine
 import Kernel
 import Sessions
 
@@ -38,8 +38,10 @@ public struct CaseStanding: Sendable {
     public let leases: [LeaseStanding]
     /// Runs that go on now.
     public let liveRuns: [LiveRun]
-    /// Runs that were interrupted.
+    /// Runs that were interrupted, or whose approval has expired or was denied.
     public let unfinishedRuns: [String]
+    /// What waits for approval, or has it and waits to be resumed.
+    public let approvals: [ApprovalStanding]
     /// Whether the case is closed.
     public let isClosed: Bool
     /// The next command, made of ids only (RT14).
@@ -57,7 +59,9 @@ public struct CaseStanding: Sendable {
         let context = RunContext(home, registry, by: place.responder)
         var live: [LiveRun] = []
         var interrupted: [String] = []
+        let approvals = try ApprovalDesk(home).open()
         for run in try Recovery(context).unfinishedRuns() {
+            if approvals.contains(where: { $0.request.run == run }) { continue }
             if let holder = try home.holder(ofRun: run) {
                 live.append(LiveRun(run: run, holder: holder))
             } else {
@@ -67,6 +71,7 @@ public struct CaseStanding: Sendable {
         isClosed = try home.isClosed()
         liveRuns = live
         unfinishedRuns = interrupted
+        self.approvals = approvals
         var facts: [Fact] = []
         var isFrozen = false
         var leftovers: [CgroupPin] = []
@@ -115,7 +120,13 @@ public struct CaseStanding: Sendable {
         let newest = try home.subjects().last
         let subject = broken ?? acted ?? newest
         let thaw = ended?.leader.map { "quell thaw pid:\($0.pid) --case \(home.id) --waive ended" }
-        next = try CaseStanding.next(at: place, subject, facts, unfinishedRuns, isFrozen: isFrozen, afterEnd: thaw)
+        let isApproved = approvals.contains { $0.state == .approved }
+        if interrupted.isEmpty, !isApproved, !approvals.isEmpty, facts.allSatisfy(\.holds) {
+            next = "quell approve \(home.id) --show"
+        } else {
+            let unfinished = interrupted + approvals.filter { $0.state == .approved }.map(\.request.run)
+            next = try CaseStanding.next(at: place, subject, facts, unfinished, isFrozen: isFrozen, afterEnd: thaw)
+        }
     }
 
     private static func freezes(_ held: HeldSession, on host: Host) throws(Failure) -> [Fact] {

@@ -205,17 +205,6 @@ struct RunnerTests {
         }
     }
 
-    @Test("a policy that wants approvers makes the run wait, and never a freeze")
-    func waiting() throws {
-        try Scene.play { scene in
-            let strict = Policy { _ in 2 }
-            let waiting = try run([step("revoke", ["b"])], scene) { $0.policy = strict }
-            #expect(waiting.outcome == .waiting)
-            #expect(scene.world.lines.isEmpty)
-            #expect(try run([step("freeze", ["a"])], scene) { $0.policy = strict }.outcome == .done)
-        }
-    }
-
     @Test("when the journal keeps no intent, the effect does not happen; when it keeps no outcome, that is told")
     func silentJournal() throws {
         for (kept, lines) in [(0, []), (1, ["revoked"])] {

@@ -39,10 +39,12 @@ struct ReleaseRestart: QuellCommand {
             let locator = pin.leader.map { Locator.pid($0.pid) } ?? .cgroup(pin.cgroups.first?.path ?? BytePath("/"))
             var single = Single(in: home, by: responder, reason: reason ?? "", reverify: bench.reverifier(of: home))
             single.cancellation = Interruption.cancellation
+            single.approvals = bench.approvals(asking: actor)
             let result = single.run(
                 ReleaseRestartAction(place),
                 ReleaseRestartAction.Input(session: SessionReference(locator: locator, pin: pin))
             )
+            if result.step.state == .waiting, !common.json { try ApprovalNotice(home).tell(run: result.run, telling) }
             guard let output = result.output else { throw result.step.failure ?? result.unexplained }
             outcomes.append(result.outcome)
             documents.append(try JSONEncoding.value(of: output))

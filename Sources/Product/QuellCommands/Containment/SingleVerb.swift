@@ -19,6 +19,7 @@ struct SingleVerb {
     let reference: SessionReference
     let home: Case
     let place: Workplace
+    private let telling: Teller
     private let options: VerbOptions
     private let actor: Responder
 
@@ -31,6 +32,7 @@ struct SingleVerb {
         orEnded: Bool = false
     ) throws(Failure) {
         self.options = options
+        self.telling = telling
         bench = try Workbench(environment, store: options.common.store, telling: telling)
         actor = environment.responder(options.effect.actor)
         bench.mergeEmergencyRecords(telling)
@@ -63,7 +65,11 @@ struct SingleVerb {
         )
         single.observe = observe
         single.cancellation = Interruption.cancellation
+        single.approvals = bench.approvals(asking: options.effect.actor)
         let result = single.run(action, input)
+        if result.step.state == .waiting, !options.common.json {
+            try ApprovalNotice(home).tell(run: result.run, telling)
+        }
         guard let output = result.output else { throw result.step.failure ?? result.unexplained }
         if let failure = result.journalFailure { throw failure }
         return (result, output)

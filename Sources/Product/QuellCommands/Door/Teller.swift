@@ -53,7 +53,8 @@ struct Teller: Sendable {
 
     /// A failure with its hint.
     func tell(_ failure: Failure) {
-        errors.line("\(terminal.bad("error:")) \(failure.description)")
+        let word = failure.code == .waiting ? "waiting:" : "error:"
+        errors.line("\(terminal.bad(word)) \(failure.description)")
         if let hint = failure.hint { errors.line("hint: \(hint)") }
     }
 }

@@ -3,6 +3,7 @@ import Bundles
 import Casework
 import Engine
 import Kernel
+import Playbooks
 import Response
 import Sealing
 import Sessions
@@ -194,6 +195,19 @@ struct Workbench {
             authority: authority,
             version: Version.number
         )
+    }
+
+    /// Who has to approve what, for an action that is asked for under the name `stated` or the one this host knows. Read
+    /// when the first action that may need it comes to its turn.
+    func approvals(asking stated: String?) -> Approvals {
+        let files = AuthorityFiles(folders: [BytePath("/etc/quell"), store.root])
+        var names: [String] = []
+        for name in [environment.responder(stated).name, environment.responder(nil).name] where !names.contains(name) {
+            names.append(name)
+        }
+        return Approvals(requester: names) { () throws(Failure) in
+            try files.read(actions: KnownActions(ActionCatalogue.descriptors))
+        }
     }
 
     /// Verifies a capture of the case again before it counts (RT16).

@@ -59,6 +59,7 @@ struct Resume: QuellCommand {
         let teller = RunTeller(telling)
         context.observe = { event in teller.take(event) }
         context.cancellation = Interruption.cancellation
+        context.approvals = bench.approvals(asking: actor)
         let recovery = Recovery(context)
         guard try !recovery.unfinishedRuns().isEmpty else { return [] }
         telling.say("case     \(home.id)")

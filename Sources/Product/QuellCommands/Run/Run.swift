@@ -49,7 +49,10 @@ struct Run: QuellCommand {
         telling.say("session  \(found.locator): \(Words.pin(found.pin))")
         let bound = try graph.binding(session, to: reference)
         let registry = try ActionCatalogue.registry(at: try bench.workplace(home, by: actor))
-        if plan { return try tell(try Planner(registry).plan(bound), home, telling) }
+        if plan {
+            let policy = try bench.approvals(asking: effect.actor).authority().policy
+            return try tell(try Planner(registry).plan(bound), policy, home, telling)
+        }
         var context = RunContext(
             home,
             registry,
@@ -61,6 +64,7 @@ struct Run: QuellCommand {
         let teller = RunTeller(telling)
         context.observe = { event in teller.take(event) }
         context.cancellation = Interruption.cancellation
+        context.approvals = bench.approvals(asking: effect.actor)
         Interruption.listen()
         let result = try Runner(context).run(bound, approvedPlan: approved)
         return try RunReport(result: result, home: home).tell(telling, as: common.json ? .document : .text)
@@ -114,7 +118,19 @@ struct Run: QuellCommand {
         }
     }
 
-    private func tell(_ plan: RunPlan, _ home: Case, _ telling: Teller) throws(Failure) -> Outcome {
+    /// What the policy asks for before the step may act, a line each.
+    private func approvals(of step: PlannedStep, _ policy: Policy) -> [String] {
+        policy.rules(for: ActionCatalogue.descriptors.filter { $0.name == step.action }).map { rule in
+            "\(rule.need.approvers) of role \(rule.need.role)"
+        }
+    }
+
+    private func tell(
+        _ plan: RunPlan,
+        _ policy: Policy,
+        _ home: Case,
+        _ telling: Teller
+    ) throws(Failure) -> Outcome {
         if common.json {
             var steps: [JSONValue] = []
             for step in plan.steps {
@@ -123,6 +139,7 @@ struct Run: QuellCommand {
                     "untrustedDecisions": .array(step.decisions.map { .string($0) }),
                     "untrustedEffects": .array(step.effects),
                     "waitsFor": .array(step.waitsFor.map { .string($0) }),
+                    "approvals": .array(approvals(of: step, policy).map { .string($0) }),
                 ])
             }
             telling.document([
@@ -137,6 +154,7 @@ struct Run: QuellCommand {
             for effect in step.effects {
                 telling.result("    effect \(Escaped.terminal(CanonicalJSON.text(of: effect)))")
             }
+            for need in approvals(of: step, policy) { telling.result("    waits for the approval of \(need)") }
             if !step.waitsFor.isEmpty { telling.result("    waits for \(step.waitsFor.joined(separator: ", "))") }
             if let failure = step.failure { telling.result("    \(failure)") }
         }

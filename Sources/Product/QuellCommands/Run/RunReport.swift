@@ -31,8 +31,14 @@ struct RunReport {
         for capture in try home.captures() {
             telling.result("bundle   \(home.bundles.appending(capture.bundle)) (\(capture.profile.rawValue))")
         }
+        if result.isWaiting { return try tellWaiting(telling) }
         telling.say("next     quell timeline \(home.id)")
         telling.say("         quell case journal \(home.id) --verify")
+        return result.outcome
+    }
+
+    private func tellWaiting(_ telling: Teller) throws(Failure) -> Outcome {
+        try ApprovalNotice(home).tell(run: result.run, telling)
         return result.outcome
     }
 
@@ -55,6 +61,9 @@ struct RunReport {
             "run": .string(result.run), "case": .string(home.id.text),
             "folder": .string("\(home.folder)"), "outcome": .string("\(result.outcome)"),
             "exit": .integer(Int64(result.outcome.rawValue)), "steps": .array(steps),
+            "waiting": .array(
+                try ApprovalDesk(home).open().filter { $0.request.run == result.run }.map(ApprovalNotice.document)
+            ),
             "bundles": .array(try home.captures().map { .string("\(home.bundles.appending($0.bundle))") }),
         ]
     }

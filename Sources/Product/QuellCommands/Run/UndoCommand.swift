@@ -19,7 +19,7 @@ struct UndoCommand: QuellCommand {
     @Argument(help: ArgumentHelp("The case.", valueName: "case")) var id: String
     @Argument(
         help: ArgumentHelp(
-            "The run, as `quell case show` names it (default: the newest that is not taken back).",
+            "The run, as `quell case show` names it (default: the newest that did anything and is not taken back).",
             valueName: "run"
         )
     )
@@ -48,6 +48,7 @@ struct UndoCommand: QuellCommand {
         )
         let teller = RunTeller(telling)
         context.observe = { event in teller.take(event) }
+        context.approvals = bench.approvals(asking: actor)
         let wanted: String
         if let run { wanted = run } else { wanted = try newest(in: home) }
         let report = RunReport(result: try UndoRun(context).undo(wanted), home: home)
@@ -56,7 +57,7 @@ struct UndoCommand: QuellCommand {
 
     private func newest(in home: Case) throws(Failure) -> String {
         let runs = try RunSummary.all(in: try home.journal.verify().verified(of: home.id))
-        guard let newest = runs.last(where: { $0.undoes == nil && !$0.isUndone }) else {
+        guard let newest = runs.last(where: { $0.undoes == nil && !$0.isUndone && $0.hasEffects }) else {
             throw Failure(
                 .notFound,
                 "undo the newest run",

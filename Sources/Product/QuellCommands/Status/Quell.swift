@@ -24,7 +24,8 @@ struct Quell: QuellCommand {
         subcommands: [
             Status.self, SessionsCommand.self, Freeze.self, Thaw.self, Isolate.self, Release.self, HoldRestart.self,
             ReleaseRestart.self, Kill.self, Run.self, Resume.self,
-            UndoCommand.self, Init.self, Capture.self, BundleCommand.self, Revoke.self, TimelineCommand.self,
+            UndoCommand.self, Approve.self, Deny.self, Init.self, Capture.self, BundleCommand.self, Revoke.self,
+            TimelineCommand.self,
             PlaybookCommand.self, CaseCommand.self, Worker.self, Guard.self,
         ]
     )

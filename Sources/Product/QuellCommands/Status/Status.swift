@@ -2,6 +2,7 @@ internal import ArgumentParser
 import Base
 import Casework
 import Containment
+import Engine
 import Response
 
 /// `quell status`: asks the world again whether what was done still stands.
@@ -67,6 +68,14 @@ struct Status: QuellCommand {
             + "quell release \(one.locator) --case \(home.id)"
     }
 
+    private func words(of approval: ApprovalStanding) -> String {
+        let request = approval.request
+        let what = "step \(request.step) of run \(request.run)"
+        if approval.state == .approved { return "approved  \(what) by \(approval.approvers.joined(separator: ", "))" }
+        let missing = approval.missing.joined(separator: " and ")
+        return "waiting   \(what) for \(missing), until \(Words.clock(request.expiresAt))"
+    }
+
     private func surroundings(_ standing: CaseStanding) throws(Failure) -> [JSONValue] {
         var documents: [JSONValue] = []
         for one in standing.surroundings { documents.append(try JSONEncoding.value(of: one)) }
@@ -97,6 +106,7 @@ struct Status: QuellCommand {
                     ["run": .string(live.run), "pid": live.holder.pid.map { .integer(Int64($0)) } ?? .null]
                 }
             ),
+            "approvals": .array(standing.approvals.map(ApprovalNotice.document)),
             "unfinishedRuns": .array(standing.unfinishedRuns.map { .string($0) }), "next": .string(standing.next),
         ]
     }
@@ -121,6 +131,7 @@ struct Status: QuellCommand {
             telling.result("  left      \(group.path) is empty: the next thaw removes it")
         }
         for live in standing.liveRuns { telling.result("  run \(live.run) goes on: \(live.holder) is at it") }
+        for approval in standing.approvals { telling.result("  \(words(of: approval))") }
         for run in standing.unfinishedRuns { telling.result("  run \(run) was interrupted") }
         telling.result("  next: \(standing.next)")
     }

@@ -53,6 +53,10 @@ public enum ContainmentEffect: Hashable, Sendable {
     case quietWatchdog(Watchdog)
     /// Turn it on again, as it was.
     case wakeWatchdog(Watchdog)
+    /// Make an entry of cron's a comment.
+    case holdEntry(CronHold)
+    /// Make that comment an entry again.
+    case letEntryGo(CronHold)
     /// Have a QEMU pause its machine, by its monitor at that path.
     case pauseMachine(process: ProcessPin, monitor: BytePath)
     /// Have it go on.
@@ -92,6 +96,8 @@ public enum ContainmentEffect: Hashable, Sendable {
         case .startUnit(let unit, let systemctl): .stopUnit(unit: unit, systemctl: systemctl)
         case .quietWatchdog(let watchdog): .wakeWatchdog(watchdog)
         case .wakeWatchdog(let watchdog): .quietWatchdog(watchdog)
+        case .holdEntry(let hold): .letEntryGo(hold)
+        case .letEntryGo(let hold): .holdEntry(hold)
         case .makeGroup, .makeHold, .removeGroup, .detachDrop, .killGroup: nil
         }
     }
@@ -129,6 +135,8 @@ public enum ContainmentEffect: Hashable, Sendable {
         case .startUnit(let unit, _): "systemctl start \(Escaped.terminal(unit))"
         case .quietWatchdog(let watchdog): "turn systemd's watchdog of \(Escaped.terminal(watchdog.unit)) off"
         case .wakeWatchdog(let watchdog): "turn systemd's watchdog of \(Escaped.terminal(watchdog.unit)) on again"
+        case .holdEntry(let hold): "make the entry \(hold.entry.line) in \(hold.entry.table) a comment"
+        case .letEntryGo(let hold): "make the comment in \(hold.entry.table) the entry \(hold.entry.line) again"
         case .letGo(let process, _, let to): "let supervisor \(process.pid) go back to \(to.path)"
         }
     }
@@ -175,6 +183,8 @@ public enum ContainmentEffect: Hashable, Sendable {
         case .startUnit(let unit, let systemctl): try SystemdManager(systemctl).start(unit)
         case .quietWatchdog(let watchdog): try watchdog.quiet(on: host)
         case .wakeWatchdog(let watchdog): try watchdog.wake(on: host)
+        case .holdEntry(let hold): try hold.put()
+        case .letEntryGo(let hold): try hold.take()
         case .recordSockets: return
         case .destroySockets, .beginTrial:
             throw Failure(.refused, summary, on: "", because: "only quell isolate does it", hint: "quell isolate")

@@ -31,6 +31,8 @@ extension ContainmentEffect: Codable {
         case startUnit
         case quietWatchdog
         case wakeWatchdog
+        case holdEntry
+        case letEntryGo
         case pauseMachine
         case continueMachine
         case unit
@@ -104,6 +106,8 @@ extension ContainmentEffect: Codable {
             try parts.encode(value, forKey: .unnamed)
         case .removeTable(let value):
             try parts.encode(value, forKey: .unnamed)
+        case .holdEntry(let value), .letEntryGo(let value):
+            try parts.encode(value, forKey: .unnamed)
         case .quietWatchdog(let value), .wakeWatchdog(let value):
             try parts.encode(value, forKey: .unnamed)
         case .makeHold(let hierarchy, let name):
@@ -157,6 +161,8 @@ extension ContainmentEffect: Codable {
         case .startUnit: .startUnit
         case .quietWatchdog: .quietWatchdog
         case .wakeWatchdog: .wakeWatchdog
+        case .holdEntry: .holdEntry
+        case .letEntryGo: .letEntryGo
         case .pauseMachine: .pauseMachine
         case .continueMachine: .continueMachine
         }
@@ -201,6 +207,8 @@ extension ContainmentEffect: Codable {
         case .startUnit: self = try .startUnit(unit: parts[.unit], systemctl: parts[.systemctl])
         case .quietWatchdog: self = try .quietWatchdog(parts[.unnamed])
         case .wakeWatchdog: self = try .wakeWatchdog(parts[.unnamed])
+        case .holdEntry: self = try .holdEntry(parts[.unnamed])
+        case .letEntryGo: self = try .letEntryGo(parts[.unnamed])
         case .pauseMachine: self = try .pauseMachine(process: parts[.process], monitor: parts[.monitor])
         case .continueMachine: self = try .continueMachine(process: parts[.process], monitor: parts[.monitor])
         default:

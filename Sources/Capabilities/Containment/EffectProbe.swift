@@ -88,6 +88,8 @@ extension ContainmentEffect {
             return try SystemdManager(systemctl).isActive(unit) ? .done : .notDone
         case .quietWatchdog(let watchdog): return try watchdog.isQuiet() ? .done : .notDone
         case .wakeWatchdog(let watchdog): return try watchdog.isQuiet() ? .notDone : .done
+        case .holdEntry(let hold): return hold.isThere() ? .done : .notDone
+        case .letEntryGo(let hold): return hold.isThere() ? .notDone : .done
         case .addTable(let table): return try ContainmentEffect.standing(of: table, host)
         case .removeTable(let table):
             return try ContainmentEffect.standing(of: table, host) == .notDone ? .done : .notDone

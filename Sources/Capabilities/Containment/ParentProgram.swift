@@ -73,7 +73,7 @@ struct ParentProgram {
     ]
 
     /// Who starts things for the whole machine: to hold one of these would hold others' work.
-    private static let daemons: Set<String> = ["cron", "crond", "atd", "kubelet", "containerd", "dockerd"]
+    private static let daemons: Set<String> = ["cron", "crond", "atd", "anacron", "kubelet", "containerd", "dockerd"]
 
     /// Who waits for what it started and starts nothing again: believed only as a file of the host's. Units of systemd's
     /// are found by their files, containers by their stores.

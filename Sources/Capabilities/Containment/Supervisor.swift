@@ -18,7 +18,9 @@ public struct Supervisor: Hashable, Sendable, Codable {
         case dockerPolicy
         /// A living parent outside the session whose business is to start things.
         case parentLoop
-        /// A parent that serves the whole machine, such as cron: it is named and never held.
+        /// An entry in one of cron's tables: cron starts it again by the clock.
+        case cronEntry
+        /// A parent that serves the whole machine, such as kubelet: it is named and never held.
         case sharedDaemon
     }
     /// What kind it is.
@@ -29,7 +31,10 @@ public struct Supervisor: Hashable, Sendable, Codable {
     public let detail: String
     /// The process that would do it; `nil` when none stands for it.
     public let process: ProcessPin?
-    /// Whether the kernel says that this process is frozen, in a group out of the session's reach.
+    /// The line that starts it, when it is one of cron's.
+    public var entry: CronEntry?
+    /// Whether the kernel says that this process is frozen, in a group out of the session's reach; of a unit, that systemd
+    /// says that it restarts nothing; of cron's entry, that it is a comment.
     public var isHeld = false
     /// Why it is not held, when that was tried.
     public var reason: String?

@@ -75,6 +75,7 @@ public struct SupervisorHold {
         result.notes = found.notes
         result.supervisors = found.supervisors
         holdUnits(&result, root, apply)
+        holdEntries(&result, apply)
         let scanner = ProcessScanner(host)
         var loose: [Int] = []
         for index in result.supervisors.indices {
@@ -209,7 +210,7 @@ public struct SupervisorHold {
 public struct LetGoResult: Hashable, Sendable, Codable {
     /// Processes that are back where they came from, and run.
     public var letGo: [ProcessPin] = []
-    /// Units of systemd's that are let go: they may restart, or were started again.
+    /// Units of systemd's that are let go: they may restart, or were started again; and entries of cron's.
     public var units: [String] = []
     /// Processes whose group is gone; they run in Quell's.
     public var couldNotReturn: [Unreturned] = []
@@ -277,6 +278,7 @@ extension SupervisorHold {
             switch effect {
             case .holdUnit(let name, _, _), .stopUnit(let name, _): unit = name
             case .quietWatchdog(let watchdog): unit = watchdog.unit
+            case .holdEntry(let hold): unit = "an entry of \(hold.entry.table)"
             default: continue
             }
             guard let inverse = effect.inverse else { continue }

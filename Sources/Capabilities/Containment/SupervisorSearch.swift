@@ -39,7 +39,11 @@ struct SupervisorSearch {
             guard let id = PodmanStore.container(of: component) else { continue }
             tell(PodmanStore(root: root).knowledge(of: id), of: id, &parents, &findings)
         }
-        for parent in parents {
+        findings.supervisors += KubeletPod.supervisors(of: paths, root: root)
+        let clock = ClockSearch(root: root, host: host).find(above: parents)
+        findings.supervisors += clock.supervisors
+        findings.notes += clock.notes
+        for parent in parents where !clock.waiting.contains(parent.pin) {
             let program = ParentProgram(parent, on: host)
             if let starter = program.supervisor(parent) { findings.supervisors.append(starter) }
         }

@@ -198,6 +198,10 @@ public struct CaseStanding: Sendable {
                 let text = "unit \(Escaped.terminal(unit)) is kept from restarting"
                 facts.append(Fact(holds: try effect.probe(on: host) == .done, text: text))
             }
+            if case .holdEntry(let hold) = effect {
+                let text = "cron's entry \(hold.entry.line) in \(hold.entry.table) is held"
+                facts.append(Fact(holds: try effect.probe(on: host) == .done, text: text))
+            }
             guard case .hold(let process, _, let group) = effect, let stat = scanner.namedStat(of: process.pid),
                 stat.pin == process, !stat.numbers.isDead
             else { continue }

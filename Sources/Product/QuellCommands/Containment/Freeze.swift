@@ -11,7 +11,7 @@ struct Freeze: QuellCommand {
         discussion: """
             Confirmed (exit 0) means: the kernel says frozen for every thread, no stray by a strong mark is running, and \
             what could start the session again (a parent that is a shell or a supervisor, the conmon of a podman \
-            container with a restart policy, a unit of systemd's with Restart= or WatchdogSec=) is held, too. Unconfirmed \
+            container with a restart policy, a unit of systemd's, an entry of cron's) is held, too. Unconfirmed \
             or partial (exit 3) lists what is left; a parent of which nothing is known is named and not held. The sentry \
             of a gVisor sandbox, and the monitor that qmp: names, are asked for at most 300 ms before; what they say \
             decides nothing. It needs no case, no key and no writable disk; what the \

@@ -17,8 +17,9 @@ struct HoldRestart: QuellCommand {
             Quell's. A unit of systemd's with Restart=, WatchdogSec= or RuntimeMaxSec= gets a drop-in in /run with \
             Restart=no, taken up by systemctl daemon-reload, its running watchdog is turned off, and the timers, sockets \
             and paths that trigger it are stopped. For a unit of a user's systemd that systemd itself goes into the group: \
-            the user's other units run on, and nothing is restarted. Exit 3 names what is not held: what systemd does not \
-            confirm, health checks that a timer runs, and daemons that serve more than this session, such as cron. \
+            the user's other units run on, and nothing is restarted. The entry of cron's that started it \
+            becomes a comment. Exit 3 names what is not held: what systemd does not confirm, health checks that a timer \
+            runs, jobs that wait in at's queue, and daemons that serve more than this session, such as kubelet. \
             `quell thaw` and `quell release-restart` let all of it go.
             """,
         version: Version.text

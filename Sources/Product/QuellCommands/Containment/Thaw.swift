@@ -59,7 +59,7 @@ struct Thaw: QuellCommand {
         )
         for pin in thawed.putBack { telling.say("put back     \(pin.pid)") }
         for pin in thawed.joined { telling.say("joined       \(pin.pid) came in while it was frozen, and runs now") }
-        for unit in thawed.supervisors.units { telling.say("let go       \(Escaped.terminal(unit)) of systemd") }
+        for unit in thawed.supervisors.units { telling.say("let go       \(Escaped.terminal(unit))") }
         for pin in thawed.supervisors.letGo {
             telling.say(
                 "let go       \(pin.pid), which \(peers.contains(pin) ? "is joined to it" : "could start it again")"

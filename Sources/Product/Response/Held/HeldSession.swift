@@ -116,11 +116,13 @@ public struct HeldSession: Sendable {
         return found
     }
 
-    /// The units of systemd's that are kept from restarting, or that were stopped because they start the session.
+    /// The units of systemd's that are kept from restarting, or that were stopped because they start the session, and the
+    /// tables of cron's in which an entry is a comment now.
     public var heldUnits: [String] {
         effects.compactMap { effect -> String? in
             switch effect {
             case .holdUnit(let unit, _, _), .stopUnit(let unit, _): unit
+            case .holdEntry(let hold): "an entry of \(hold.entry.table)"
             default: nil
             }
         }
@@ -130,7 +132,7 @@ public struct HeldSession: Sendable {
     var holds: [ContainmentEffect] {
         effects.filter { effect in
             switch effect {
-            case .hold, .makeHold, .holdUnit, .stopUnit: true
+            case .hold, .makeHold, .holdUnit, .stopUnit, .quietWatchdog, .holdEntry: true
             default: false
             }
         }

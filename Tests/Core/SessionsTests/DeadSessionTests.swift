@@ -130,6 +130,18 @@ struct DeadSessionTests {
         #expect(try look(machine, failures: [.refused]).count == 1)
     }
 
+    @Test("a system user whose home is a link is no failure, and one is told who has a runtime folder")
+    func systemUsers() throws {
+        let uid = geteuid() == 0 ? 1234 : geteuid()
+        let machine = try podman()
+        try machine.file("etc/passwd", "bin:x:\(uid):2::/bin:/usr/sbin/nologin\n")
+        try machine.file("usr/bin/sh", "")
+        symlink("usr/bin", "\(machine.root)/bin")
+        #expect(try look(machine).count == 1)
+        try machine.file("run/user/\(uid)/x", "")
+        #expect(try look(machine, failures: [.refused]).count == 1)
+    }
+
     @Test("an exited container of docker tells when and how it ended, and where its layer is")
     func docker() throws {
         let machine = try RecordedMachine()

@@ -117,6 +117,9 @@ struct ContainerOwner {
         )
     }
 
+    /// Whether the folder is there in which a user's runtimes keep what lives as long as the login.
+    var hasRuntimeFolder: Bool { states.withCString { access($0, F_OK) == 0 } }
+
     /// Who may have written the files.
     var writers: TrustedOwners { uid.map { TrustedOwners([0, $0]) } ?? .current() }
 }

@@ -24,6 +24,11 @@ struct ContainerNames {
             switch group.runtime.kind {
             case .podman: labelled.runtime.label = podman(group)
             case .docker: labelled.runtime.label = docker(group)
+            case .runc, .crun:
+                // A user's podman that may make no cgroup is known by its runtime's state alone.
+                guard let label = podman(group) else { break }
+                labelled.runtime.kind = .podman
+                labelled.runtime.label = label
             case .gvisor: labelled.runtime.label = podman(group) ?? docker(group)
             case .nspawn where group.runtime.name == nil:
                 labelled.runtime.name = NspawnLookup(host: host).name(of: group.members.map(\.pin))

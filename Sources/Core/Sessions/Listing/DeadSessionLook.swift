@@ -32,7 +32,7 @@ struct DeadSessionLook {
         attempt { look throws(Failure) in
             let (owners, slow) = try ContainerOwner.users(at: look.root, on: look.host)
             look.failures += slow
-            for owner in owners { look.attempt { look throws(Failure) in try look.podman(owner) } }
+            for owner in owners { look.podman(ofUser: owner) }
         }
         attempt { look throws(Failure) in try look.docker() }
         for owner in [.root(at: root)] + ContainerOwner.runtimeUsers(at: root, on: host) { runtimes(owner) }
@@ -46,6 +46,15 @@ struct DeadSessionLook {
     private mutating func attempt(_ body: (inout DeadSessionLook) throws(Failure) -> Void) {
         do throws(Failure) { try body(&self) } catch {
             if error.code != .notFound { failures.append(error) }
+        }
+    }
+
+    /// A home that leads over a link or through folders of others, as those of system users do, has no storage that counts:
+    /// that is told of users who have a runtime folder, without which podman runs nothing for them.
+    private mutating func podman(ofUser owner: ContainerOwner) {
+        do throws(Failure) { try podman(owner) } catch {
+            let isInside = BytePath(error.subject).isAtOrBelow(owner.storage.parent.parent.parent)
+            if error.code != .notFound, isInside || owner.hasRuntimeFolder { failures.append(error) }
         }
     }
 

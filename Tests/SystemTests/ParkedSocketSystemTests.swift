@@ -11,6 +11,7 @@ extension SystemTests {
     struct ParkedSocketSystemTests {
         private static let places = [
             ("127.0.0.1", "message"), ("::1", "message"), ("127.0.0.1", "ring"), ("::1", "ring"),
+            ("127.0.0.1", "closed"), ("::1", "closed"),
         ]
 
         @Test(
@@ -38,12 +39,16 @@ extension SystemTests {
             _ = try scene.thaw(frozen)
         }
 
-        @Test("RT11 a parked connection that may be a stranger's is named and left as it is", .sandbox)
-        func strangers() throws {
+        @Test(
+            "RT11 a connection that may be a stranger's, parked or closed, is named and left as it is",
+            .sandbox,
+            arguments: ["message", "closed"]
+        )
+        func strangers(place: String) throws {
             let listener = try SlowReader("127.0.0.1")
             let scene = try Scene("sleepers", "1")
             let stranger = try scene.sandbox.start(
-                Program(try Sandbox.testkitPath(), ["flood", "127.0.0.1", "\(listener.port)", "message"]),
+                Program(try Sandbox.testkitPath(), ["flood", "127.0.0.1", "\(listener.port)", place]),
                 in: .unified
             )
             _ = try stranger.line { $0.hasPrefix("ready") }
@@ -53,7 +58,9 @@ extension SystemTests {
             let result = try scene.isolate([group], after: frozen)
             #expect(result.sockets.destroyed == 0, "\(result.sockets)")
             #expect(
-                result.shortfalls.contains { $0.contains("127.0.0.1:\(listener.port)") && $0.contains("no process") },
+                result.shortfalls.contains {
+                    $0.contains("127.0.0.1:\(listener.port)") && $0.contains("was made where its members came from")
+                },
                 "\(result.shortfalls)"
             )
             #expect(listener.readEverything(for: .milliseconds(600)) > 6 << 20)

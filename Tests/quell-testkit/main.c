@@ -42,7 +42,7 @@ static const struct command commands[] = {
     {"memfd", hold_memfd, ""},
     {"peer", peer, "PORT [ADDRESS] (0 chooses one; SIGUSR1 writes the count)"},
     {"client", client, "HOST PORT"},
-    {"flood", flood, "HOST PORT [message|ring]"},
+    {"flood", flood, "HOST PORT [message|ring|closed]"},
     {"takesocket", take_socket, "PATH"},
     {"givesocket", give_socket, "PATH HOST PORT"},
     {"packetsocket", packet_socket, "NETWORK-NAMESPACE"},

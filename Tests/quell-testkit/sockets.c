@@ -77,7 +77,7 @@ static void park(int fd, const char *place) {
         if (ring < 0 || syscall(SYS_io_uring_register, ring, 2 /* IORING_REGISTER_FILES */, &fd, 1) != 0) {
             die("register with", "an io_uring");
         }
-    } else {
+    } else if (strcmp(place, "message") == 0) {
         int pair[2];
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) die("make", "a pair of sockets");
         pass(pair[0], fd);
@@ -86,7 +86,8 @@ static void park(int fd, const char *place) {
 }
 
 // Fills the send queue of a connection whose peer does not read. Writes "ready PROCESS QUEUED"; then sends on as soon as
-// there is room, for ever. With PLACE, `message` or `ring`, it parks the connection there instead.
+// there is room, for ever. With PLACE, `message` or `ring`, it parks the connection there instead, and with `closed` it closes
+// it.
 int flood(int count, char **arguments) {
     if (count < 2) return 64;
     signal(SIGPIPE, SIG_IGN);

@@ -33,23 +33,25 @@ struct ParkingPlaces {
 }
 
 /// Finds connections of a session that no process has in its table: in the groups that its members were moved out of, or
-/// registered with their io_urings. Whatever somebody else's table shows is left alone (RT11).
+/// registered with their io_urings, or closed with a queue that the kernel goes on sending. Whatever somebody else's table
+/// shows is left alone (RT11).
 struct ParkedSockets {
     /// What a search found.
     struct Finding {
-        /// The session's, by inode, with the members that keep them where that is known.
+        /// The session's, by cookie, with the members that keep them where that is known.
         var theirs: [UInt64: [ProcessPin]] = [:]
         /// Those that may be the session's, and what could not be looked at, in words for people.
         var unknown: [String] = []
     }
 
     private let host: Host
-    /// The inodes of the v2 groups that members were moved out of.
-    private let origins: Set<UInt64>
+    /// The v2 groups that members were moved out of, by inode.
+    private let origins: [UInt64: CgroupPin]
     private let places: ParkingPlaces
 
     init(from origins: [CgroupPin], in places: ParkingPlaces, on host: Host) {
-        self.origins = Set(origins.filter { $0.hierarchy == "v2" }.map(\.inode))
+        let unified = origins.filter { $0.hierarchy == "v2" }
+        self.origins = Dictionary(unified.map { ($0.inode, $0) }) { first, _ in first }
         self.places = places
         self.host = host
     }
@@ -64,8 +66,7 @@ struct ParkedSockets {
         var orphans = sockets.filter { socket in
             guard socket.inode != 0 else { return false }
             if places.registered[socket.inode] != nil { return true }
-            let isFromThere = socket.cgroupID.map(origins.contains) ?? false
-            return isFromThere && socket.remote.port != 0 && socket.state != .listen
+            return origin(of: socket) != nil && socket.remote.port != 0 && socket.state != .listen
         }
         // Looked at twice: what is passed between two others is in no table for a moment.
         for _ in 0..<2 where !orphans.isEmpty {
@@ -93,18 +94,44 @@ struct ParkedSockets {
                 return true
             }
         }
-        let uids = orphans.isEmpty ? [] : try uids(of: members)
+        let closed = sockets.filter { $0.isClosedWithQueue && origin(of: $0) != nil }
+        let uids = orphans.isEmpty && closed.isEmpty ? [] : try uids(of: members)
         for socket in orphans {
             if let pins = places.registered[socket.inode] {
-                finding.theirs[socket.inode] = pins
+                finding.theirs[socket.cookie] = pins
             } else if uids.contains(socket.uid), places.areUsed || socket.uid != 0 {
-                finding.theirs[socket.inode] = []
+                finding.theirs[socket.cookie] = []
             } else {
                 // The kernel has such sockets itself, as root: those of a network filesystem.
                 finding.unknown.append("\(socket.words) was made where its members came from and no process holds it")
             }
         }
+        for socket in closed where uids.contains(socket.uid) {
+            guard let group = origin(of: socket) else { continue }
+            // Where nobody else stands, nobody else made it.
+            if try isEmpty(group) {
+                finding.theirs[socket.cookie] = []
+            } else {
+                finding.unknown.append(
+                    "\(socket.words) was made where its members came from and closed, and \(socket.sendQueue) bytes of it "
+                        + "are still sent"
+                )
+            }
+        }
         return finding
+    }
+
+    private func origin(of socket: InetSocket) -> CgroupPin? { socket.cgroupID.flatMap { origins[$0] } }
+
+    private func isEmpty(_ pin: CgroupPin) throws(Failure) -> Bool {
+        do throws(Failure) {
+            let group = try Cgroup(pin, on: host)
+            if group.isRoot { return false }
+            return try !FreezerControl(group).isPopulated()
+        } catch {
+            guard error.code == .notFound || error.code == .changed else { throw error }
+            return true
+        }
     }
 
     private struct Tables {
@@ -155,5 +182,13 @@ struct ParkedSockets {
 }
 
 extension InetSocket {
+    /// Whether nobody can have it any more and the kernel sends on what is queued.
+    fileprivate var isClosedWithQueue: Bool {
+        switch state {
+        case .finWait1, .closing, .lastAck: inode == 0 && sendQueue > 0
+        default: false
+        }
+    }
+
     fileprivate var words: String { "\(transport.rawValue) \(local) to \(remote) (uid \(uid))" }
 }

@@ -73,12 +73,12 @@ struct SocketHunt {
         let search = ParkedSockets(from: scope.origins, in: places, on: host)
         let parked = try search.find(among: loose, members: finding.members, by: deadline)
         finding.unknown += parked.unknown
-        finding.parked = Set(parked.theirs.keys)
+        finding.parked = Set(loose.lazy.filter { parked.theirs[$0.cookie] != nil && $0.inode != 0 }.map(\.inode))
         var seen: Set<UInt64> = []
         for (space, dump) in dumps.sorted(by: { $0.key < $1.key }) {
             for socket in dump.inet {
                 let isOwn = socket.cgroupID.map(own.contains) ?? false
-                let pins = held[socket.inode]?.pins ?? parked.theirs[socket.inode]
+                let pins = held[socket.inode]?.pins ?? parked.theirs[socket.cookie]
                 guard isOwn || pins != nil else { continue }
                 seen.insert(socket.inode)
                 finding.sockets.append(

@@ -94,6 +94,59 @@ int quell_netlink_child(int protocol, int namespace_fd, const uint8_t *requests,
     return pidfd;
 }
 
+static _Noreturn void connect_for(const uint8_t *path, size_t length, int output) {
+    quell_keep_only(output);
+    int connected = quell_unix_connect(path, length);
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec body = {.iov_base = &connected, .iov_len = sizeof connected};
+    struct msghdr message = {.msg_iov = &body, .msg_iovlen = 1};
+    if (connected >= 0) {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control.room;
+        control.head.cmsg_len = CMSG_LEN(sizeof(int));
+        control.head.cmsg_level = SOL_SOCKET;
+        control.head.cmsg_type = SCM_RIGHTS;
+        memcpy(CMSG_DATA(&control.head), &connected, sizeof connected);
+    }
+    _exit(sendmsg(3, &message, MSG_NOSIGNAL) < 0);
+}
+
+int quell_connect_child(const uint8_t *path, size_t length, int *output, int32_t *pid) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return -errno;
+    int pidfd = quell_fork(pid);
+    if (*pid == 0 && pidfd == -1) connect_for(path, length, ends[1]);
+    close(ends[1]);
+    if (pidfd < 0) {
+        close(ends[0]);
+        return pidfd;
+    }
+    *output = ends[0];
+    return pidfd;
+}
+
+int quell_take_connected(int output) {
+    int result = -ECONNRESET, connected;
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec body = {.iov_base = &result, .iov_len = sizeof result};
+    struct msghdr message = {
+        .msg_iov = &body, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room};
+    ssize_t count = recvmsg(output, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (count < 0) return -errno;
+    if (count != (ssize_t)sizeof result) return -ECONNRESET;
+    if (result < 0) return result;
+    struct cmsghdr *first = CMSG_FIRSTHDR(&message);
+    if (first == NULL || first->cmsg_type != SCM_RIGHTS || first->cmsg_len != CMSG_LEN(sizeof(int))) return -ECONNRESET;
+    memcpy(&connected, CMSG_DATA(first), sizeof connected);
+    return connected;
+}
+
 static void reset_signals(void) {
     struct sigaction normal = {.sa_handler = SIG_DFL};
     for (int number = 1; number < NSIG; number++) sigaction(number, &normal, NULL);

@@ -14,24 +14,25 @@ extension FreezeRun {
         knowledge.settled.formUnion([sandbox.sentry] + sandbox.gofers)
     }
 
-    /// Has the monitor of a QEMU pause the machine, when the responder named it, for at most 300 ms: then moving the process
-    /// out of the frozen group does not make the machine run. The frozen group is what counts (RT8).
+    /// Has the monitor of a QEMU pause the machine, when the responder named it: then moving the process out of the frozen
+    /// group does not make the machine run. The frozen group is what counts (RT8). All of it has one deadline of 300 ms, and
+    /// an unanswered `stop` stands as one of which nobody can tell: a thaw takes it back.
     mutating func pauseMachine() {
         guard let path = policy.monitor, let leader = subject.pin.leader else { return }
         guard earlier.quarantine == nil, earlier.frozen.isEmpty else { return }
         let deadline = Deadline(after: .milliseconds(300))
-        let host = self.host
         do throws(Failure) {
-            let isRunning = try MachineMonitor.ask(leader, at: path, on: host, by: deadline) { it throws(Failure) in
-                try it.isRunning()
-            }
-            guard isRunning else {
+            _ = try ProcessDirectory(leader, on: host)
+            let monitor = try MachineMonitor(at: path, of: leader, by: deadline)
+            guard try monitor.isRunning() else {
                 result.notes.append("its monitor says that the machine did not run")
                 return
             }
-            try perform([.pauseMachine(process: leader, monitor: path)]) { () throws(Failure) in
-                try MachineMonitor.ask(leader, at: path, on: host, by: deadline) { it throws(Failure) in try it.pause()
-                }
+            let effect = ContainmentEffect.pauseMachine(process: leader, monitor: path)
+            let missed = try performEach([(leader, effect)]) { _ throws(Failure) in try monitor.pause() }
+            if let failure = missed[leader] {
+                if failure.code == .timedOut { result.effects.append(effect) }
+                throw failure
             }
             result.notes.append("its monitor says that the machine is paused; the frozen group is what holds it")
         } catch {

@@ -21,13 +21,13 @@ final class MachineMonitor {
     init(at path: BytePath, of process: ProcessPin, by deadline: Deadline) throws(Failure) {
         self.path = path
         self.deadline = deadline
-        socket = try StreamSocket.connect(toUnixSocket: path)
+        socket = try StreamSocket.connect(toUnixSocket: path, by: deadline)
         let peer = try socket.peerCredentials()
         guard peer.pid == process.pid else {
             throw Failure(
                 .refused,
                 "speak to the monitor",
-                on: String(decoding: path.bytes, as: UTF8.self),
+                on: text,
                 because: "process \(peer.pid) listens there, not \(process.pid)"
             )
         }
@@ -43,18 +43,52 @@ final class MachineMonitor {
         return running
     }
 
-    func pause() throws(Failure) { _ = try execute("stop") }
-    func go() throws(Failure) { _ = try execute("cont") }
-
-    /// Events that come in between are passed over.
-    private func execute(_ command: String) throws(Failure) -> JSONValue {
-        try socket.send(Array("{\"execute\": \"\(command)\"}\r\n".utf8), by: deadline)
-        while true {
-            let answer = try message()
-            if let result = answer["return"] { return result }
-            guard answer["error"] == nil else { throw MachineMonitor.unknown(path, "it refuses \(command)") }
+    /// Once `stop` is sent it may come to pass whenever QEMU comes to it, also after a thaw: then no answer is
+    /// ``Base/Failure/Code/timedOut``, which says neither that it is paused nor that it is not.
+    func pause() throws(Failure) {
+        try send("stop")
+        do throws(Failure) {
+            guard try answer() != nil else { throw refusal("stop") }
+        } catch {
+            guard error.code != .refused else { throw error }
+            throw late("it was sent `stop`, and nobody can tell whether the machine is paused: \(error.reason)")
         }
     }
+
+    /// Lets the machine run, and believes it only when the monitor says afterwards that it does.
+    func go() throws(Failure) {
+        _ = try execute("cont")
+        guard try isRunning() else { throw late("it says that the machine does not run") }
+    }
+
+    private func execute(_ command: String) throws(Failure) -> JSONValue {
+        try send(command)
+        guard let result = try answer() else { throw refusal(command) }
+        return result
+    }
+
+    private func send(_ command: String) throws(Failure) {
+        try socket.send(Array("{\"execute\": \"\(command)\"}\r\n".utf8), by: deadline)
+    }
+
+    /// `nil` for an error. Events that come in between are passed over.
+    private func answer() throws(Failure) -> JSONValue? {
+        while true {
+            let message = try message()
+            if let result = message["return"] { return result }
+            if message["error"] != nil { return nil }
+        }
+    }
+
+    private func refusal(_ command: String) -> Failure {
+        Failure(.refused, "speak to the monitor", on: text, because: "it refuses \(command)")
+    }
+
+    private func late(_ reason: String) -> Failure {
+        Failure(.timedOut, "speak to the monitor", on: text, because: reason)
+    }
+
+    private var text: String { String(decoding: path.bytes, as: UTF8.self) }
 
     private func message() throws(Failure) -> JSONValue {
         while true {
@@ -65,14 +99,7 @@ final class MachineMonitor {
                 return try JSONReader.read(line, limits: JSONReader.Limits(bytes: MachineMonitor.limit, depth: 32))
             }
             guard taken < MachineMonitor.limit else { throw MachineMonitor.unknown(path, "it does not come to an end") }
-            guard !deadline.hasPassed else {
-                throw Failure(
-                    .timedOut,
-                    "speak to the monitor",
-                    on: String(decoding: path.bytes, as: UTF8.self),
-                    because: "no answer in time"
-                )
-            }
+            guard !deadline.hasPassed else { throw late("no answer in time") }
             let bytes = try socket.receive(atMost: 16_384, by: deadline)
             guard !bytes.isEmpty else { throw MachineMonitor.unknown(path, "it hung up") }
             taken += bytes.count

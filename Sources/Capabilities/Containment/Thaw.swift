@@ -168,7 +168,7 @@ public struct Thaw {
         }
     }
 
-    /// A machine that Quell had its monitor pause; one that has ended needs nothing.
+    /// A machine that Quell had its monitor pause, or asked it to; one that has ended needs nothing.
     private mutating func goOn(_ process: ProcessPin, _ effect: ContainmentEffect) {
         guard let inverse = effect.inverse, ProcessScanner(host).namedStat(of: process.pid)?.pin == process else {
             return
@@ -177,7 +177,15 @@ public struct Thaw {
         do throws(Failure) {
             try apply(inverse) { () throws(Failure) in try inverse.perform(on: host) }
         } catch {
-            result.failures.append(error)
+            result.failures.append(
+                Failure(
+                    error.code,
+                    error.attempt,
+                    on: error.subject,
+                    because: "the machine may be paused, ask its monitor (query-status, cont): \(error.reason)",
+                    errno: error.errno
+                )
+            )
         }
     }
 

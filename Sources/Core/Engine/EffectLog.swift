@@ -48,7 +48,8 @@ public struct EffectLog<Effect: Codable & Hashable & Sendable>: Sendable {
 
     /// Applies many effects of which each may go wrong by itself; `body` gets those that no earlier attempt did, does all it
     /// can, and gives those that it could not do, with the reason: they are recorded as not done, or, when their object
-    /// changed meanwhile, as what nobody can tell. When it throws, each effect is probed, and that is its outcome.
+    /// changed meanwhile or who was asked gave no answer in time, as what nobody can tell. When it throws, each effect is
+    /// probed, and that is its outcome.
     ///
     /// - Throws: what `body` throws, or that the journal kept nothing; then `body` did not run.
     public func applyEach(
@@ -72,7 +73,8 @@ public struct EffectLog<Effect: Codable & Hashable & Sendable>: Sendable {
         }
         let outcomes = zip(numbers, remaining).map { number, effect in
             let failure = missed[effect]
-            let state = failure.map { $0.code == .changed ? EffectState.cannotTell : .notDone } ?? .done
+            let isUnknown = failure?.code == .changed || failure?.code == .timedOut
+            let state = failure == nil ? EffectState.done : isUnknown ? .cannotTell : .notDone
             return StepRecord.EffectOutcome(number, state, failure)
         }
         try record.conclude(outcomes, values)

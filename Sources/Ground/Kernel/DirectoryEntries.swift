@@ -48,6 +48,18 @@ extension Descriptor {
         return found
     }
 
+    /// The same as far as it comes until the deadline.
+    func numbers(in path: BytePath, by deadline: Deadline) throws(Failure) -> [Int32] {
+        var found: [Int32] = []
+        var isOver = false
+        try forEachEntry(of: path) { name, _ throws(Failure) in
+            guard !isOver, let number = Decimal.int32(name) else { return }
+            found.append(number)
+            if found.count % 1024 == 0 { isOver = deadline.hasPassed }
+        }
+        return found
+    }
+
     private func isSelfOrParent(_ name: UnsafeRawBufferPointer) -> Bool {
         guard let first = name.first, first == UInt8(ascii: ".") else { return false }
         return name.count == 1 || (name.count == 2 && name[1] == UInt8(ascii: "."))

@@ -38,6 +38,18 @@ struct KeptEffectsTests {
         #expect(try kept([(move, nil)], true: [move: .partly]).isEmpty)
     }
 
+    @Test("a `stop` that QEMU did not answer stands until QEMU was told to go on: it may come to it later")
+    func unanswered() throws {
+        let pause = ContainmentEffect.pauseMachine(process: stray, monitor: BytePath("/run/q.sock"))
+        let go = try #require(pause.inverse)
+        #expect(try kept([(pause, .cannotTell)]) == [pause])
+        #expect(try kept([(pause, nil)], true: [pause: .cannotTell]) == [pause])
+        #expect(try kept([(pause, .notDone)]).isEmpty)
+        #expect(try kept([(pause, .cannotTell), (go, .cannotTell)]) == [pause])
+        #expect(try kept([(pause, .cannotTell), (go, .done)]).isEmpty)
+        #expect(try kept([(move, .cannotTell), (move, nil)], true: [move: .cannotTell]).isEmpty)
+    }
+
     @Test("a thaw without outcome ends the freeze only when the group is thawed")
     func openThaw() throws {
         let thaw = ContainmentEffect.thaw(group: group)

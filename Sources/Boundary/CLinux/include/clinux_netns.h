@@ -16,6 +16,12 @@
 int quell_netlink_child(int protocol, int namespace_fd, const uint8_t *requests, size_t length, int *output,
                         int32_t *pid);
 
+// quell_unix_connect in a child that is ended after it, because connect(2) walks a path, and a file server that lies over
+// it holds up whoever walks it. `*output` becomes readable when it is through. Gives a pidfd.
+int quell_connect_child(const uint8_t *path, size_t length, int *output, int32_t *pid);
+// What it connected, from `output`; -errno of connect(2), -EAGAIN as long as it is not through.
+int quell_take_connected(int output);
+
 // quell_spawn in another network namespace; with `own_cgroup_view` also in a mount namespace of its own where cgroup2
 // lies on /sys/fs/cgroup, which is where nft(8) looks. A child that cannot get there ends with status 126.
 int quell_spawn_in_network(const char *path, char *const argv[], const int *sources, const int *targets, int count,

@@ -130,6 +130,13 @@ public struct ChildProcess: ~Copyable {
         return signal == 0 ? .exited(status >> 8 & 0xff) : .killed(signal: signal)
     }
 
+    /// Kills it and does not wait for its end, which a freeze has no time for.
+    consuming func giveUp() {
+        _ = quell_pidfd_send_signal(handle.number, SIGKILL)
+        leave()
+        isReaped = true
+    }
+
     /// Kills it; `false` when it does not die, because the kernel holds it in a system call.
     private borrowing func killed() -> Bool {
         _ = quell_pidfd_send_signal(handle.number, SIGKILL)

@@ -92,6 +92,18 @@ public final class NamespaceSockets: Sendable {
         throw Failure(.timedOut, "list the sockets", on: "network namespace \(inode)", because: "no answer in time")
     }
 
+    /// The unix sockets that listen, and nothing else, where a freeze waits for it.
+    ///
+    /// - Throws: `timedOut` when the kernel does not answer, `notPermitted` without the right to enter.
+    public func unixListeners(by deadline: Deadline) throws(Failure) -> [UnixSocket] {
+        let answers = try NetlinkChild([SockDiagMessage.unixListeners(sequence: 1)], in: number, by: deadline).answers
+        guard let answer = answers.first else {
+            throw Failure(.timedOut, "list the sockets", on: "network namespace \(inode)", because: "no answer in time")
+        }
+        var dump = Dump()
+        return try dump.payloads(answer, sequence: 1).compactMap(SockDiagMessage.unixSocket)
+    }
+
     private func dump(withCounters: Bool, by deadline: Deadline) throws(Failure) -> Dump? {
         var requests: [[UInt8]] = []
         var kinds: [(InetSocket.Transport, NetworkAddress.Family)] = []

@@ -32,12 +32,27 @@ public struct StreamSocket: ~Copyable {
         return StreamSocket(socket, name: name)
     }
 
-    /// Connects to a listening unix socket by its path, at once or not at all.
+    /// Connects to a listening unix socket by its path, at once or not at all. Somebody else may have laid a file server
+    /// over the path, which then holds up who walks it: so the connecting is done in a child, which is given up.
     ///
-    /// - Throws: `notFound` when there is no such socket, `system` with the errno of connect(2); EAGAIN means that its
-    ///   backlog is full.
-    public static func connect(toUnixSocket path: BytePath) throws(Failure) -> StreamSocket {
-        let number = path.bytes.withUnsafeBufferPointer { quell_unix_connect($0.baseAddress, $0.count) }
+    /// - Throws: `timedOut` after `deadline`, `notFound` when there is no such socket, `system` with the errno of
+    ///   connect(2); EAGAIN means that its backlog is full.
+    public static func connect(
+        toUnixSocket path: BytePath,
+        by deadline: Deadline
+    ) throws(Failure) -> StreamSocket {
+        var output: Int32 = -1
+        var pid: Int32 = -1
+        let handle = path.bytes.withUnsafeBufferPointer { bytes in
+            quell_connect_child(bytes.baseAddress, bytes.count, &output, &pid)
+        }
+        guard handle >= 0 else { throw Failure(errno: -handle, "start a child", on: path) }
+        let child = ChildProcess(pid: pid, handle: Descriptor(adopting: handle), name: path)
+        let result = Descriptor(adopting: output)
+        let isThrough = result.wait(for: POLLIN, until: deadline)
+        child.giveUp()
+        guard isThrough else { throw Self.late("connect", path.description) }
+        let number = quell_take_connected(result.number)
         guard number >= 0 else { throw Failure(errno: -number, "connect", on: path) }
         return StreamSocket(Descriptor(adopting: number), name: path.description)
     }

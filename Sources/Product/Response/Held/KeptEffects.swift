@@ -21,7 +21,8 @@ struct KeptEffects {
         switch state {
         case .done: isReversal ? takeBack(effect) : add(effect, isOpen: false)
         case .partly: if effect.countsInPart { add(effect, isOpen: false) }
-        case .notDone, .cannotTell: return
+        case .cannotTell: if effect.countsUnanswered { add(effect, isOpen: false) }
+        case .notDone: return
         case nil:
             if !isReversal {
                 add(effect, isOpen: true)
@@ -37,7 +38,14 @@ struct KeptEffects {
         for one in kept {
             if one.isOpen {
                 let state = try probe(one.effect)
-                guard state == .done || state == .partly && one.effect.countsInPart else { continue }
+                let counts =
+                    switch state {
+                    case .done: true
+                    case .partly: one.effect.countsInPart
+                    case .cannotTell: one.effect.countsUnanswered
+                    case .notDone: false
+                    }
+                guard counts else { continue }
             }
             effects.append(one.effect)
         }
@@ -97,6 +105,10 @@ extension ContainmentEffect {
         default: false
         }
     }
+
+    /// Whether it has to be taken back although nobody can tell that it happened: QEMU may come to a `stop` that it was
+    /// sent long after it was asked.
+    fileprivate var countsUnanswered: Bool { if case .pauseMachine = self { true } else { false } }
 
     fileprivate func isSame(as other: ContainmentEffect) -> Bool {
         switch (self, other) {

@@ -184,13 +184,21 @@ struct FreezeRun: ~Copyable {
                 guard !opened.contains(where: { $0.cgroup.pin == domain.pin }) else { continue }
                 opened.append(try HeldGroup(domain))
             } catch {
-                guard error.code == .notFound || error.code == .changed, subject.pin.cgroups.count > 1 else {
-                    throw error
-                }
+                guard error.code == .notFound || error.code == .changed else { throw error }
                 result.failures.append(error)
             }
         }
-        if let failure = result.failures.first, opened.isEmpty { throw failure }
+        if let failure = result.failures.first, opened.isEmpty {
+            // Who was named beside the groups is held all the same, in a group of Quell's.
+            let scanner = ProcessScanner(host)
+            let lives = subject.included.contains { process in
+                guard let stat = scanner.namedStat(of: process.pid) else { return false }
+                return stat.pin == process && !stat.numbers.isDead
+            }
+            guard lives else { throw failure }
+            result.failures = []
+            result.notes.append("its own cgroup is gone: \(failure.reason)")
+        }
         let unified = opened.filter { $0.cgroup.hierarchy.isUnified }
         // runsc leaves the unified hierarchy's root to its processes. There Quell's own group holds them, because only
         // such a group can be cut.

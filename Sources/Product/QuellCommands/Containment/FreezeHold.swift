@@ -17,6 +17,10 @@ struct FreezeHold {
         var result: FreezeResult
         /// The case; `nil` as long as no store answers.
         let home: Case?
+        /// The members that somebody moved out of its groups and that live: they are held wherever they are.
+        var moved: [ProcessPin] = []
+        /// Why it is not held now, as it was told; `nil` when it is.
+        var told: Failure?
     }
 
     let bench: Workbench
@@ -26,21 +30,41 @@ struct FreezeHold {
     /// The kernel tells of a thaw at once; of a process that was moved out it tells nothing, so that is looked for.
     private static let pause = Duration.milliseconds(250)
 
+    /// How often one session is tried again before the others get their turn: somebody may remove its group right then.
+    private static let attempts = 3
+
     func stay(with sessions: [Held]) throws(Failure) -> Outcome {
         var held = sessions
         telling.say("holding      Ctrl-C ends the watch and leaves everything frozen")
         while !Interruption.cancellation.isCancelled {
             let groups = held.flatMap { $0.result.groups.map(\.group) }
             let watch = CgroupWatch(groups, on: bench.host)
-            for index in held.indices { try check(&held[index]) }
+            for index in held.indices { check(&held[index]) }
             _ = watch.wait(until: Deadline(after: FreezeHold.pause))
         }
-        telling.say("stopped      everything stays frozen")
+        let lost = held.filter { $0.told != nil }
+        for one in lost { telling.result("not held     \(one.session.locator)") }
+        telling.say("stopped      everything\(lost.isEmpty ? "" : " else") stays frozen")
         return .cancelled
     }
 
-    private func check(_ held: inout Held) throws(Failure) {
-        guard let why = try whyAgain(held.result) else { return }
+    /// One session that cannot be held ends the watch of no other: it is told once, and tried again at every look.
+    private func check(_ held: inout Held) {
+        for attempt in 1...FreezeHold.attempts {
+            do throws(Failure) {
+                try freezeAgain(&held)
+                held.told = nil
+                return
+            } catch {
+                guard attempt == FreezeHold.attempts, held.told != error else { continue }
+                held.told = error
+                telling.tell(error)
+            }
+        }
+    }
+
+    private func freezeAgain(_ held: inout Held) throws(Failure) {
+        guard let why = try whyAgain(&held) else { return }
         let began = Instant.now()
         let home = held.home
         let journal = ContainmentJournal(
@@ -52,7 +76,11 @@ struct FreezeHold {
             return try bench.home(nil, about: [pin], reason: nil, by: actor)
         }
         let single = Single(containingWith: journal, by: actor, reason: "held: it was thawed by somebody else")
-        let result = single.run(FreezeAction(on: bench.host, inventory: held.agents, home: home), held.input)
+        var input = held.input
+        // Whoever may move a process out of its group may have cut its lineage before, and may remove the group.
+        let moved = held.moved.map(\.pid)
+        if !moved.isEmpty { input.include = (input.include ?? []).filter { !moved.contains($0) } + moved }
+        let result = single.run(FreezeAction(on: bench.host, inventory: held.agents, home: home), input)
         _ = journal.settle(within: .seconds(2))
         guard let output = result.output else { throw result.step.failure ?? result.unexplained }
         held.result = output.result
@@ -61,12 +89,19 @@ struct FreezeHold {
     }
 
     /// What somebody did to it; `nil` when it stands.
-    private func whyAgain(_ result: FreezeResult) throws(Failure) -> String? {
+    private func whyAgain(_ held: inout Held) throws(Failure) -> String? {
+        let result = held.result
         guard !result.bySignals else { return continued(result) ? "it was continued" : nil }
         let check = try FreezeCheck(of: result, on: bench.host)
+        held.moved = held.moved.filter(isAlive) + check.movedOut.filter { !held.moved.contains($0) }
         if !check.movedOut.isEmpty { return "\(check.movedOut.count) processes moved out" }
         // A group that is gone, with everybody in it, cannot be frozen again.
         return check.thawed.isEmpty || check.processes == 0 ? nil : "it was thawed"
+    }
+
+    private func isAlive(_ process: ProcessPin) -> Bool {
+        guard let stat = ProcessScanner(bench.host).namedStat(of: process.pid) else { return false }
+        return stat.pin == process && !stat.numbers.isDead
     }
 
     /// Whether a process that was stopped by a signal runs again.

@@ -113,6 +113,26 @@ struct GVisorTests {
         #expect(failure?.code == .notFound)
     }
 
+    @Test("RT7 of a crowd around what calls itself runsc only the nearest are looked at")
+    func crowd() throws {
+        let machine = try RecordedMachine()
+        for (pid, name) in [(199, "exe"), (200, "exe")] as [(Int32, String)] {
+            try machine.process(pid, parent: 1, start: 2000, uid: 0, name: name, v2: "/gv", freezer: "/gv")
+            symlink("/usr/bin/runsc", "\(machine.root)/proc/\(pid)/exe")
+        }
+        for pid in 1000..<1200 as Range<Int32> {
+            try machine.process(pid, parent: 1, start: 3000, uid: 0, name: "sh", v2: "/gv", freezer: "/gv")
+        }
+        let watch = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
+        defer { close(watch) }
+        try #require(inotify_add_watch(watch, "\(machine.root)/proc/1199/stat", UInt32(IN_OPEN)) > 0)
+        let found = GVisorLookup(on: try machine.host(), root: BytePath(machine.root)).sandbox(holding: 200)
+        let pids = [found?.sentry.pid] + (found?.gofers.map(\.pid) ?? [])
+        #expect(Set(pids) == [199, 200], "\(String(describing: found))")
+        var events = [UInt8](repeating: 0, count: 4096)
+        #expect(read(watch, &events, events.count) < 0, "the far one was looked at")
+    }
+
     @Test("a process that only has the name is an ordinary session")
     func ordinary() throws {
         let machine = try RecordedMachine()

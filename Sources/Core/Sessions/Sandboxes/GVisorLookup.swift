@@ -86,6 +86,10 @@ public struct GVisorLookup {
     /// The sandbox that a process belongs to: its sentry, a stub of it or a gofer. `nil` for any other process, after one
     /// look at its name.
     public func sandbox(holding pid: Int32) -> GVisorSandbox? {
+        sandbox(holding: pid) { states(stateFiles()) }
+    }
+
+    private func sandbox(holding pid: Int32, knowing known: () -> [GVisorState]) -> GVisorSandbox? {
         let scanner = ProcessScanner(host)
         var chain: [ProcessPin] = []
         var current = pid
@@ -95,7 +99,7 @@ public struct GVisorLookup {
         }
         guard let top = chain.last else { return nil }
         let pids = Set(chain.map(\.pid))
-        let states = states(stateFiles())
+        let states = known()
         for state in states where pids.contains(state.sentry) || state.gofer.map(pids.contains) ?? false {
             do throws(Failure) {
                 return whole(state, sentry: try confirm(state.sentry, of: state), among: states)
@@ -107,9 +111,11 @@ public struct GVisorLookup {
     /// The sandboxes that have their processes among these, each once.
     func sandboxes(among processes: [OverviewProcess]) -> [GVisorSandbox] {
         let named = Set(processes.filter { GVisorLookup.names.contains($0.name) }.map(\.pin.pid))
+        guard !named.isEmpty else { return [] }
+        let known = states(stateFiles())
         var found: [ProcessPin: GVisorSandbox] = [:]
         for process in processes where named.contains(process.pin.pid) && !named.contains(process.parent) {
-            guard let sandbox = sandbox(holding: process.pin.pid) else { continue }
+            guard let sandbox = sandbox(holding: process.pin.pid, knowing: { known }) else { continue }
             found[sandbox.sentry] = sandbox
         }
         return found.values.sorted { $0.sentry.pid < $1.sentry.pid }
@@ -208,18 +214,24 @@ public struct GVisorLookup {
         path.components.first?.text?.hasPrefix("quell-") ?? false
     }
 
+    /// How many processes around one are looked at: those of a sandbox are started right after one another, and a freeze
+    /// waits for it.
+    private static let most = 64
+
     /// What the kernel alone tells of a sandbox whose `--root` is nowhere usual: a second process that runs the same
-    /// runsc in the same cgroup, when there is exactly one. A name in a link is a hint as well, and it can only join two
-    /// processes that both say that they are runsc's.
+    /// runsc in the same cgroup, when there is exactly one. Only where a freeze holds them they are looked for. A name in
+    /// a link is a hint as well, and it can only join two processes that both say that they are runsc's.
     private func withoutState(_ top: ProcessPin, _ scanner: borrowing ProcessScanner) -> GVisorSandbox? {
         guard let program = program(of: top) else { return nil }
         var tops: Set<ProcessPin> = [top]
         var parents: Set<Int32> = []
         for line in scanner.cgroups(of: top.pid) ?? [] where line.path != BytePath("/") {
-            guard let hierarchy = host.hierarchy(named: line.hierarchy) else { continue }
-            let pids: [Int32]
+            let holding = [host.unified, host.freezer].compactMap { $0 }
+            guard let hierarchy = holding.first(where: { $0.name == line.hierarchy }) else { continue }
+            var pids: [Int32]
             do throws(Failure) { pids = try Cgroup(line.path, in: hierarchy).processes() } catch { continue }
-            for pid in pids {
+            pids.sort { abs($0 - top.pid) < abs($1 - top.pid) }
+            for pid in pids.prefix(GVisorLookup.most) {
                 guard let stat = scanner.namedStat(of: pid), GVisorLookup.names.contains(stat.name),
                     program == self.program(of: stat.pin)
                 else { continue }

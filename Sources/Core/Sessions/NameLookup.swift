@@ -14,18 +14,26 @@ struct NameLookup {
     let host: Host
     let root: BytePath
     let inventory: Inventory
+    /// How long the tree of cgroups may be walked, because a freeze waits for it.
+    var patience = Duration.milliseconds(250)
 
     func find(_ name: BytePath, for verb: String) throws(Failure) -> Match {
         let agent = name.text.flatMap { inventory.agent(named: $0) }
-        var paths = try cgroups(named: name)
+        let text = name.text ?? ""
+        let search = CgroupSearch(host: host, patience: patience)
+        let found = try search.paths { $0.lastComponent == name || LXCLookup.isPayload($0, of: text) }
+        var paths = found.paths.filter { $0.lastComponent == name }
         if case .cgroup(let declared) = agent?.locator { paths.removeAll { $0 == declared } }
         var matches = (agent.map { [Match.agent($0)] } ?? []) + paths.map { .cgroup($0) }
         for container in try engines(named: name, isNeeded: matches.isEmpty) where agent?.locator != container {
             matches.append(.container(container))
         }
-        if matches.isEmpty, let container = try otherContainer(named: name) { matches.append(.container(container)) }
-        if matches.count == 1 { return matches[0] }
+        if matches.isEmpty, let container = try otherContainer(named: name, hasPayload: !found.paths.isEmpty) {
+            matches.append(.container(container))
+        }
         let subject = String(decoding: name.bytes, as: UTF8.self)
+        guard found.isWhole else { throw CgroupSearch.cutShort(subject, try choices(matches, verb)) }
+        if matches.count == 1 { return matches[0] }
         guard !matches.isEmpty else {
             throw Failure(
                 .notFound,
@@ -40,19 +48,8 @@ struct NameLookup {
             "find the session",
             on: subject,
             because: "\(matches.count) sessions have that name",
-            hint: try choices(matches, verb)
+            hint: try choices(matches, verb).joined(separator: "\n")
         )
-    }
-
-    /// The paths of all cgroups with that last component, each once though it may stand in two hierarchies.
-    private func cgroups(named name: BytePath) throws(Failure) -> [BytePath] {
-        var paths = Set<BytePath>()
-        for hierarchy in [host.unified, host.freezer].compactMap({ $0 }) {
-            try Cgroup(BytePath("/"), in: hierarchy).forEachInTree { group throws(Failure) in
-                if group.path.lastComponent == name { paths.insert(group.path) }
-            }
-        }
-        return paths.sorted()
     }
 
     /// Containers of that name, root's of podman and those of docker. Storage that cannot be read, because its form is
@@ -75,14 +72,14 @@ struct NameLookup {
         return found
     }
 
-    private func otherContainer(named name: BytePath) throws(Failure) -> Locator? {
+    private func otherContainer(named name: BytePath, hasPayload: Bool) throws(Failure) -> Locator? {
         if let container = OCIContainer(parsing: name, of: .runc), container.user == nil,
             try OCILookup(host: host, root: root).hasContainer(container)
         {
             return .oci(container)
         }
         guard let container = ContainerName(parsing: name), container.user == nil else { return nil }
-        if try LXCLookup(host: host, root: root).hasContainer(container) { return .lxc(container) }
+        if hasPayload { return .lxc(container) }
         return try NspawnLookup(host: host).hasContainer(container) ? .nspawn(container) : nil
     }
 
@@ -95,7 +92,7 @@ struct NameLookup {
 
     /// Complete commands made of agents' names and pids only: the name of a cgroup is the session's word, not ours
     /// (RT14).
-    private func choices(_ matches: [Match], _ verb: String) throws(Failure) -> String {
+    private func choices(_ matches: [Match], _ verb: String) throws(Failure) -> [String] {
         var commands: [String] = []
         var empty = 0
         for match in matches {
@@ -122,7 +119,7 @@ struct NameLookup {
             }
         }
         if empty > 0 { commands.append("(\(empty) of them have no process)") }
-        return commands.joined(separator: "\n")
+        return commands
     }
 
     /// The command with the whole id of a container of an engine's.

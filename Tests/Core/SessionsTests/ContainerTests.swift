@@ -92,6 +92,7 @@ struct ContainerTests {
         // Inside a user namespace the first process may run as another uid: then conmon, its parent, has to be the user's.
         try machine.process(90, parent: 1, start: 15, uid: uid, name: "conmon")
         try machine.process(100, parent: 90, start: 20, uid: 100_999, v2: group, freezer: group)
+        try machine.file("etc/subuid", "agents:100000:65536\n")
         #expect(try resolve("podman:agents/web", machine).leader?.pin.pid == 100)
         try machine.process(90, parent: 1, start: 15, uid: 4242, name: "conmon")
         expectFailure("podman:agents/web", machine, .refused, containing: "which is not of user agents")

@@ -97,10 +97,56 @@ struct OCIContainerTests {
             chown("\(machine.root)/\(path)", uid, uid)
         }
         expectFailure("runc:agents/own", machine, .refused, containing: "which is not of user agents")
-        try machine.process(100, parent: 90, start: 20, uid: uid, v2: "/agents/web-1", freezer: "/agents/web-1")
+        let group = "/agents/web-1"
+        try machine.process(100, parent: 90, start: 20, uid: uid, v2: group, freezer: group)
+        try machine.process(101, parent: 100, start: 21, uid: uid, v2: group, freezer: group)
         #expect(try resolve("runc:agents/own", machine).leader?.pin.pid == 100)
         expectFailure("runc:nobody-here/own", machine, .notFound, containing: "no such user with a home")
         expectFailure("runc:own", machine, .notFound, containing: "runc has no container of that id for root")
+    }
+
+    @Test(
+        "RT8 a user's state pins no group in which others stand, unless the group was handed to that user",
+        .enabled(if: geteuid() == 0)
+    )
+    func sharedGroup() throws {
+        let uid: UInt32 = 1234
+        let machine = try machine()
+        try machine.file("etc/passwd", "agents:x:\(uid):7::/home/agents:/bin/sh\n")
+        let state = RecordedMachine.state("own", pid: 100, start: 20, group: "/agents/web-1")
+        try machine.file("run/user/\(uid)/runc/own/state.json", state)
+        try machine.process(100, parent: 90, start: 20, uid: uid, v2: "/agents/web-1", freezer: "/agents/web-1")
+        let reason = "process 101 stands in /agents/web-1, which is not of user agents"
+        let failure = expectFailure("runc:agents/own", machine, .refused, containing: reason)
+        #expect(failure?.hint == "quell freeze pid:100")
+        // Ids that root gave the user for containers are that user's.
+        try machine.process(101, parent: 100, start: 21, uid: 100_005, v2: "/agents/web-1", freezer: "/agents/web-1")
+        expectFailure("runc:agents/own", machine, .refused, containing: "which is not of user agents")
+        try machine.file("etc/subuid", "others:200000:65536\nagents:100000:65536\n")
+        #expect(try resolve("runc:agents/own", machine).members.map(\.pin.pid) == [100, 101])
+        try machine.process(101, parent: 100, start: 21, uid: 0, v2: "/agents/web-1", freezer: "/agents/web-1")
+        for tree in ["unified", "freezer"] { chown("\(machine.root)/cgroup/\(tree)/agents/web-1", uid, uid) }
+        #expect(try resolve("runc:agents/own", machine).leader?.pin.pid == 100)
+    }
+
+    @Test("RT13 RT30 a lease on what a user wrote refuses the locator, and the way around reads nothing of the user's")
+    func leased() throws {
+        let uid = geteuid() == 0 ? 1234 : geteuid()
+        let machine = try machine()
+        try machine.file("etc/passwd", "agents:x:\(uid):7::/home/agents:/bin/sh\n")
+        let status = "run/user/\(uid)/crun/own/status"
+        try machine.file(status, #"{"pid":100,"process-start-time":20,"cgroup-path":"/agents/web-1"}"#)
+        let storage = "home/agents/.local/share/containers/storage/overlay-containers/containers.json"
+        try machine.file(storage, "[]")
+        signal(SIGIO, SIG_IGN)
+        for (path, locator) in [(status, "crun:agents/own"), (storage, "podman:agents/own")] {
+            let file = open("\(machine.root)/\(path)", O_RDWR | O_CLOEXEC)
+            defer { close(file) }
+            let setLease: Int32 = 1024
+            try #require(fcntl(file, setLease, F_WRLCK) == 0, "\(String(cString: strerror(errno)))")
+            let failure = expectFailure(locator, machine, .system, containing: "EAGAIN")
+            #expect(failure?.hint?.contains("quell freeze pid:N") == true, "\(String(describing: failure))")
+        }
     }
 
     @Test("RT13 a user's state over which FUSE is mounted is not opened; a slow home does not matter")
@@ -238,6 +284,25 @@ struct OCIContainerTests {
         }
     }
 
+    @Test("RT7 more cgroups than there is time for: a name that needs them all is refused, with what was found")
+    func manyGroups() throws {
+        let machine = try lxc("web")
+        for number in 0..<80 { try machine.cgroup("/a\(number)") }
+        let host = try machine.host()
+        let root = BytePath(machine.root)
+        let found = #expect(throws: Failure.self) {
+            let name = try #require(ContainerName(parsing: BytePath("web")))
+            return try LXCLookup(host: host, root: root, patience: .zero).find(name, for: "freeze")
+        }
+        #expect(found?.code == .timedOut && found?.hint?.hasPrefix("quell ") == true, "\(String(describing: found))")
+        let named = #expect(throws: Failure.self) {
+            let names = NameLookup(host: host, root: root, inventory: .empty, patience: .zero)
+            return try names.find(BytePath("lxc.payload.web"), for: "freeze")
+        }
+        #expect(named?.code == .timedOut && named?.reason.contains("more cgroups than") == true)
+        #expect(try resolve("lxc:web", machine).leader?.pin.pid == 100)
+    }
+
     @Test("RT8 a cgroup of the name that lxc's monitor did not fill is not taken, and the way around is a pid")
     func lxcPlanted() throws {
         let machine = try RecordedMachine()
@@ -257,6 +322,13 @@ struct OCIContainerTests {
         try two.process(200, parent: 80, start: 30, v2: "/user.slice/lxc.payload.web")
         let failure = expectFailure("lxc:web", two, .ambiguous, containing: "2 cgroups have the name")
         #expect(failure?.hint == "quell freeze pid:100\nquell freeze pid:200")
+        // An empty group of that name is nobody's container.
+        try two.cgroup("/elsewhere/lxc.payload.web")
+        let again = expectFailure("lxc:web", two, .ambiguous, containing: "2 cgroups have the name")
+        #expect(again?.hint == failure?.hint)
+        let one = try lxc("web")
+        try one.cgroup("/elsewhere/lxc.payload.web")
+        #expect(try resolve("lxc:web", one).leader?.pin.pid == 100)
         try machine.cgroup("/lxc.payload.web")
         expectFailure("lxc:web", machine, .notFound, containing: "its cgroup is empty: nothing of it runs")
     }

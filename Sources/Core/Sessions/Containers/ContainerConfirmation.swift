@@ -61,6 +61,7 @@ struct ContainerConfirmation {
         if groups.isEmpty, try !standsApart(stat.pin, state) {
             throw refused("its state names process \(stat.pid), which the kernel has in no cgroup of that container")
         }
+        try requireOwn(groups, stat.pid)
         return RunningContainer(id: id, groups: groups, process: stat.pin)
     }
 
@@ -122,6 +123,44 @@ struct ContainerConfirmation {
             if try ProcessDirectory(pid, on: host).status().uids.first == uid { return }
         }
         throw refused("its state names process \(stat.pid), which is not of \(owner.words)")
+    }
+
+    /// A user's state may pin only what is the user's: a group that root handed to them, or one in which everybody is
+    /// theirs. Into any other one only a process of theirs has got, and the rest of it is not theirs to be frozen.
+    private func requireOwn(_ groups: [Cgroup], _ first: Int32) throws(Failure) {
+        guard let uid = owner.uid else { return }
+        for group in groups where try group.owner() != uid {
+            try group.forEachInTree { below throws(Failure) in
+                for pid in try pids(of: below) where try !isOwn(pid) {
+                    throw Failure(
+                        .refused,
+                        "take the container for a session",
+                        on: argument,
+                        because: "process \(pid) stands in \(below.path), which is not of \(owner.words)",
+                        hint: "quell freeze pid:\(first)"
+                    )
+                }
+            }
+        }
+    }
+
+    private func isOwn(_ pid: Int32) throws(Failure) -> Bool {
+        do throws(Failure) {
+            return try ProcessDirectory(pid, on: host).status().uids.first.map(owner.has) ?? true
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return true
+        }
+    }
+
+    /// Threaded groups hold threads of processes that their domain lists.
+    private func pids(of group: Cgroup) throws(Failure) -> [Int32] {
+        do throws(Failure) {
+            return try group.processes().filter { $0 > 0 }
+        } catch {
+            guard error.code == .notFound || error.errno == EOPNOTSUPP else { throw error }
+            return []
+        }
     }
 
     /// It is known, and nothing of it runs.

@@ -18,6 +18,11 @@ struct ContainerOwner {
     let states: BytePath
     /// How to say it.
     let words: String
+    /// The further ids that root gave the user for containers (subuid(5)).
+    var subordinates: [ClosedRange<UInt32>] = []
+
+    /// Whether a process of that id is of the owner.
+    func has(_ id: UInt32) -> Bool { uid == nil || uid == id || subordinates.contains { $0.contains(id) } }
 
     /// Root's.
     static func root(at root: BytePath) -> ContainerOwner {
@@ -113,7 +118,38 @@ struct ContainerOwner {
             storage: storage,
             volatileStorage: volatile.appending("containers"),
             states: volatile,
-            words: "user \(user.name)"
+            words: "user \(user.name)",
+            subordinates: try subordinates(of: user, at: root)
+        )
+    }
+
+    /// `name:first:count`, or with the uid as name. Without the file there are none.
+    private static func subordinates(of user: Passwd.User, at root: BytePath) throws(Failure) -> [ClosedRange<UInt32>] {
+        let lines: [UInt8]
+        do throws(Failure) {
+            lines = try TrustedFile.read(root.appending("etc/subuid"), limit: 4 << 20, to: "find the user's ids")
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return []
+        }
+        return lines.split(separator: UInt8(ascii: "\n")).compactMap { line in
+            let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+            let names = [user.name, String(user.uid)]
+            guard fields.count == 3, names.contains(where: { fields[0].elementsEqual($0.utf8) }),
+                let first = UInt32(String(decoding: fields[1], as: UTF8.self)), first > 0,
+                let count = UInt32(String(decoding: fields[2], as: UTF8.self)), count > 0
+            else { return nil }
+            let (last, isBeyond) = first.addingReportingOverflow(count - 1)
+            return isBeyond ? nil : first...last
+        }
+    }
+
+    /// What was not to be had of a user's files, with the way around: a process is found without touching them, while who
+    /// watches or leases them knows of every look and can refuse it (RT13, RT30).
+    func hinting(_ failure: Failure) -> Failure {
+        guard uid != nil, failure.hint == nil || failure.errno == EAGAIN else { return failure }
+        return failure.hinting(
+            "name it by the pid of one of its processes, which reads nothing of the user's: quell freeze pid:N"
         )
     }
 

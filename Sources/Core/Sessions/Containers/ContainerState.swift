@@ -30,7 +30,11 @@ struct ContainerState: Hashable {
         by runtime: OCIContainer.Runtime,
         of owner: ContainerOwner
     ) throws(Failure) -> ContainerState? {
-        try read(id, by: runtime, in: owner.states.appending(runtime.rawValue), owner.writers)
+        do throws(Failure) {
+            return try read(id, by: runtime, in: owner.states.appending(runtime.rawValue), owner.writers)
+        } catch {
+            throw owner.hinting(error)
+        }
     }
 
     /// The same, in the folder in which the runtime keeps its states.

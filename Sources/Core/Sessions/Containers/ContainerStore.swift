@@ -74,7 +74,7 @@ struct ContainerStore {
         do throws(Failure) {
             return try TrustedFile.read(path, owners: owner.writers, limit: 16 << 20, to: ContainerStore.reading)
         } catch {
-            guard error.code == .notFound else { throw error }
+            guard error.code == .notFound else { throw owner.hinting(error) }
             return nil
         }
     }

@@ -7,17 +7,25 @@ import Kernel
 struct LXCLookup {
     let host: Host
     let root: BytePath
+    /// How long the tree of cgroups may be walked, because a freeze waits for it.
+    var patience = Duration.milliseconds(250)
 
     /// Where it stands and which process leads it.
     ///
     /// - Throws: `notFound` when none of that name runs, `ambiguous` when several do, `refused` when the cgroup of that name
-    ///   holds something else.
+    ///   holds something else, `timedOut` when there are more cgroups than could be looked at.
     func find(_ name: ContainerName, for verb: String) throws(Failure) -> RunningContainer {
-        let paths = try paths(of: name)
-        guard let path = paths.first else { throw try absent(name) }
-        guard paths.count == 1 else { throw try ambiguous(name, paths, verb) }
+        let found = try CgroupSearch(host: host, patience: patience).paths { LXCLookup.isPayload($0, of: name.name) }
+        let standing = try leaders(at: found.paths)
+        guard found.isWhole else {
+            throw CgroupSearch.cutShort(name.argument, standing.map { "quell \(verb) pid:\($0.leader.pin.pid)" })
+        }
+        guard let (path, leader) = standing.first else {
+            guard found.paths.isEmpty else { throw notRunning(name, "its cgroup is empty") }
+            throw try absent(name)
+        }
+        guard standing.count == 1 else { throw ambiguous(name, standing.map(\.leader), verb) }
         let groups = try CgroupLookup(host: host).groups(at: path)
-        guard let leader = try leader(at: path) else { throw notRunning(name, "its cgroup is empty") }
         guard isStartedByMonitor(leader) else {
             throw Failure(
                 .refused,
@@ -30,24 +38,25 @@ struct LXCLookup {
         return RunningContainer(id: name.name, groups: groups, process: leader.pin)
     }
 
-    /// Whether a container of that name runs.
-    func hasContainer(_ name: ContainerName) throws(Failure) -> Bool { try !paths(of: name).isEmpty }
+    /// Whether a cgroup is that of a container of that name: `lxc.payload.NAME`, before lxc 4 `lxc/NAME`.
+    static func isPayload(_ path: BytePath, of name: String) -> Bool {
+        let last = path.lastComponent
+        if last == BytePath("lxc.payload.\(name)") { return true }
+        return last == BytePath(name) && path.parent.lastComponent == BytePath("lxc")
+    }
 
-    /// The paths of cgroups of that name: `lxc.payload.NAME`, before lxc 4 `lxc/NAME`. Each once, though it stands in two
-    /// hierarchies.
-    private func paths(of name: ContainerName) throws(Failure) -> [BytePath] {
-        let payload = BytePath("lxc.payload.\(name.name)")
-        let old = BytePath(name.name)
-        var found: Set<BytePath> = []
-        for hierarchy in [host.unified, host.freezer].compactMap({ $0 }) {
-            try Cgroup(BytePath("/"), in: hierarchy).forEachInTree { group throws(Failure) in
-                let last = group.path.lastComponent
-                if last == payload || last == old && group.path.parent.lastComponent == BytePath("lxc") {
-                    found.insert(group.path)
-                }
+    /// Those of the cgroups in which somebody runs. Whoever may make cgroups can make empty ones of any name, and take them
+    /// away again.
+    private func leaders(at paths: [BytePath]) throws(Failure) -> [(path: BytePath, leader: SessionMember)] {
+        var found: [(path: BytePath, leader: SessionMember)] = []
+        for path in paths {
+            do throws(Failure) {
+                if let leader = try leader(at: path) { found.append((path, leader)) }
+            } catch {
+                guard error.code == .notFound else { throw error }
             }
         }
-        return found.sorted()
+        return found
     }
 
     private func leader(at path: BytePath) throws(Failure) -> SessionMember? {
@@ -65,17 +74,13 @@ struct LXCLookup {
         }
     }
 
-    private func ambiguous(_ name: ContainerName, _ paths: [BytePath], _ verb: String) throws(Failure) -> Failure {
-        var commands: [String] = []
-        for path in paths {
-            if let leader = try leader(at: path) { commands.append("quell \(verb) pid:\(leader.pin.pid)") }
-        }
-        return Failure(
+    private func ambiguous(_ name: ContainerName, _ leaders: [SessionMember], _ verb: String) -> Failure {
+        Failure(
             .ambiguous,
             "find the container",
             on: name.argument,
-            because: "\(paths.count) cgroups have the name of that container",
-            hint: commands.joined(separator: "\n")
+            because: "\(leaders.count) cgroups have the name of that container",
+            hint: leaders.map { "quell \(verb) pid:\($0.pin.pid)" }.joined(separator: "\n")
         )
     }
 

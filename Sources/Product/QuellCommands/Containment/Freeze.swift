@@ -14,8 +14,9 @@ struct Freeze: QuellCommand {
             container with a restart policy, a unit of systemd's, an entry of cron's) is held, too. Unconfirmed \
             or partial (exit 3) lists what is left; a parent of which nothing is known is named and not held. The sentry \
             of a gVisor sandbox, and the monitor that qmp: names, are asked for at most 300 ms before; what they say \
-            decides nothing. It needs no case, no key and no writable disk; what the \
-            store cannot take is recorded in /run/quell, and joins the case later.
+            decides nothing. A container of a user's (podman:USER/NAME, runc:USER/ID, crun:USER/ID) is looked up in \
+            files of that user's, who can watch that; the pid of one of its processes is silent. It needs no case, no key \
+            and no writable disk; what the store cannot take is recorded in /run/quell, and joins the case later.
 
             LOCATOR is \(Locator.forms).
             """,

@@ -124,8 +124,8 @@ struct LinkCut {
         let carriers = try TapCarriers(on: host).find(of: space.inode, besides: Set(finding.members.map(\.pid)))
         guard !carriers.isEmpty else { return "\(place): no process is known that carries what it sends" }
         let names = carriers.map { "process \($0.pin.pid) (\($0.name))" }.joined(separator: ", ")
-        let pids = carriers.map { "quell freeze pid:\($0.pin.pid)" }.joined(separator: ", ")
-        return "\(place) is carried by \(names), outside of the session: \(pids) stops it"
+        let pids = carriers.map { "pid:\($0.pin.pid)" }.joined(separator: " ")
+        return "\(place) is carried by \(names), outside of the session, which is stopped by: quell freeze \(pids)"
     }
 
     /// How Quell's namespace numbers it, asked by a member that stands in it before and after.

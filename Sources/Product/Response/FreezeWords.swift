@@ -3,7 +3,8 @@ public import Containment
 
 /// What keeps a freeze from being confirmed, in words for people.
 public enum FreezeWords {
-    /// A line for each reason; empty when there is none.
+    /// A line for each reason; empty when there is none. What failed beside a freeze that is confirmed keeps nothing from
+    /// being held, and is no reason.
     public static func shortfalls(of result: FreezeResult) -> [String] {
         var lines = result.stuck.map { thread in
             "thread \(thread.thread) of process \(thread.pid) did not freeze: state \(thread.state), waits in "
@@ -22,7 +23,7 @@ public enum FreezeWords {
         }
         if result.processes == 0, result.failures.isEmpty { lines.append("nothing was there to be frozen") }
         if !result.scansAgreed { lines.append("no two scans agreed: processes may have been missed") }
-        return lines + result.failures.map(\.description)
+        return lines + (result.word == .confirmed ? [] : result.failures.map(\.description))
     }
 
     /// A line for each supervisor that is not held.

@@ -105,10 +105,11 @@ struct FreezeOrder: CommandBody, Equatable {
             peers: withPeers
         )
         let word = FirstWord()
+        let startedAt = environment.startedAt
         var action = FreezeAction(on: bench.host, inventory: agents)
         if !wantsJSON {
             action.telling = { result in
-                word.tell { FreezeReport(session: session, result: result).tellWord(telling) }
+                word.tell { FreezeReport(session: session, result: result, startedAt: startedAt).tellWord(telling) }
             }
         }
         let result = Single(containingWith: journal, by: responder, reason: reason ?? "").run(action, input)
@@ -123,7 +124,12 @@ struct FreezeOrder: CommandBody, Equatable {
             ContainmentVerb.tell(home, journal.keeping, telling)
             throw error
         }
-        let report = FreezeReport(session: session, result: output.result, wantsPeers: withPeers)
+        let report = FreezeReport(
+            session: session,
+            result: output.result,
+            startedAt: startedAt,
+            wantsPeers: withPeers
+        )
         // The result first: a store that is slow now may take seconds more.
         if !wantsJSON {
             word.tell { report.tellWord(telling) }
@@ -132,7 +138,7 @@ struct FreezeOrder: CommandBody, Equatable {
         let home = journal.settle(within: .seconds(2))
         if wantsJSON {
             telling.document(
-                try report.document(since: environment.startedAt, in: home, journal.keeping, wanted.refusal)
+                try report.document(in: home, journal.keeping, wanted.refusal)
             )
             wanted.tell(home, telling)
         } else {

@@ -9,6 +9,8 @@ import Sessions
 struct FreezeReport {
     let session: Session
     let result: FreezeResult
+    /// When the command was entered, CLOCK_MONOTONIC nanoseconds: what came before the freeze counts as well.
+    let startedAt: UInt64
     /// Whether peers were to be held.
     var wantsPeers = false
 
@@ -28,18 +30,21 @@ struct FreezeReport {
         if let inside = result.inside { telling.say("inside       \(Escaped.terminal(inside.text))") }
         tellProcesses(telling)
         tellCut(telling)
-        let notes = session.failures.map(\.description) + result.notes
+        // What failed beside a freeze that is confirmed is no shortfall of it.
+        let beside = result.word == .confirmed ? result.failures : []
+        let notes = (session.failures + beside).map(\.description) + result.notes
         for note in notes { telling.say("note         \(Escaped.terminal(note))") }
     }
 
-    private var spans: String {
+    /// How long it took, from the moment at which the command was entered.
+    var spans: String {
         guard result.word != .failed else { return "" }
         var parts: [String] = []
         if let frozen = result.times.frozen {
-            parts.append("frozen after \(Words.span(frozen.since(result.times.began)))")
+            parts.append("frozen after \(Words.span(Monotonic.span(from: startedAt, to: frozen)))")
         }
         if let proven = result.times.proven {
-            parts.append("proven after \(Words.span(proven.since(result.times.began)))")
+            parts.append("proven after \(Words.span(Monotonic.span(from: startedAt, to: proven)))")
         }
         return parts.isEmpty ? "" : "; " + parts.joined(separator: ", ")
     }
@@ -76,7 +81,6 @@ struct FreezeReport {
     }
 
     func document(
-        since started: UInt64,
         in home: Case?,
         _ keeping: ContainmentJournal.Keeping,
         _ refusal: Failure?
@@ -89,7 +93,7 @@ struct FreezeReport {
         object["processes"] = .integer(Int64(result.processes))
         object["threads"] = .integer(Int64(result.threads))
         object["untrustedPins"] = try JSONEncoding.value(of: session.pin)
-        object["startedAt"] = .integer(Int64(clamping: started))
+        object["startedAt"] = .integer(Int64(clamping: startedAt))
         object["frozenAt"] = Monotonic.nanoseconds(of: result.times.frozen)
         object["provenAt"] = Monotonic.nanoseconds(of: result.times.proven)
         object["untrustedResult"] = try JSONEncoding.value(of: result)
@@ -109,8 +113,15 @@ extension Session {
 enum Monotonic {
     /// Nanoseconds; `null` for a moment that never came.
     static func nanoseconds(of instant: Instant?) -> JSONValue {
-        guard let instant else { return .null }
-        let age = Instant.now().since(instant).wholeNanoseconds
-        return .integer(Int64(clamping: Deadline.monotonicNow()) - age)
+        instant.map { .integer(stamp(of: $0)) } ?? .null
+    }
+
+    /// From a stamp to a moment.
+    static func span(from stamp: UInt64, to instant: Instant) -> Duration {
+        .nanoseconds(self.stamp(of: instant) - Int64(clamping: stamp))
+    }
+
+    private static func stamp(of instant: Instant) -> Int64 {
+        Int64(clamping: Deadline.monotonicNow()) - Instant.now().since(instant).wholeNanoseconds
     }
 }

@@ -60,12 +60,12 @@ struct Status: QuellCommand {
     private func words(of one: LeaseStanding, in home: Case, _ telling: Teller) -> String {
         let remaining = one.lease.remaining
         guard one.lease.isOverdue else {
-            return "lease     the cut of \(one.locator) is due in \(Words.age(remaining))"
+            return "lease     the cut of \(one.name) is due in \(Words.age(remaining))"
         }
         let word = telling.terminal.bad("OVERDUE  ")
         return
-            "\(word) the lease of the cut of \(one.locator) ended \(Words.age(.zero - remaining)) ago; the cut stays: "
-            + "quell release \(one.locator) --case \(home.id)"
+            "\(word) the lease of the cut of \(one.name) ended \(Words.age(.zero - remaining)) ago; the cut stays: "
+            + one.hint("release", in: home.id)
     }
 
     private func words(of approval: ApprovalStanding) -> String {
@@ -92,7 +92,7 @@ struct Status: QuellCommand {
                 standing.leases.map { one in
                     [
                         "overdue": .bool(one.lease.isOverdue), "endsAt": .string(one.lease.endsAt.description),
-                        "locator": .string(one.locator),
+                        "locator": one.pin.leader.map { .string("pid:\($0.pid)") } ?? .null,
                     ]
                 }
             ),

@@ -38,8 +38,8 @@ struct StatusFollow {
         for fact in standing.facts { add(fact.subject, "\(fact.holds ? "true     " : "NO LONGER") \(fact.subject)") }
         for one in standing.leases {
             add(
-                "lease \(one.locator)",
-                one.lease.isOverdue ? "OVERDUE   the lease of the cut of \(one.locator)" : "lease     of \(one.locator)"
+                "lease \(one.name)",
+                one.lease.isOverdue ? "OVERDUE   the lease of the cut of \(one.name)" : "lease     of \(one.name)"
             )
         }
         for group in standing.ended { add("ended \(group.path)", "ended     \(group.path) holds nobody any more") }

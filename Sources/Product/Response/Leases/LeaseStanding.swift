@@ -32,8 +32,14 @@ public struct LeaseStanding: Sendable {
         return nil
     }
 
-    /// The locator for suggested commands, of numbers only (RT14).
-    public var locator: String { pin.leader.map { "pid:\($0.pid)" } ?? "LOCATOR" }
+    /// Whose it is, for people: the leader, or the group where no leader is known.
+    public var name: String {
+        pin.leader.map { "pid:\($0.pid)" } ?? pin.cgroups.first?.path.description ?? "a session that is not known"
+    }
+
+    /// A command about the session that can be typed as it is, of numbers only (RT14); where only a path names the session,
+    /// the one that shows the case.
+    public func hint(_ verb: String, in home: CaseID) -> String { pin.hint(verb, in: home) }
 }
 
 /// What the guard of leases does: it tells, and nothing else. A cut whose lease ended stands until a person releases it.
@@ -68,12 +74,20 @@ public struct LeaseGuard {
             if told[one.lease] == nil { try record(one) }
             told[one.lease] = Deadline(after: LeaseGuard.interval)
             announce(
-                "the lease of a cut in case \(home.id) is overdue; the cut stays: quell status \(home.id), then "
-                    + "quell release \(one.locator) --case \(home.id) or quell isolate \(one.locator) --lease again"
+                "the lease of the cut of \(one.name) in case \(home.id) is overdue; the cut stays: "
+                    + "\(LeaseGuard.commands(one, in: home.id).joined(separator: ", or "))"
             )
         }
         let next = leases.map(\.lease.remaining).filter { $0 > .zero }.min() ?? .seconds(10)
         return min(next, .seconds(10))
+    }
+
+    /// What can be done about it: each command once, where no leader is known.
+    static func commands(_ one: LeaseStanding, in home: CaseID) -> [String] {
+        let show = "quell status \(home)"
+        let release = one.hint("release", in: home)
+        guard release != show else { return [show] }
+        return [show, release, "\(one.hint("isolate", in: home)) --lease \(one.lease.seconds)s"]
     }
 
     private func record(_ one: LeaseStanding) throws(Failure) {

@@ -78,31 +78,53 @@ struct ScanMaker: ~Copyable {
     }
 
     func scan(_ paths: ScanPaths, after previous: Scan?) throws(Failure) -> Scan {
-        let held = CgroupPathSet(paths.held.map { CgroupLine(hierarchy: $0.hierarchy, path: $0.path) })
-        let session = CgroupPathSet(paths.session)
-        let pids = try scanner.pids().sorted()
-        var scan = Scan()
-        scan.processes.reserveCapacity(pids.count)
-        for pid in pids {
-            guard let numbers = scanner.stat(of: pid), !numbers.isKernelThread, !numbers.isDead else { continue }
-            guard let place = try place(of: pid, numbers, held, session) else { continue }
-            let known = previous?.find(ProcessPin(pid: pid, startTicks: numbers.startTicks))?.pidNamespace
-            let namespace = known ?? (paths.readsNamespaces ? scanner.namespace(.pid, of: pid) ?? 0 : 0)
-            scan.processes.append(
-                ScannedProcess(
-                    pid: pid,
-                    startTicks: numbers.startTicks,
-                    parent: numbers.parent,
-                    session: numbers.session,
-                    threads: numbers.threads,
-                    isInside: place.isInside,
-                    isMarked: place.isMarked,
-                    pidNamespace: namespace == ownNamespace ? 0 : namespace,
-                    isHeadless: numbers.isHeadless
-                )
-            )
-        }
-        return scan
+        let look = ScanLook(
+            host: host,
+            held: CgroupPathSet(paths.held.map { CgroupLine(hierarchy: $0.hierarchy, path: $0.path) }),
+            session: CgroupPathSet(paths.session),
+            readsNamespaces: paths.readsNamespaces,
+            ownNamespace: ownNamespace,
+            previous: previous
+        )
+        return Scan(
+            processes: try ProcessReaders(host).read(try scanner.pids().sorted()) { scanner, pid throws(Failure) in
+                try look.process(pid, scanner)
+            }
+        )
+    }
+
+    /// The name and the numbers of one process, or `nil` when it is gone or another one has its pid.
+    func stat(of pin: ProcessPin) -> ProcessStat? {
+        scanner.namedStat(of: pin.pid).flatMap { $0.pin == pin ? $0 : nil }
+    }
+}
+
+/// How a scan looks at one process.
+private struct ScanLook: Sendable {
+    let host: Host
+    let held: CgroupPathSet
+    let session: CgroupPathSet
+    let readsNamespaces: Bool
+    let ownNamespace: UInt64
+    let previous: Scan?
+
+    /// `nil` for who is gone or dead, and for a thread of the kernel.
+    func process(_ pid: Int32, _ scanner: borrowing ProcessScanner) throws(Failure) -> ScannedProcess? {
+        guard let numbers = scanner.stat(of: pid), !numbers.isKernelThread, !numbers.isDead else { return nil }
+        guard let place = try place(of: pid, numbers, scanner) else { return nil }
+        let known = previous?.find(ProcessPin(pid: pid, startTicks: numbers.startTicks))?.pidNamespace
+        let namespace = known ?? (readsNamespaces ? scanner.namespace(.pid, of: pid) ?? 0 : 0)
+        return ScannedProcess(
+            pid: pid,
+            startTicks: numbers.startTicks,
+            parent: numbers.parent,
+            session: numbers.session,
+            threads: numbers.threads,
+            isInside: place.isInside,
+            isMarked: place.isMarked,
+            pidNamespace: namespace == ownNamespace ? 0 : namespace,
+            isHeadless: numbers.isHeadless
+        )
     }
 
     /// Whether the process stands in held groups, and whether in those of the session; `nil` when it is gone. It is held
@@ -110,8 +132,7 @@ struct ScanMaker: ~Copyable {
     private func place(
         of pid: Int32,
         _ numbers: StatNumbers,
-        _ held: CgroupPathSet,
-        _ session: CgroupPathSet
+        _ scanner: borrowing ProcessScanner
     ) throws(Failure) -> (isInside: Bool, isMarked: Bool)? {
         guard numbers.isHeadless else {
             return scanner.withFile("cgroup", of: pid) { bytes in
@@ -122,10 +143,5 @@ struct ScanMaker: ~Copyable {
         let places = try ProcessDirectory.places(of: pin, isHeadless: true, on: host)
         let isInside = !places.isEmpty && places.allSatisfy { held.matches($0) }
         return (isInside, places.contains { session.matches($0) })
-    }
-
-    /// The name and the numbers of one process, or `nil` when it is gone or another one has its pid.
-    func stat(of pin: ProcessPin) -> ProcessStat? {
-        scanner.namedStat(of: pin.pid).flatMap { $0.pin == pin ? $0 : nil }
     }
 }

@@ -156,7 +156,7 @@ struct SessionLook: ~Copyable {
         var relatives: [Int32: Relative] = [:]
         relatives.reserveCapacity(pids.count)
         let own = getpid()
-        let found = PairedReading(host: host).read(pids.filter { $0 != own }) { scanner, pid in
+        let found = ProcessReaders(host).read(pids.filter { $0 != own }) { scanner, pid in
             scanner.namedStat(of: pid).map(Relative.init)
         }
         for relative in found { relatives[relative.pin.pid] = relative }

@@ -133,7 +133,7 @@ extension SessionLook {
         for hierarchy in [host.unified, host.freezer].compactMap({ $0 })
         where !named.contains(where: { $0.hierarchy.name == hierarchy.name }) {
             // The root lists the whole machine: for few it is quicker to ask each.
-            guard listed.count >= PairedReading.worthwhile else { return [] }
+            guard listed.count >= ProcessReaders.worthwhile else { return [] }
             do throws(Failure) {
                 listed.formIntersection(try Cgroup(BytePath("/"), in: hierarchy).processes())
             } catch {

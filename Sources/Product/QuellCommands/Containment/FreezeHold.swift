@@ -33,7 +33,8 @@ struct FreezeHold {
             let groups = held.flatMap { $0.result.groups.map(\.group) }
             let watch = CgroupWatch(groups, on: bench.host)
             for index in held.indices { try check(&held[index]) }
-            _ = watch.wait(until: Deadline(after: FreezeHold.pause))
+            let cancelled = Interruption.cancellation.descriptor
+            _ = watch.wait(until: Deadline(after: FreezeHold.pause), orReadable: cancelled)
         }
         telling.say("stopped      everything stays frozen")
         return .cancelled

@@ -134,18 +134,12 @@ extension SystemTests {
                 try GVisorContainer.with(send, network: .veth(pair)) { container in
                     let host = try Host()
                     #expect(eventually(within: .seconds(20)) { (try? peer.count()) ?? 0 > 100_000 })
+                    let before = try NetworkState(of: [getpid(), container.sentry], [])
                     let subject = Subject(try resolve("runsc:\(container.id)", container, host))
                     let frozen = try Freezer(host).freeze(subject, FreezePolicy(root: container.root), apply: apply)
                     defer { takeAway(frozen, host) }
                     #expect(frozen.word == .confirmed, "\(frozen)")
-                    let group = try #require(frozen.groups.first?.group)
-                    let result = try Isolator(host).isolate(
-                        IsolationScope(groups: subject.pin.cgroups + [group], processes: frozen.members),
-                        leader: subject.pin.leader,
-                        after: EarlierCut(drops: frozen.cut?.drops ?? []),
-                        by: Deadline(after: .seconds(20)),
-                        apply: apply
-                    )
+                    let result = try isolate(subject, frozen, host)
                     defer { release(result, host) }
                     #expect(result.shortfalls.isEmpty, "\(result.shortfalls)")
                     #expect(result.links.tables.map(\.links) == [[pair.link]])
@@ -155,9 +149,97 @@ extension SystemTests {
                     #expect(thawed.isComplete, "\(thawed)")
                     #expect(!eventually(within: .seconds(2)) { (try? peer.count()) != atProof })
                     release(result, host)
-                    #expect(try tables().isEmpty)
+                    let after = try NetworkState(of: [getpid(), container.sentry], [])
+                    #expect(after == before, "\(after) after \(before)")
                     #expect(eventually(within: .seconds(60)) { (try? peer.count()) ?? 0 > atProof })
                 }
+            }
+        }
+
+        @Test(
+            "RT22 with an allow list at the host's end of the veth its address gets on and no other does",
+            .sandbox,
+            .kernel(.program("nft")),
+            arguments: [0, 1]
+        )
+        func allowed(family: Int) throws {
+            try VethPair.with { pair in
+                let address = pair.addresses[family]
+                let shipper = try Peer(address)
+                let other = try Peer(address)
+                let sends = [shipper, other].map { "(while :; do busybox nc \(address) \($0.port) </dev/zero; done)" }
+                try GVisorContainer.with(sends.joined(separator: " & "), network: .veth(pair)) { container in
+                    let host = try Host()
+                    for peer in [shipper, other] {
+                        #expect(eventually(within: .seconds(20)) { (try? peer.count()) ?? 0 > 100_000 })
+                    }
+                    let subject = Subject(try resolve("runsc:\(container.id)", container, host))
+                    let frozen = try Freezer(host).freeze(subject, FreezePolicy(root: container.root), apply: apply)
+                    defer { takeAway(frozen, host) }
+                    let list = AllowList([
+                        AllowList.Entry(try #require(NetworkAddress(address)), port: UInt16(shipper.port))
+                    ])
+                    let result = try isolate(subject, frozen, host, allowing: list)
+                    defer { release(result, host) }
+                    #expect(result.shortfalls.isEmpty, "\(result.shortfalls)")
+                    #expect(result.links.tables.map(\.allowed) == [list])
+                    let atProof = try (shipper.count(), other.count())
+                    let thawed = try Thaw.thaw(frozen.effects, members: frozen.members, on: host, apply: apply)
+                    #expect(thawed.isComplete, "\(thawed)")
+                    #expect(eventually(within: .seconds(60)) { (try? shipper.count()) ?? 0 > atProof.0 + 100_000 })
+                    #expect(try other.count() == atProof.1)
+                }
+            }
+        }
+
+        @Test(
+            "RT22 on the host's own network its sockets are destroyed: 0 bytes after the proof, and release leaves all as it was",
+            .sandbox,
+            arguments: ["127.0.0.1", "::1"]
+        )
+        func isolatedOnHost(address: String) throws {
+            let peer = try Peer(address)
+            let send = "while :; do busybox nc \(address) \(peer.port) </dev/zero; done"
+            try GVisorContainer.with(send, network: .host) { container in
+                let host = try Host()
+                #expect(eventually(within: .seconds(20)) { (try? peer.count()) ?? 0 > 100_000 })
+                let subject = Subject(try resolve("runsc:\(container.id)", container, host))
+                let before = try NetworkState(of: [getpid()], [])
+                let frozen = try Freezer(host).freeze(subject, FreezePolicy(root: container.root), apply: apply)
+                defer { takeAway(frozen, host) }
+                #expect(frozen.word == .confirmed, "\(frozen)")
+                let result = try isolate(subject, frozen, host)
+                defer { release(result, host) }
+                #expect(result.shortfalls.isEmpty, "\(result.shortfalls)")
+                #expect(result.sockets.destroyed >= 1)
+                #expect(result.links.tables.isEmpty)
+                let atProof = try peer.count()
+                #expect(!eventually(within: .seconds(1)) { (try? peer.count()) != atProof })
+                release(result, host)
+                let after = try NetworkState(of: [getpid()], [])
+                #expect(after == before, "\(after) after \(before)")
+                let thawed = try Thaw.thaw(frozen.effects, members: frozen.members, on: host, apply: apply)
+                #expect(thawed.isComplete, "\(thawed)")
+                #expect(eventually(within: .seconds(60)) { (try? peer.count()) ?? 0 > atProof })
+            }
+        }
+
+        @Test("RT22 without a network there is nothing left to cut but the group, and that is proven", .sandbox)
+        func isolatedWithoutNetwork() throws {
+            try GVisorContainer.with(Self.work) { container in
+                let host = try Host()
+                let subject = Subject(try resolve("runsc:\(container.id)", container, host))
+                let before = try NetworkState(of: [getpid(), container.sentry], [])
+                let frozen = try Freezer(host).freeze(subject, FreezePolicy(root: container.root), apply: apply)
+                defer { takeAway(frozen, host) }
+                let result = try isolate(subject, frozen, host)
+                defer { release(result, host) }
+                #expect(result.shortfalls.isEmpty, "\(result.shortfalls)")
+                #expect(result.test.isProven && result.cut.drops.count == 1)
+                #expect(result.links.tables.isEmpty && result.carriers.carriers.isEmpty)
+                release(result, host)
+                let after = try NetworkState(of: [getpid(), container.sentry], [])
+                #expect(after == before, "\(after) after \(before)")
             }
         }
 
@@ -190,6 +272,23 @@ extension SystemTests {
 
         // MARK: Support
 
+        private func isolate(
+            _ subject: Subject,
+            _ frozen: FreezeResult,
+            _ host: Host,
+            allowing allowed: AllowList = AllowList()
+        ) throws -> IsolationResult {
+            let group = try #require(frozen.groups.first?.group)
+            return try Isolator(host).isolate(
+                IsolationScope(groups: subject.pin.cgroups + [group], processes: frozen.members),
+                leader: subject.pin.leader,
+                IsolationPolicy(allowed: allowed),
+                after: EarlierCut(drops: frozen.cut?.drops ?? []),
+                by: Deadline(after: .seconds(20)),
+                apply: apply
+            )
+        }
+
         private func resolve(_ text: String, _ container: GVisorContainer, _ host: Host) throws -> Session {
             try SessionResolver(host: host, root: container.root).resolve(try Locator(parsing: text))
         }
@@ -207,14 +306,6 @@ extension SystemTests {
             }
             let before = ticks()
             return eventually(within: limit) { ticks() > before }
-        }
-
-        /// Quell's tables of the family netdev.
-        private func tables() throws -> [String] {
-            try Program("/usr/sbin/nft", ["list", "tables", "netdev"]).run().text.split(separator: "\n").map(
-                String.init
-            )
-            .filter { $0.contains("quell-") }
         }
 
         private func release(_ result: IsolationResult, _ host: Host) {

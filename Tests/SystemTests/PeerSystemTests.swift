@@ -96,6 +96,53 @@ extension SystemTests {
             #expect(around.peers.first?.otherClients == 0)
         }
 
+        @Test("who reads a FIFO that the session writes to is a peer, with how many others it serves", .sandbox)
+        func namedFIFO() throws {
+            let sandbox = try Sandbox.of()
+            let path = "\(sandbox.folder)/request"
+            #expect(mkfifo(path, 0o600) == 0)
+            let server = try holder(of: path, "<")
+            let client = try holder(of: path, ">")
+            let session = try holder(of: path, ">", in: .unified)
+            let host = try Host()
+            let members = [try ProcessDirectory(session.id, on: host).stat().pin]
+            let around = Surroundings.look(at: members, on: host, by: Deadline(after: .seconds(10)))
+            #expect(around.peers.map(\.process.pid) == [server.id], "\(around)")
+            #expect(around.peers.first?.links == [SessionPeer.Link(.fifo, .partner, at: BytePath(path))])
+            #expect(!client.hasEnded)
+            #expect(around.peers.first?.otherClients == 1)
+        }
+
+        @Test("clients that a server at a FIFO has by other FIFOs are counted, too", .sandbox)
+        func otherFIFOs() throws {
+            let sandbox = try Sandbox.of()
+            let paths = ["a", "b"].map { "\(sandbox.folder)/\($0)" }
+            for path in paths { #expect(mkfifo(path, 0o600) == 0) }
+            let opening = "exec 3<>\"$0\" 4<>\"$1\"; exec 5<\"$0\" 6<\"$1\" 3>&- 4>&-; echo ready; exec sleep 600"
+            let server = try sandbox.start(Program("/bin/sh", ["-c", opening] + paths))
+            _ = try server.line { $0 == "ready" }
+            let client = try holder(of: paths[1], ">")
+            let session = try holder(of: paths[0], ">", in: .unified)
+            let host = try Host()
+            let members = [try ProcessDirectory(session.id, on: host).stat().pin]
+            let around = Surroundings.look(at: members, on: host, by: Deadline(after: .seconds(10)))
+            #expect(around.peers.map(\.process.pid) == [server.id], "\(around)")
+            #expect(around.peers.first?.otherClients == 1)
+            #expect(!client.hasEnded)
+        }
+
+        /// Somebody who has one end of a FIFO. It is opened for both first, because an end waits for the other one.
+        private func holder(
+            of path: String,
+            _ redirection: String,
+            in placement: Sandbox.Placement = .none
+        ) throws -> Child {
+            let script = "exec 3<>\"$0\"; exec 4\(redirection)\"$0\" 3>&-; echo ready; exec sleep 600"
+            let child = try Sandbox.of().start(Program("/bin/sh", ["-c", script, path]), in: placement)
+            _ = try child.line { $0 == "ready" }
+            return child
+        }
+
         @Test("with peers takes the server along, told with its other clients, and thaw gives it back", .sandbox)
         func withPeers() throws {
             let path = "\(try Sandbox.of().folder)/tool.sock"

@@ -269,6 +269,26 @@ extension SystemTests {
             #expect(try FreezeCheck(of: result, on: scene.host).thawed == [scene.group.pin])
         }
 
+        @Test("a thaw continues who is stopped, and does not stop who was stopped for a moment only", .sandbox)
+        func momentarilyStopped() throws {
+            let scene = try Scene("sleepers", "1")
+            let stop = ContainmentEffect.signal(process: scene.leader, number: SIGSTOP)
+            let go = ContainmentEffect.signal(process: scene.leader, number: SIGCONT)
+            func signals(takingBack effects: [ContainmentEffect]) throws -> [ContainmentEffect] {
+                var done: [ContainmentEffect] = []
+                _ = try Thaw.thaw(effects, members: [], on: scene.host) { batch, act throws(Failure) in
+                    done += batch
+                    try act()
+                }
+                return done
+            }
+            #expect(try signals(takingBack: [stop, go]).isEmpty)
+            kill(scene.leader.pid, SIGSTOP)
+            #expect(eventually { (try? stop.probe(on: scene.host)) == .done })
+            #expect(try signals(takingBack: [stop, go, stop]) == [go])
+            #expect(eventually { (try? go.probe(on: scene.host)) == .done })
+        }
+
         @Test("without rights everything is stopped by signals, and the word is partial")
         func signals() async {
             await #expect(processExitsWith: .success) {

@@ -37,10 +37,15 @@ public enum ContainmentEffect: Hashable, Sendable {
     case addTable(PacketTable)
     /// Remove a table of nftables.
     case removeTable(PacketTable)
-    /// Make a group of that name at the root of a hierarchy, for supervisors, and freeze it while it is empty.
+    /// Make a group of that name at the root of a hierarchy, for supervisors, peers or carriers, and freeze it while it is
+    /// empty.
     case makeHold(hierarchy: String, name: String)
     /// Hold a supervisor: move it into Quell's frozen group.
     case hold(process: ProcessPin, from: CgroupPin, into: CgroupPin)
+    /// Hold a process that carries the session's network from outside: move it into Quell's frozen group.
+    case holdCarrier(process: ProcessPin, from: CgroupPin, into: CgroupPin)
+    /// Let it go: move it back to where it stood.
+    case letCarrierGo(process: ProcessPin, from: CgroupPin, to: CgroupPin)
     /// Keep systemd from restarting and killing a unit: that drop-in, taken up by that systemctl.
     case holdUnit(unit: String, dropIn: BytePath, systemctl: BytePath)
     /// Take that drop-in away.
@@ -86,6 +91,8 @@ public enum ContainmentEffect: Hashable, Sendable {
         case .recordSockets, .destroySockets, .endTrial, .removeTable: nil
         case .hold(let process, let from, let into): .letGo(process: process, from: into, to: from)
         case .letGo(let process, let from, let to): .hold(process: process, from: to, into: from)
+        case .holdCarrier(let process, let from, let into): .letCarrierGo(process: process, from: into, to: from)
+        case .letCarrierGo(let process, let from, let to): .holdCarrier(process: process, from: to, into: from)
         case .pauseMachine(let process, let monitor): .continueMachine(process: process, monitor: monitor)
         case .continueMachine(let process, let monitor): .pauseMachine(process: process, monitor: monitor)
         case .holdUnit(let unit, let dropIn, let systemctl):
@@ -123,7 +130,11 @@ public enum ContainmentEffect: Hashable, Sendable {
         case .endTrial(let parent, let name): "remove the group \(name) below \(parent.path)"
         case .addTable(let table): "load the table \(table.name) in network namespace \(table.networkNamespace)"
         case .removeTable(let table): "remove the table \(table.name) in network namespace \(table.networkNamespace)"
-        case .makeHold(let hierarchy, let name): "make the frozen group \(hierarchy) /\(name) for supervisors"
+        case .makeHold(let hierarchy, let name): "make the frozen group \(hierarchy) /\(name) for who is held beside it"
+        case .holdCarrier(let process, _, let into):
+            "hold process \(process.pid), which carries its network, in \(into.path)"
+        case .letCarrierGo(let process, _, let to):
+            "let process \(process.pid), which carries its network, go back to \(to.path)"
         case .hold(let process, _, let into): "hold supervisor \(process.pid) in \(into.path)"
         case .holdUnit(let unit, let dropIn, _):
             "keep systemd from restarting \(Escaped.terminal(unit)), by \(dropIn) and daemon-reload"
@@ -161,7 +172,8 @@ public enum ContainmentEffect: Hashable, Sendable {
         case .removeGroup(let group): try Cgroup(group, on: host).remove()
         case .makeHold(let hierarchy, let name):
             try FreezerControl(try ContainmentEffect.makeGroup(name, in: hierarchy, on: host)).freeze()
-        case .move(let process, _, let to), .hold(let process, _, let to), .letGo(let process, _, let to):
+        case .move(let process, _, let to), .hold(let process, _, let to), .letGo(let process, _, let to),
+            .holdCarrier(let process, _, let to), .letCarrierGo(let process, _, let to):
             try Cgroup(to, on: host).adopt(process, on: host)
         case .moveThread(let process, let thread, _, let to):
             try Cgroup(to, on: host).adopt(thread: thread, of: process, on: host)

@@ -25,6 +25,8 @@ extension ContainmentEffect: Codable {
         case makeHold
         case hold
         case letGo
+        case holdCarrier
+        case letCarrierGo
         case holdUnit
         case letUnitGo
         case stopUnit
@@ -113,11 +115,11 @@ extension ContainmentEffect: Codable {
         case .makeHold(let hierarchy, let name):
             try parts.encode(hierarchy, forKey: .hierarchy)
             try parts.encode(name, forKey: .name)
-        case .hold(let process, let from, let into):
+        case .hold(let process, let from, let into), .holdCarrier(let process, let from, let into):
             try parts.encode(process, forKey: .process)
             try parts.encode(from, forKey: .from)
             try parts.encode(into, forKey: .into)
-        case .letGo(let process, let from, let to):
+        case .letGo(let process, let from, let to), .letCarrierGo(let process, let from, let to):
             try parts.encode(process, forKey: .process)
             try parts.encode(from, forKey: .from)
             try parts.encode(to, forKey: .to)
@@ -155,6 +157,8 @@ extension ContainmentEffect: Codable {
         case .makeHold: .makeHold
         case .hold: .hold
         case .letGo: .letGo
+        case .holdCarrier: .holdCarrier
+        case .letCarrierGo: .letCarrierGo
         case .holdUnit: .holdUnit
         case .letUnitGo: .letUnitGo
         case .stopUnit: .stopUnit
@@ -199,6 +203,10 @@ extension ContainmentEffect: Codable {
         case .makeHold: self = try .makeHold(hierarchy: parts[.hierarchy], name: parts[.name])
         case .hold: self = try .hold(process: parts[.process], from: parts[.from], into: parts[.into])
         case .letGo: self = try .letGo(process: parts[.process], from: parts[.from], to: parts[.to])
+        case .holdCarrier:
+            self = try .holdCarrier(process: parts[.process], from: parts[.from], into: parts[.into])
+        case .letCarrierGo:
+            self = try .letCarrierGo(process: parts[.process], from: parts[.from], to: parts[.to])
         case .holdUnit:
             self = try .holdUnit(unit: parts[.unit], dropIn: parts[.dropIn], systemctl: parts[.systemctl])
         case .letUnitGo:

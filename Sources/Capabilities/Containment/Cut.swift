@@ -97,11 +97,13 @@ public enum Cut {
         return !result.drops.isEmpty
     }
 
-    /// Takes our drops and tables away and leaves every other program and rule as it is. A group that is gone took its
-    /// drop with it, a network namespace that is gone its tables. What fails stops no other.
+    /// Takes our drops and tables away and leaves every other program and rule as it is; then lets who carries its networks
+    /// go, of which `carriers` are the effects. A group that is gone took its drop with it, a network namespace that is
+    /// gone its tables. What fails stops no other.
     public static func release(
         _ drops: [Drop],
         _ tables: [PacketTable] = [],
+        carriers: [ContainmentEffect] = [],
         on host: Host,
         apply: Apply
     ) throws(Failure) -> ReleaseResult {
@@ -131,6 +133,7 @@ public enum Cut {
                 result.failures.append(error)
             }
         }
+        result.carriers = try SupervisorHold.letGo(carriers, as: .carrier, on: host, apply: apply)
         return result
     }
 }
@@ -217,9 +220,14 @@ public struct ReleaseResult: Hashable, Sendable, Codable {
     public var gone: [Drop] = []
     /// Tables that were taken away.
     public var removed: [PacketTable] = []
-    /// What failed.
+    /// Processes that carry its networks and were let go.
+    public var carriers = LetGoResult()
+    /// What failed, of drops and tables.
     public var failures: [Failure] = []
 
     /// Starts with nothing done.
     public init() {}
+
+    /// Whether nothing of the cut is left.
+    public var isComplete: Bool { failures.isEmpty && carriers.isComplete }
 }

@@ -40,7 +40,8 @@ extension ContainmentEffect {
             guard ContainmentEffect.exists(BytePath("/" + name), in: found) else { return .notDone }
             let group = try Cgroup(BytePath("/" + name), in: found)
             return try FreezerControl(group).isRequested() ? .done : .partly
-        case .hold(let process, let from, let to), .letGo(let process, let from, let to):
+        case .hold(let process, let from, let to), .letGo(let process, let from, let to),
+            .holdCarrier(let process, let from, let to), .letCarrierGo(let process, let from, let to):
             return try ContainmentEffect.place(of: process, nil, from, to, host)
         case .makeGroup(let hierarchy, let name):
             guard let found = host.hierarchy(named: hierarchy) else { return .cannotTell }

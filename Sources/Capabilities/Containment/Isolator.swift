@@ -59,6 +59,8 @@ public struct IsolationResult: Hashable, Sendable, Codable {
     public var tables = SecondMeansResult()
     /// The host's ends of networks that packet sockets of the session send to.
     public var links = LinkCutResult()
+    /// Who carries its networks from outside.
+    public var carriers = CarrierResult()
     /// The self-test.
     public var test = CutTest()
     /// What is not known, so that a group of the session may be left out.
@@ -70,6 +72,7 @@ public struct IsolationResult: Hashable, Sendable, Codable {
     /// Everything that keeps the isolation from being whole and proven, in words for people.
     public var shortfalls: [String] {
         cut.notReached + cut.failures.map(\.description) + sockets.shortfalls + unknown + links.notReached
+            + carriers.notReached
             + test.shortfalls.map { "not proven: \($0)" }
     }
 }
@@ -123,8 +126,13 @@ public struct Isolator {
             let means = SecondMeans(allowing: policy.allowed, matching: matched, on: host)
             result.tables = means.add(last, beside: earlier.tables, by: deadline, apply: apply)
         }
+        if let last {
+            let carriers = CarrierHold(allowing: policy.allowed, on: host)
+            result.carriers = carriers.hold(last, by: deadline, apply: apply)
+        }
         if let last, policy.tables != .nowhere {
-            let ends = LinkCut(allowing: policy.allowed, on: host)
+            let quiet = result.carriers.namespaces
+            let ends = LinkCut(allowing: policy.allowed, besides: quiet, on: host)
             result.links = ends.cut(last, beside: earlier.tables, by: deadline, apply: apply)
             result.sockets.settle(behind: result.links.namespaces)
         }

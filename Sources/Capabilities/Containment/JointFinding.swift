@@ -71,6 +71,7 @@ struct JointFinding {
     func peers(_ unknown: inout [String]) -> [SessionPeer] {
         var links: [Int32: Set<SessionPeer.Link>] = [:]
         addPipes(&links)
+        addFIFOs(&links)
         let isWhole = addUnixSockets(&links) && addConnections(&links)
         if !isWhole { unknown.append("who else is joined to it by a socket: no time was left") }
         var peers: [SessionPeer] = []
@@ -100,12 +101,29 @@ struct JointFinding {
         }
         for (pid, process) in outsiders {
             for (inode, ends) in process.joints.pipes {
-                guard let ours = held[inode] else { continue }
-                let reaches = ours.contains(.writes) && ends.contains(.reads)
-                let isReached = ours.contains(.reads) && ends.contains(.writes)
-                if reaches || isReached { links[pid, default: []].insert(.init(.pipe, .partner)) }
+                guard let ours = held[inode], JointFinding.meet(ours, ends) else { continue }
+                links[pid, default: []].insert(.init(.pipe, .partner))
             }
         }
+    }
+
+    /// The same for FIFOs that have a name, each by the path that the member has it by.
+    private func addFIFOs(_ links: inout [Int32: Set<SessionPeer.Link>]) {
+        var held: [FileIdentity: HeldFIFO] = [:]
+        for (file, fifo) in members.flatMap(\.joints.fifos) {
+            held[file, default: HeldFIFO(path: fifo.path, ends: [])].ends.formUnion(fifo.ends)
+        }
+        for (pid, process) in outsiders {
+            for (file, fifo) in process.joints.fifos {
+                guard let ours = held[file], JointFinding.meet(ours.ends, fifo.ends) else { continue }
+                links[pid, default: []].insert(.init(.fifo, .partner, at: ours.path))
+            }
+        }
+    }
+
+    /// Whether one of two holders of a pipe can read what the other one writes.
+    private static func meet(_ one: PipeEnds, _ other: PipeEnds) -> Bool {
+        one.contains(.writes) && other.contains(.reads) || one.contains(.reads) && other.contains(.writes)
     }
 
     /// Gives whether all were looked at in time.
@@ -185,6 +203,7 @@ struct JointFinding {
             clients.formUnion(callersFromOutside(of: seen))
         }
         clients.formUnion(pipeClients(of: server))
+        clients.formUnion(fifoClients(of: server))
         clients.remove(.process(server.pin.pid))
         return clients.count
     }
@@ -217,6 +236,16 @@ struct JointFinding {
             }
         }
         return writers.intersection(readers).map(Client.process)
+    }
+
+    /// Who writes to it through a FIFO: a name is there for anybody to call by.
+    private func fifoClients(of server: JoinedProcess) -> [Client] {
+        let input = server.joints.fifos.filter { $0.value.ends.contains(.reads) }.map(\.key)
+        guard !input.isEmpty else { return [] }
+        return outsiders.values.filter { other in
+            input.contains { other.joints.fifos[$0]?.ends.contains(.writes) == true }
+        }
+        .map { .process($0.pin.pid) }
     }
 
     // MARK: Services

@@ -20,9 +20,12 @@ public struct LinkCutResult: Hashable, Sendable, Codable {
 struct LinkCut {
     private let host: Host
     private let allowed: AllowList
+    private let quiet: Set<UInt64>
 
-    init(allowing allowed: AllowList, on host: Host) {
+    /// `quiet` are namespaces whose taps lead nowhere, because who carries them is held.
+    init(allowing allowed: AllowList, besides quiet: [UInt64], on host: Host) {
         self.allowed = allowed
+        self.quiet = Set(quiet)
         self.host = host
     }
 
@@ -91,13 +94,16 @@ struct LinkCut {
         from home: NamespaceSockets,
         _ deadline: Deadline
     ) throws(Failure) -> (links: [LinkPin], others: [String]) {
-        if let reason = try sharers(of: space.inode, finding) { return ([], [reason]) }
+        if let sharers = try finding.sharers(of: space.inode, on: host) {
+            let place = "network namespace \(space.inode) is not cut at the host's end"
+            return ([], ["\(place): \(sharers) and is not of the session"])
+        }
         let here = try NetworkLinks.list(in: home, by: deadline)
         let inside = try NetworkLinks.list(in: space, by: deadline).filter { !$0.isLoopback }
         let number = try number(of: space, finding, deadline)
         var links: [LinkPin] = []
         var others: [String] = []
-        for link in inside {
+        for link in inside where link.kind != "tun" || !quiet.contains(space.inode) {
             let end = here.first { end in number.map { end.isOtherEnd(of: link, in: $0) } ?? false }
             if let pin = end.flatMap({ LinkPin($0, into: space.inode) }) {
                 // nft looks for an interface of that name before it takes a number for one.
@@ -121,10 +127,11 @@ struct LinkCut {
         let kind = link.kind.isEmpty ? "a device of the machine" : Escaped.terminal(link.kind)
         let place = "interface \(link.name) (\(kind)) of network namespace \(space.inode)"
         guard link.kind == "tun" else { return "\(place) has no end here at which it could be cut" }
-        let carriers = try TapCarriers(on: host).find(of: space.inode, besides: Set(finding.members.map(\.pid)))
+        let members = Set(finding.members.map(\.pid))
+        let carriers = try TapCarriers(on: host).find(of: [space.inode]).filter { !members.contains($0.process.pid) }
         guard !carriers.isEmpty else { return "\(place): no process is known that carries what it sends" }
-        let names = carriers.map { "process \($0.pin.pid) (\($0.name))" }.joined(separator: ", ")
-        let pids = carriers.map { "pid:\($0.pin.pid)" }.joined(separator: " ")
+        let names = carriers.map { "process \($0.process.pid) (\($0.process.name))" }.joined(separator: ", ")
+        let pids = carriers.map { "pid:\($0.process.pid)" }.joined(separator: " ")
         return "\(place) is carried by \(names), outside of the session, which is stopped by: quell freeze \(pids)"
     }
 
@@ -139,18 +146,6 @@ struct LinkCut {
             if try stands(pin, in: space.inode) { return number }
         }
         return nil
-    }
-
-    /// Why cutting it would hit others; `nil` when only the session stands in it.
-    private func sharers(of namespace: UInt64, _ finding: SocketFinding) throws(Failure) -> String? {
-        let members = Set(finding.members.map(\.pid))
-        let scanner = ProcessScanner(host)
-        let others = try scanner.pids().filter {
-            !members.contains($0) && scanner.namespace(.network, of: $0) == namespace
-        }
-        guard let first = others.min() else { return nil }
-        let count = others.count == 1 ? "process \(first) shares it" : "\(others.count) processes share it"
-        return "network namespace \(namespace) is not cut at the host's end: \(count) and is not of the session"
     }
 
     private func stands(_ pin: ProcessPin, in namespace: UInt64) throws(Failure) -> Bool {

@@ -91,9 +91,10 @@ struct SecondMeans {
     /// Why a table in a namespace of the session's does not count, or would hit others; `nil` when it is its own.
     private func obstacle(in namespace: UInt64, for finding: SocketFinding) throws(Failure) -> String? {
         let members = Set(finding.members.map(\.pid))
+        let scanner = ProcessScanner(host)
         var others = 0
-        for pid in try ProcessScanner(host).pids() where try self.namespace(of: pid) == namespace {
-            guard members.contains(pid) else {
+        for pid in try scanner.pids() where try self.namespace(of: pid) == namespace {
+            guard members.contains(pid) || scanner.stands(in: finding.places, pid: pid) != false else {
                 others += 1
                 continue
             }

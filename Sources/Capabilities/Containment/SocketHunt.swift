@@ -12,6 +12,8 @@ struct SocketFinding {
     var farEnds: [UInt64: (socket: InetSocket, bytes: UInt64)] = [:]
     /// The members that were looked at.
     var members: [ProcessPin] = []
+    /// Where members stand that were born since.
+    var places = CgroupPathSet([])
     /// What could not be looked at, in words for people.
     var unknown: [String] = []
     /// Sockets that are registered with an io_uring and stand in no list, by inode, in words for people.
@@ -61,6 +63,7 @@ struct SocketHunt {
         var places = ParkingPlaces()
         let held = try holdings(&finding, &places)
         finding.unknown += places.unknown
+        finding.places = CgroupPathSet(scope.groups.map { CgroupLine(hierarchy: $0.hierarchy, path: $0.path) })
         let home = try NamespaceSockets.own(on: host)
         if finding.spaces[home.inode] == nil { finding.spaces[home.inode] = home }
         var dumps: [UInt64: NamespaceSockets.Dump] = [:]

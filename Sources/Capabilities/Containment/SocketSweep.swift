@@ -43,14 +43,24 @@ public struct SweepResult: Hashable, Sendable, Codable {
 /// Puts the sockets of a session on record and destroys them (SOCK_DESTROY): those made in its cgroups, and those that its
 /// processes hold from elsewhere. By what they are, never by when they were made (RT22). It cannot be undone.
 struct SocketSweep {
+    /// What is destroyed.
+    enum Reach {
+        /// Every internet socket.
+        case everything
+        /// TCP connections only: of who is held to send nothing, and must find its listening sockets again.
+        case connections
+    }
+
     private let allowed: AllowList
     private let hunt: SocketHunt
+    private let reach: Reach
 
     /// How many sockets an entry of the record has at most.
     private static let batch = 64
 
-    init(_ hunt: SocketHunt, allowing allowed: AllowList) {
+    init(_ hunt: SocketHunt, allowing allowed: AllowList, reach: Reach = .everything) {
         self.hunt = hunt
+        self.reach = reach
         self.allowed = allowed
     }
 
@@ -85,6 +95,7 @@ struct SocketSweep {
 
     private func isDoomed(_ socket: SessionSocket) -> Bool {
         guard let inet = socket.inet, inet.state != .timeWait else { return false }
+        guard reach == .everything else { return inet.isConnection }
         return !allowed.permits(inet.remote) || socket.isCut != true
     }
 

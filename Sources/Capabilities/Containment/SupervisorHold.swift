@@ -68,6 +68,7 @@ public struct SupervisorHold {
     /// Holds what was found, as far as a process or a unit of systemd's stands for it.
     func hold(
         _ found: SupervisorSearch.Findings,
+        as role: HeldRole = .supervisor,
         root: BytePath = BytePath("/"),
         _ apply: Apply
     ) -> HoldResult {
@@ -93,7 +94,7 @@ public struct SupervisorHold {
         }
         guard !loose.isEmpty else { return result }
         do throws(Failure) {
-            try take(loose, &result, scanner, apply)
+            try take(loose, as: role, &result, scanner, apply)
         } catch {
             for index in loose where !result.supervisors[index].isHeld {
                 result.supervisors[index].reason = error.reason
@@ -149,6 +150,7 @@ public struct SupervisorHold {
 
     private func take(
         _ loose: [Int],
+        as role: HeldRole,
         _ result: inout HoldResult,
         _ scanner: borrowing ProcessScanner,
         _ apply: Apply
@@ -164,7 +166,7 @@ public struct SupervisorHold {
             }
             do throws(Failure) {
                 let origin = try Cgroup(path, in: hierarchy).pin
-                let effect = ContainmentEffect.hold(process: process, from: origin, into: group.pin)
+                let effect = role.holding(process, from: origin, into: group.pin)
                 let host = self.host
                 try apply([effect]) { () throws(Failure) in try group.adopt(process, on: host) }
                 result.effects.append(effect)
@@ -231,15 +233,17 @@ extension SupervisorHold {
     /// for holding and in which nothing was ever held. A supervisor that has ended meanwhile is no error.
     public static func letGo(
         _ effects: [ContainmentEffect],
+        as role: HeldRole = .supervisor,
         emptyGroups: [CgroupPin] = [],
         on host: Host,
         apply: Apply
     ) throws(Failure) -> LetGoResult {
         var result = LetGoResult()
         var groups = emptyGroups
-        for case .hold(let process, let origin, let group) in effects.reversed() {
+        for effect in effects.reversed() {
+            guard let held = effect.held(as: role), let inverse = effect.inverse else { continue }
+            let (process, origin, group) = held
             if !groups.contains(group) { groups.append(group) }
-            let inverse = ContainmentEffect.letGo(process: process, from: group, to: origin)
             do throws(Failure) {
                 guard try inverse.probe(on: host) == .notDone else { continue }
                 try apply([inverse]) { () throws(Failure) in try inverse.performOnLiving(on: host) }
@@ -249,7 +253,7 @@ extension SupervisorHold {
                 result.couldNotReturn.append(Unreturned(process: process, origin: origin.path, reason: error.reason))
             }
         }
-        letUnitsGo(effects, on: host, apply, &result)
+        if role == .supervisor { letUnitsGo(effects, on: host, apply, &result) }
         for pin in groups {
             do throws(Failure) {
                 let group = try Cgroup(pin, on: host)

@@ -4,7 +4,7 @@ public import Kernel
 /// Who is joined to a session from outside, and what others lose while it is frozen (RT23). Shown before a freeze and
 /// after it; none of it changes the word of a freeze.
 public struct Surroundings: Hashable, Sendable, Codable {
-    /// Processes outside that are joined to it by pipe, unix socket or a connection on this machine.
+    /// Processes outside that are joined to it by pipe, FIFO, unix socket or a connection on this machine.
     public var peers: [SessionPeer] = []
     /// What it serves to others.
     public var services: [SessionService] = []
@@ -37,6 +37,8 @@ public struct SessionPeer: Hashable, Sendable, Codable {
     public enum Way: String, Hashable, Sendable, Codable {
         /// By an anonymous pipe of which it holds the other end.
         case pipe
+        /// By a named FIFO that both have open, each at another end.
+        case fifo
         /// By a unix socket.
         case unixSocket
         /// By a TCP connection on this machine.

@@ -17,6 +17,7 @@ extension Surroundings {
         var look = SurroundingsLook(host, deadline)
         look.readMembers(members)
         look.readOutsiders(except: own.union([ProcessScanner.ownPid]))
+        look.readServersOfFIFOs()
         look.readSockets()
         var found = look.surroundings(by: min(deadline, Deadline(after: .milliseconds(200))))
         found.bound()
@@ -34,6 +35,8 @@ private struct SurroundingsLook {
     private var unix: [UnixSocket] = []
     private var inet: [SeenInetSocket] = []
     private var hidden = 0
+    /// The inodes of the named FIFOs that are looked for with outsiders.
+    private var fifos: Set<UInt64> = []
     private var unknown: [String] = []
 
     init(_ host: Host, _ deadline: Deadline) {
@@ -46,7 +49,7 @@ private struct SurroundingsLook {
             guard !deadline.hasPassed else { return tellHurry("members") }
             do throws(Failure) {
                 let process = try ProcessDirectory(pin, on: host)
-                let joints = try process.joints(by: deadline)
+                let joints = try process.joints(fifos: .all, by: deadline)
                 members.append(JoinedProcess(pin: pin, name: try process.stat().name, joints: joints))
                 guard let space = try process.namespace(.network), spaces[space] == nil else { continue }
                 spaces[space] = try NamespaceSockets(of: process)
@@ -58,7 +61,9 @@ private struct SurroundingsLook {
         }
     }
 
+    /// Everybody else; of named FIFOs those of the members, so that the files of a whole machine are not looked at.
     mutating func readOutsiders(except own: Set<Int32>) {
+        fifos = SurroundingsLook.inodes(of: members)
         let inside = Set(members.map(\.pin.pid))
         let scanner = ProcessScanner(host)
         do throws(Failure) {
@@ -75,9 +80,41 @@ private struct SurroundingsLook {
         if hidden > 0 { unknown.append("what \(hidden) processes outside are joined to: not permitted") }
     }
 
+    /// A tool server at a FIFO may have others for its other clients: where there is such a server, all FIFOs that it has
+    /// are looked for with everybody.
+    mutating func readServersOfFIFOs() {
+        guard !fifos.isEmpty else { return }
+        var all = fifos
+        for server in outsiders where !server.joints.fifos.isEmpty {
+            do throws(Failure) {
+                let joints = try ProcessDirectory(server.pin, on: host).joints(fifos: .all, by: deadline)
+                all.formUnion(joints.fifos.keys.map(\.inode))
+            } catch {
+                // Who has ended serves nobody.
+                continue
+            }
+        }
+        guard all != fifos else { return }
+        fifos = all
+        let seen = outsiders
+        outsiders = []
+        for one in seen {
+            guard !deadline.hasPassed else {
+                outsiders = seen
+                return tellHurry("clients of its servers")
+            }
+            guard let stat = ProcessScanner(host).namedStat(of: one.pin.pid), stat.pin == one.pin else { continue }
+            readOutsider(stat)
+        }
+    }
+
+    private static func inodes(of processes: [JoinedProcess]) -> Set<UInt64> {
+        Set(processes.flatMap { $0.joints.fifos.keys.map(\.inode) })
+    }
+
     private mutating func readOutsider(_ stat: ProcessStat) {
         do throws(Failure) {
-            let joints = try ProcessDirectory(stat.pin, on: host).joints(by: deadline)
+            let joints = try ProcessDirectory(stat.pin, on: host).joints(fifos: .among(fifos), by: deadline)
             outsiders.append(JoinedProcess(pin: stat.pin, name: stat.name, joints: joints))
         } catch {
             // The machine's first process may hide from root; it is nobody's tool server.

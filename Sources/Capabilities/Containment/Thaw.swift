@@ -1,4 +1,5 @@
 public import Base
+internal import Glibc
 public import Kernel
 
 /// What a thaw did.
@@ -35,7 +36,7 @@ public struct ThawResult: Hashable, Sendable, Codable {
 
     /// Whether everything runs again where it belongs, and has its network if that was asked for.
     public var isComplete: Bool {
-        stillFrozen.isEmpty && couldNotReturn.isEmpty && failures.isEmpty && (released?.failures ?? []).isEmpty
+        stillFrozen.isEmpty && couldNotReturn.isEmpty && failures.isEmpty && (released?.isComplete ?? true)
             && supervisors.isComplete
     }
 }
@@ -155,9 +156,13 @@ public struct Thaw {
     }
 
     private mutating func continueStopped(_ effects: [ContainmentEffect]) throws(Failure) {
+        var continued: Set<ProcessPin> = []
         for effect in effects.reversed() {
             if case .pauseMachine(let process, _) = effect { goOn(process, effect) }
-            guard case .signal = effect, let inverse = effect.inverse else { continue }
+            guard case .signal(let process, let number) = effect, let inverse = effect.inverse else { continue }
+            // The freeze itself stopped strays for a moment; that is over, and is not to be done again backwards.
+            if number == SIGCONT { continued.insert(process) }
+            guard number == SIGSTOP, !continued.contains(process) else { continue }
             do throws(Failure) {
                 let host = self.host
                 guard try effect.probe(on: host) == .done else { continue }
@@ -199,7 +204,8 @@ public struct Thaw {
         guard !release else {
             var tables: [PacketTable] = []
             for case .addTable(let table) in effects { tables.append(table) }
-            result.released = try Cut.release(drops, tables, on: host, apply: apply)
+            let carriers = effects.filter { $0.held(as: .carrier) != nil }
+            result.released = try Cut.release(drops, tables, carriers: carriers, on: host, apply: apply)
             return
         }
         for drop in drops {

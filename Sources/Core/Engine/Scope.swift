@@ -91,6 +91,16 @@ public final class Cancellation: Sendable {
     /// Whether it was cancelled.
     public var isCancelled: Bool { flag.load(ordering: .acquiring) }
 
+    /// Sleeps until it is cancelled, at once when it was before, or until the deadline. Gives whether it is cancelled.
+    public func wait(until deadline: Deadline) -> Bool {
+        while !isCancelled, !deadline.hasPassed {
+            var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            // Without a descriptor, which poll(2) leaves out, a look at the flag every fifth of a second.
+            _ = poll(&watched, 1, descriptor < 0 ? min(200, deadline.pollTimeout) : deadline.pollTimeout)
+        }
+        return isCancelled
+    }
+
     /// Cancels; safe in a signal handler and more than once.
     public func cancel() {
         flag.store(true, ordering: .releasing)

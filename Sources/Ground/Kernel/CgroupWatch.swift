@@ -37,23 +37,20 @@ public final class CgroupWatch {
         }
     }
 
-    /// Whether the kernel told of a change before the deadline; a signal ends the waiting as well.
-    public func wait(until deadline: Deadline) -> Bool {
+    /// Whether the kernel told of a change before the deadline; a signal ends the waiting as well, and so does a
+    /// descriptor that becomes readable, which does not miss a signal that came right before.
+    public func wait(until deadline: Deadline, orReadable other: Int32 = -1) -> Bool {
         var watched = events.map { pollfd(fd: $0.descriptor.number, events: Int16(POLLPRI), revents: 0) }
         if let notices { watched.append(pollfd(fd: notices.descriptor.number, events: Int16(POLLIN), revents: 0)) }
+        watched.append(pollfd(fd: other, events: Int16(POLLIN), revents: 0))
         let count = poll(&watched, nfds_t(watched.count), max(0, deadline.pollTimeout))
-        guard count > 0 else { return false }
+        guard count > 0, watched.dropLast().contains(where: { $0.revents != 0 }) else { return false }
         for file in events { CgroupWatch.drain(file.descriptor) }
         if let notices {
             var buffer = [UInt8](repeating: 0, count: 8192)
             while read(notices.descriptor.number, &buffer, buffer.count) > 0 {}
         }
         return true
-    }
-
-    /// Sleeps until the deadline, or until a signal.
-    public static func pause(until deadline: Deadline) {
-        _ = poll(nil, 0, max(1, deadline.pollTimeout))
     }
 
     private static func drain(_ file: borrowing Descriptor) {

@@ -192,7 +192,6 @@ public struct CaseStanding: Sendable {
     /// A supervisor that has ended brings nothing back, and that is as good as held.
     private static func supervisors(_ held: HeldSession, on host: Host) throws(Failure) -> [Fact] {
         var facts: [Fact] = []
-        let scanner = ProcessScanner(host)
         for effect in held.effects {
             if case .holdUnit(let unit, _, _) = effect {
                 let text = "unit \(Escaped.terminal(unit)) is kept from restarting"
@@ -202,16 +201,28 @@ public struct CaseStanding: Sendable {
                 let text = "cron's entry \(hold.entry.line) in \(hold.entry.table) is held"
                 facts.append(Fact(holds: try effect.probe(on: host) == .done, text: text))
             }
-            guard case .hold(let process, _, let group) = effect, let stat = scanner.namedStat(of: process.pid),
-                stat.pin == process, !stat.numbers.isDead
-            else { continue }
-            let isInside = try effect.probe(on: host) == .done
-            let isFrozen = try ContainmentEffect.freeze(group: group, requestedBefore: false).probe(on: host) == .done
-            let what = held.peers.contains(process) ? "peer" : "supervisor"
-            let text = "\(what) \(process.pid) (\(stat.name)) is held"
-            facts.append(Fact(holds: isInside && isFrozen, text: text))
+            guard let hold = effect.held(as: .supervisor) else { continue }
+            let what = held.peers.contains(hold.process) ? "peer" : "supervisor"
+            if let fact = try fact(that: effect, holds: hold.process, in: hold.group, called: what, on: host) {
+                facts.append(fact)
+            }
         }
         return facts
+    }
+
+    /// `nil` for one that has ended.
+    private static func fact(
+        that effect: ContainmentEffect,
+        holds process: ProcessPin,
+        in group: CgroupPin,
+        called what: String,
+        on host: Host
+    ) throws(Failure) -> Fact? {
+        guard let stat = ProcessScanner(host).namedStat(of: process.pid), stat.pin == process, !stat.numbers.isDead
+        else { return nil }
+        let isInside = try effect.probe(on: host) == .done
+        let isFrozen = try ContainmentEffect.freeze(group: group, requestedBefore: false).probe(on: host) == .done
+        return Fact(holds: isInside && isFrozen, text: "\(what) \(process.pid) (\(stat.name)) is held")
     }
 
     private static func drops(_ held: HeldSession, on host: Host) throws(Failure) -> [Fact] {
@@ -226,6 +237,13 @@ public struct CaseStanding: Sendable {
             // Of one whose interface is gone there is nothing to say.
             if state == .partly { continue }
             facts.append(Fact(holds: state == .done, text: "the table \(table.name) of nftables stands"))
+        }
+        for effect in held.carriers {
+            guard let carrier = effect.held(as: .carrier) else { continue }
+            let what = "network carrier"
+            if let fact = try fact(that: effect, holds: carrier.process, in: carrier.group, called: what, on: host) {
+                facts.append(fact)
+            }
         }
         return facts
     }

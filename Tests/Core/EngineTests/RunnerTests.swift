@@ -134,6 +134,20 @@ struct RunnerTests {
         }
     }
 
+    @Test("who waits is woken by a cancellation, before it and after, and by the deadline")
+    func wakes() async {
+        let cancellation = Cancellation()
+        #expect(!cancellation.wait(until: Deadline(after: .milliseconds(10))))
+        let began = Deadline.monotonicNow()
+        let waiting = Task.detached { cancellation.wait(until: Deadline(after: .seconds(60))) }
+        // Most likely it waits by now; it must end just as well if it does not.
+        usleep(50_000)
+        cancellation.cancel()
+        #expect(await waiting.value)
+        #expect(cancellation.wait(until: Deadline(after: .seconds(60))))
+        #expect(Deadline.monotonicNow() - began < 30_000_000_000)
+    }
+
     @Test("what the world does not bear out is partial or failed, whatever perform said")
     func verdicts() throws {
         for (verdict, state) in [

@@ -189,6 +189,7 @@ final class VethPair: Sendable {
             ip -n \(namespace) link set lo up
             ip -n \(namespace) link set eth0 up
             ip -n \(namespace) route add default via \(four)1
+            ip -n \(namespace) route add default via \(six)1
             """
         let made = try Program("/bin/sh", ["-c", script]).run()
         guard made.status == 0 else { throw GVisorContainer.Problem(description: "veth: \(made.errorText)") }

@@ -3,15 +3,27 @@ internal import CLinux
 internal import Glibc
 
 extension ProcessDirectory {
-    /// The numbers of the descriptors that are open on /dev/net/tun: links are read, nothing is opened.
+    /// The numbers of the descriptors that serve a tap or a tun, by what fdinfo says of them: the device can be opened by
+    /// any path. Nothing is opened. A descriptor that is closed meanwhile is none.
     public func tapDescriptors() throws(Failure) -> [Int32] {
         let path = BytePath("fd")
         let table = try directory.open(path, O_RDONLY | O_DIRECTORY, to: "list the open files of process \(pid)")
         var found: [Int32] = []
-        for number in try table.numbers(in: path) where try link("fd/\(number)") == BytePath("/dev/net/tun") {
-            found.append(number)
+        for number in try table.numbers(in: path) where try link("fd/\(number)")?.isAbsolute == true {
+            if isTap(number) { found.append(number) }
         }
         return found.sorted()
+    }
+
+    /// The driver of taps, and no other, tells the name of its interface there (drivers/net/tun.c, tun_chr_show_fdinfo).
+    private func isTap(_ number: Int32) -> Bool {
+        do throws(Failure) {
+            return try read("fdinfo/\(number)").split(separator: UInt8(ascii: "\n")).contains { line in
+                line.starts(with: "iff:\t".utf8)
+            }
+        } catch {
+            return false
+        }
     }
 }
 

@@ -29,12 +29,36 @@ public enum ServingDescriptor: String, Hashable, Sendable, Codable, CaseIterable
     case userfaultfd
 }
 
+/// A named FIFO that a process has open.
+public struct HeldFIFO: Hashable, Sendable {
+    /// Its path as the kernel prints it for that process.
+    public var path: BytePath
+    /// The ends that it holds.
+    public var ends: PipeEnds
+
+    /// Takes both parts.
+    public init(path: BytePath, ends: PipeEnds) {
+        self.path = path
+        self.ends = ends
+    }
+}
+
+/// Which named FIFOs are looked for: each file whose link is a path costs a look at itself.
+public enum FIFOSearch: Sendable {
+    /// All that are open.
+    case all
+    /// Those with one of these inodes, of whatever filesystem.
+    case among(Set<UInt64>)
+}
+
 /// What joins a process to others, as its descriptors tell it: links and fdinfo of procfs are read, nothing is opened.
 public struct DescriptorJoints: Sendable {
     /// The inodes of its sockets.
     public var sockets: Set<UInt64> = []
     /// Its anonymous pipes by inode, with the ends that it holds.
     public var pipes: [UInt64: PipeEnds] = [:]
+    /// Its named FIFOs, as far as they were looked for.
+    public var fifos: [FileIdentity: HeldFIFO] = [:]
     /// What it serves by other descriptors than sockets.
     public var serving: Set<ServingDescriptor> = []
 
@@ -43,16 +67,17 @@ public struct DescriptorJoints: Sendable {
 }
 
 extension ProcessDirectory {
-    /// What joins it to others. Of a process whose first thread has ended a living thread is asked (RT5). Named FIFOs are
-    /// not among it: their links look like those of any file.
+    /// What joins it to others. Of a process whose first thread has ended a living thread is asked (RT5). The links of
+    /// named FIFOs look like those of any file, so what may be one is looked at itself; nothing of it is opened, and a
+    /// filesystem that somebody serves is not asked.
     ///
     /// - Throws: `notFound` when the process has ended, `notPermitted` without the right to look, `timedOut` when the
     ///   deadline passes before all are read.
-    public func joints(by deadline: Deadline) throws(Failure) -> DescriptorJoints {
+    public func joints(fifos wanted: FIFOSearch, by deadline: Deadline) throws(Failure) -> DescriptorJoints {
         var found = DescriptorJoints()
-        if try add(&found, "fd", deadline) > 0 { return found }
+        if try add(&found, wanted, "fd", deadline) > 0 { return found }
         for thread in try threadIDs() where thread != pid {
-            if try add(&found, "task/\(thread)/fd", deadline) > 0 { break }
+            if try add(&found, wanted, "task/\(thread)/fd", deadline) > 0 { break }
         }
         return found
     }
@@ -60,6 +85,7 @@ extension ProcessDirectory {
     /// Gives how many descriptors there are.
     private func add(
         _ found: inout DescriptorJoints,
+        _ wanted: FIFOSearch,
         _ name: String,
         _ deadline: Deadline
     ) throws(Failure) -> Int {
@@ -78,9 +104,38 @@ extension ProcessDirectory {
                 found.pipes[pipe, default: []].formUnion(ends(table, number))
             } else if let served = serving(target, name, number) {
                 found.serving.insert(served)
+            } else if target.isAbsolute, let fifo = fifo(name, number, wanted) {
+                found.fifos[fifo, default: HeldFIFO(path: target, ends: [])].ends.formUnion(ends(table, number))
             }
         }
         return count
+    }
+
+    /// Which FIFO a descriptor is of; `nil` when it is of another file, or of a FIFO that is not wanted.
+    private func fifo(_ name: String, _ number: Int32, _ wanted: FIFOSearch) -> FileIdentity? {
+        if case .among(let inodes) = wanted {
+            guard !inodes.isEmpty, mayBe(inodes, "\(name.dropLast(2))fdinfo/\(number)") else { return nil }
+        }
+        do throws(Failure) {
+            let facts = try FileNode("\(name)/\(number)", of: self).facts
+            return facts.kind == .fifo ? facts.identity : nil
+        } catch {
+            // What was closed meanwhile, or may not be looked at, joins nobody that we could name.
+            return nil
+        }
+    }
+
+    /// By the inode's number in fdinfo, which asks no filesystem; kernels before Linux 5.14 do not tell it.
+    private func mayBe(_ inodes: Set<UInt64>, _ info: String) -> Bool {
+        do throws(Failure) {
+            for line in try read(info).split(separator: UInt8(ascii: "\n")) where line.starts(with: "ino:".utf8) {
+                let number = Decimal.uint64(line.dropFirst(4).drop { $0 == UInt8(ascii: "\t") })
+                return number.map(inodes.contains) ?? true
+            }
+            return true
+        } catch {
+            return false
+        }
     }
 
     /// The permission bits of the link are the mode of the descriptor (proc_pid_fd(5)).

@@ -85,6 +85,7 @@ struct CompanyTable {
             let way =
                 switch link.way {
                 case .pipe: "pipe"
+                case .fifo: "FIFO"
                 case .unixSocket: "unix socket"
                 case .loopback: "loopback"
                 }

@@ -36,7 +36,7 @@ struct Freeze: QuellCommand {
     var broad: String?
     @Option(name: .long, help: ArgumentHelp("Also hold this process; may be given again.", valueName: "pid"))
     var include: [Int32] = []
-    @Option(name: .long, help: "Also hold who is joined to it by pipe, unix socket or loopback.")
+    @Option(name: .long, help: "Also hold who is joined to it by pipe, FIFO, unix socket or loopback.")
     var with: Company?
     @Flag(name: .long, help: "Only say what would be frozen, who is joined to it and what it serves to others.")
     var plan = false

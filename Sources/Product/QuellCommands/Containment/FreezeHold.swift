@@ -40,7 +40,8 @@ struct FreezeHold {
             let groups = held.flatMap { $0.result.groups.map(\.group) }
             let watch = CgroupWatch(groups, on: bench.host)
             for index in held.indices { check(&held[index]) }
-            _ = watch.wait(until: Deadline(after: FreezeHold.pause))
+            let cancelled = Interruption.cancellation.descriptor
+            _ = watch.wait(until: Deadline(after: FreezeHold.pause), orReadable: cancelled)
         }
         let lost = held.filter { $0.told != nil }
         for one in lost { telling.result("not held     \(one.session.locator)") }

@@ -2,7 +2,6 @@ internal import ArgumentParser
 import Base
 import Casework
 import Engine
-import Glibc
 import Kernel
 import Response
 
@@ -47,11 +46,7 @@ struct Guard: QuellCommand {
             ])
         }
         while let pause = try leases.look() {
-            let until = Deadline(after: pause)
-            while !until.hasPassed {
-                if Interruption.cancellation.isCancelled { return .cancelled }
-                usleep(UInt32(min(200_000, max(1000, until.remaining.inMilliseconds * 1000))))
-            }
+            if Interruption.cancellation.wait(until: Deadline(after: pause)) { return .cancelled }
         }
         return .done
     }

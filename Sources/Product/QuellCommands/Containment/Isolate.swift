@@ -15,7 +15,8 @@ struct Isolate: QuellCommand {
         discussion: """
             Nothing gives the network back but quell release. Every socket of the session is put on record and then \
             destroyed, also those that were made elsewhere, which the drop does not reach; that cannot be undone. What \
-            packet sockets send, such as gVisor's, is dropped at the host's end of the session's veth. Then \
+            packet sockets send, such as gVisor's, is dropped at the host's end of the session's veth. Who carries a \
+            user-mode network for this session alone, such as slirp4netns or pasta, is held until the release. Then \
             a process of Quell's own tries to get out, on old sockets and new ones; a test that fails keeps the cut and \
             ends with status 3. A lease gives nothing back: when it ends, the journals of the case and of the machine and \
             `quell status` (status 3) say so until somebody releases the session.

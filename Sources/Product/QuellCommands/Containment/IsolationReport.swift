@@ -20,6 +20,14 @@ enum IsolationReport {
             let links = (table.links ?? []).joined(separator: ", ")
             lines.append("host end     everything over \(Escaped.terminal(links)) is dropped: \(table.name)")
         }
+        for carrier in result.carriers.carriers where carrier.isHeld {
+            lines.append(
+                "carrier      process \(carrier.process.pid) (\(carrier.name)), outside, carries its network: held"
+            )
+        }
+        if result.carriers.destroyed > 0 {
+            lines.append("             \(result.carriers.destroyed) of its connections destroyed for good")
+        }
         let channels = result.test.tried.map(\.text).sorted().joined(separator: ", ")
         if result.test.isProven {
             lines.append("proof        nothing passed in either direction over \(channels), old sockets and new")

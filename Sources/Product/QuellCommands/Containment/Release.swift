@@ -11,7 +11,10 @@ struct Release: QuellCommand {
         commandName: "release",
         _superCommandName: "quell",
         abstract: "Give a session its network back.",
-        discussion: "Takes away exactly the drops and rules that Quell put there; every other program and rule stays.",
+        discussion: """
+            Takes away exactly the drops and rules that Quell put there, and lets who carries its network go; every other \
+            program and rule stays.
+            """,
         version: Version.text
     )
 
@@ -32,6 +35,9 @@ struct Release: QuellCommand {
         for drop in output.result.released { telling.say("released     \(drop.group.path)") }
         for drop in output.result.gone { telling.say("gone         the drop of \(drop.group.path), before this") }
         for table in output.result.removed { telling.say("removed      the table \(table.name) of nftables") }
+        for pin in output.result.carriers.letGo {
+            telling.say("let go       process \(pin.pid), which carries its network")
+        }
         verb.tell(result, telling)
         return result.outcome
     }

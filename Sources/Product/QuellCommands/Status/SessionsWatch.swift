@@ -146,10 +146,8 @@ struct WatchPace {
     private var earliest = Deadline(after: .zero)
 
     mutating func wait(on watch: CgroupWatch) {
-        _ = watch.wait(until: Deadline(after: .seconds(2)))
-        while !earliest.hasPassed, !Interruption.cancellation.isCancelled {
-            CgroupWatch.pause(until: earliest)
-        }
+        _ = watch.wait(until: Deadline(after: .seconds(2)), orReadable: Interruption.cancellation.descriptor)
+        _ = Interruption.cancellation.wait(until: earliest)
         earliest = Deadline(after: .milliseconds(250))
     }
 }

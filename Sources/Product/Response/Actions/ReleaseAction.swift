@@ -12,6 +12,8 @@ public struct ReleaseAction: ContainmentAction {
     public struct Target: Sendable, Codable {
         let drops: [Drop]
         let tables: [PacketTable]
+        /// The effects that hold who carries its networks.
+        let carriers: [ContainmentEffect]
         /// Ends of self-tests that a killed Quell left begun.
         let trials: [ContainmentEffect]
     }
@@ -43,14 +45,23 @@ public struct ReleaseAction: ContainmentAction {
     /// Reads from the journal which drops stand.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
         let held = try HeldSession(actingOn: input.session.pin, in: place.home, on: host)
-        guard !held.drops.isEmpty || !held.tables.isEmpty || held.unfinished.contains(Self.descriptor.name) else {
+        guard
+            !held.drops.isEmpty || !held.tables.isEmpty || !held.carriers.isEmpty
+                || held.unfinished.contains(Self.descriptor.name)
+        else {
             throw held.notHeld("release the session", input.session, in: place.home)
         }
         return Observation(
-            target: Target(drops: held.drops, tables: held.tables, trials: held.openTrials),
+            target: Target(
+                drops: held.drops,
+                tables: held.tables,
+                carriers: held.carriers,
+                trials: held.openTrials
+            ),
             pins: [input.session.pin],
             decisions: held.drops.map { "give \($0.group.path) its network back" }
                 + held.tables.map { "remove the table \($0.name)" }
+                + held.carriers.compactMap(\.inverse?.summary)
         )
     }
 
@@ -60,10 +71,11 @@ public struct ReleaseAction: ContainmentAction {
             target: seen.target,
             effects: seen.target.tables.map { .removeTable($0) }
                 + seen.target.drops.map { .detachDrop(group: $0.group, program: $0.program) }
+                + seen.target.carriers.compactMap(\.inverse)
         )
     }
 
-    /// Removes the tables, then the drops.
+    /// Removes the tables, then the drops, and lets who carries its networks go.
     public func perform(
         _ plan: Plan<Target, Effect>,
         permit: borrowing Permit,
@@ -71,13 +83,25 @@ public struct ReleaseAction: ContainmentAction {
         in scope: Scope
     ) throws(Failure) -> Output {
         let target = plan.target
-        var result = try Cut.release(target.drops, target.tables, on: host, apply: log.record)
+        var result = try Cut.release(
+            target.drops,
+            target.tables,
+            carriers: target.carriers,
+            on: host,
+            apply: log.record
+        )
         result.failures += OpenTrials.end(target.trials, on: host, log)
         return Output(result: result)
     }
 
     /// What failed is named.
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
-        .lacking(output.result.failures.map(\.description))
+        .lacking(output.result.failures.map(\.description) + Self.notLetGo(output.result.carriers))
+    }
+
+    /// A line for each process that is not back where it came from.
+    static func notLetGo(_ result: LetGoResult) -> [String] {
+        result.couldNotReturn.map { "process \($0.process.pid) is not back in \($0.origin): \($0.reason)" }
+            + result.failures.map(\.description)
     }
 }

@@ -101,7 +101,7 @@ public struct ThawAction: ContainmentAction {
     public func plan(_ input: Input, from seen: Observation<Target>) -> Plan<Target, Effect> {
         let inverses = seen.target.effects.reversed().compactMap(\.inverse).filter { effect in
             switch effect {
-            case .detachDrop, .removeTable: return seen.target.release
+            case .detachDrop, .removeTable, .letCarrierGo: return seen.target.release
             case .endTrial: return false
             default: return true
             }
@@ -139,6 +139,7 @@ public struct ThawAction: ContainmentAction {
         reasons += result.lostDrops.map { "the drop of \($0.group.path) was taken away by somebody else" }
         reasons += result.uncut.map { "process \($0.pid) is back in a group without a drop" }
         reasons += HoldRestartAction.notLetGo(result.supervisors)
+        reasons += ReleaseAction.notLetGo(result.released?.carriers ?? LetGoResult())
         reasons += ((result.released?.failures ?? []) + result.failures).map(\.description)
         return .lacking(reasons)
     }

@@ -90,6 +90,9 @@ public struct HeldSession: Sendable {
         }
     }
 
+    /// The effects that hold who carries the session's networks.
+    var carriers: [ContainmentEffect] { effects.filter { $0.held(as: .carrier) != nil } }
+
     /// Ends of self-tests that a killed Quell left begun.
     var openTrials: [ContainmentEffect] {
         effects.compactMap { effect -> ContainmentEffect? in

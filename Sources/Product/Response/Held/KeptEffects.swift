@@ -83,8 +83,8 @@ extension ContainmentEffect {
     /// Whether it only ever takes others back.
     fileprivate var isReversal: Bool {
         switch self {
-        case .thaw, .detachDrop, .removeGroup, .endTrial, .removeTable, .letGo, .letUnitGo, .startUnit,
-            .continueMachine:
+        case .thaw, .detachDrop, .removeGroup, .endTrial, .removeTable, .letGo, .letCarrierGo, .letUnitGo,
+            .startUnit, .continueMachine:
             true
         default: false
         }
@@ -121,7 +121,7 @@ extension ContainmentEffect {
     fileprivate func isAbout(_ group: CgroupPin) -> Bool {
         switch self {
         case .freeze(let mine, _), .attachDrop(let mine, _), .killGroup(let mine), .move(_, _, let mine),
-            .hold(_, _, let mine):
+            .hold(_, _, let mine), .holdCarrier(_, _, let mine):
             mine == group
         case .makeGroup(let hierarchy, let name), .makeHold(let hierarchy, let name):
             hierarchy == group.hierarchy && BytePath("/" + name) == group.path

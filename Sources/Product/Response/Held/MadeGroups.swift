@@ -40,6 +40,7 @@ struct MadeGroups: Sendable {
         }
         var used: [CgroupPin] = []
         for case .hold(_, _, let group) in intents { used.append(group) }
+        for case .holdCarrier(_, _, let group) in intents { used.append(group) }
         for case .makeHold(let hierarchy, let name) in standing
         where !used.contains(where: { $0.hierarchy == hierarchy && $0.path == BytePath("/" + name) }) {
             namedHolds.append(Named(hierarchy: hierarchy, name: name))

@@ -31,7 +31,7 @@ public struct StandingHolds: Sendable {
 
     private static func verb(against effect: ContainmentEffect) -> String {
         switch effect {
-        case .attachDrop, .addTable: "release"
+        case .attachDrop, .addTable, .holdCarrier: "release"
         default: "thaw"
         }
     }

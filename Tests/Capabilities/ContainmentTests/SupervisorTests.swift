@@ -65,6 +65,11 @@ struct SupervisorTests {
         for name in ["cron", "crond", "atd", "kubelet", "containerd-shim-runc-v2"] {
             let daemon = try #require(try found(name))
             #expect(daemon.kind == .sharedDaemon && daemon.reason?.contains("serves more than this session") == true)
+            #expect(daemon.reason?.contains("--include 77") == true)
+            // Under its name anybody can run.
+            #expect(try #require(try found(name, runs: "dash")).reason == nil)
+            let unknown = try #require(try found(name, runs: name, trusted: false))
+            #expect(unknown.kind == .parentLoop && unknown.reason?.contains("--include 77") == true)
         }
         for name in ["node", "agentd", ""] {
             let unknown = try #require(try found(name))

@@ -94,11 +94,12 @@ public struct SupervisorHold {
 
     private func holdUnits(_ result: inout HoldResult, _ root: BytePath, _ apply: Apply) {
         var idle: Set<Int> = []
+        let deadline = Deadline(after: .seconds(7))
         for index in result.supervisors.indices {
             let one = result.supervisors[index]
             guard one.kind == .systemdUnit, one.reason == nil else { continue }
             do throws(Failure) {
-                let hold = try UnitHold(root: root, on: host)
+                let hold = try UnitHold(root: root, on: host, by: deadline)
                 let starts = hold.hold(&result.supervisors[index], &result.effects, apply)
                 if !starts { idle.insert(index) }
             } catch {

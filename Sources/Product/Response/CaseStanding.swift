@@ -202,6 +202,10 @@ public struct CaseStanding: Sendable {
                 let text = "cron's entry \(hold.entry.line) in \(hold.entry.table) is held"
                 facts.append(Fact(holds: try effect.probe(on: host) == .done, text: text))
             }
+            if case .stopUnit(let unit, _) = effect {
+                let text = "\(Escaped.terminal(unit)) is stopped, and starts nothing"
+                facts.append(Fact(holds: try effect.probe(on: host) == .done, text: text))
+            }
             guard case .hold(let process, _, let group) = effect, let stat = scanner.namedStat(of: process.pid),
                 stat.pin == process, !stat.numbers.isDead
             else { continue }

@@ -1,9 +1,10 @@
 import Base
-import Containment
 import Glibc
 import Kernel
 import Programs
 import Testing
+
+@testable import Containment
 
 extension SystemTests {
     /// A v2 group lists such a process where its first thread ended, wherever the others go.
@@ -71,6 +72,43 @@ extension SystemTests {
             #expect(!check.stands)
             #expect(check.movedOut.map(\.pid) == [pid])
             try expectKilled(scene, result, scene.subject)
+        }
+
+        @Test(
+            "RT5 one that would start the session again is held, goes back, and is held again once it was moved out",
+            .sandbox
+        )
+        func supervisor() throws {
+            let elsewhere = try #require(try Sandbox.of().unified).subgroup("elsewhere")
+            let scene = try Scene("zombieleader", room: "session")
+            let pid = try #require(scene.ready.first)
+            Files.write("\(pid)", to: "\(elsewhere.path)/cgroup.procs", create: false)
+            let origin = BytePath("/\(scene.sandbox.name)/elsewhere")
+            let pin = try ProcessDirectory(pid, on: scene.host).stat().pin
+            var findings = SupervisorSearch.Findings()
+            findings.supervisors = [
+                Supervisor(kind: .parentLoop, name: BytePath("x"), detail: "planted", process: pin)
+            ]
+            let hold = SupervisorHold(scene.host)
+            let first = hold.hold(findings, scene.record)
+            defer { Holds.remove(first.effects, on: scene.host) }
+            #expect(first.isComplete, "\(first)")
+            guard case .hold(_, let from, let into) = try #require(first.effects.last) else {
+                Issue.record("\(first)")
+                return
+            }
+            #expect(from.path == origin)
+            #expect(try places(of: scene) == [into.path])
+            let second = hold.hold(findings, scene.record)
+            #expect(second.isComplete && second.effects.isEmpty, "\(second)")
+
+            Files.write("\(pid)", to: "\(elsewhere.path)/cgroup.procs", create: false)
+            let again = hold.hold(findings, scene.record)
+            defer { Holds.remove(again.effects, on: scene.host) }
+            #expect(again.isComplete && !again.effects.isEmpty, "\(again)")
+            let released = try SupervisorHold.letGo(again.effects, on: scene.host, apply: scene.record)
+            #expect(released.isComplete, "\(released)")
+            #expect(try places(of: scene) == [origin])
         }
 
         /// Where the thread that lives stands in v2.

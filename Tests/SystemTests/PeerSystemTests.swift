@@ -168,15 +168,33 @@ extension SystemTests {
 
         @Test("a peer that the machine needs is refused and told, and the session is frozen all the same", .sandbox)
         func guarded() throws {
+            let sandbox = try Sandbox.of()
+            // A file of the host's, as packages install them.
+            let folder = try #require(Files.makeTemporaryFolder("/usr/lib/quell-test-XXXXXX"))
+            defer { _ = Files.removeTree(folder) }
+            let copied = try Program("/bin/cp", [try Sandbox.testkitPath(), "\(folder)/sshd"]).run()
+            #expect(copied.status == 0, "\(copied.errorText)")
+            let path = "\(sandbox.folder)/tool.sock"
+            let server = try sandbox.start(Program("\(folder)/sshd", ["serve", path]))
+            _ = try server.line { $0.hasPrefix("ready") }
+            let scene = try Scene("call", path)
+            let result = try scene.freeze(policy: FreezePolicy(withPeers: true))
+            #expect(result.word == .confirmed, "\(result)")
+            let found = try peer(server.id, in: result)
+            #expect(!found.isHeld)
+            #expect(found.reason == "this machine needs it")
+            #expect(try !stands(server.id, inFrozenGroupOn: scene.host))
+        }
+
+        @Test("a tool server that only has the name of what the machine needs is taken along", .sandbox)
+        func borrowedName() throws {
             let path = "\(try Sandbox.of().folder)/tool.sock"
             let server = try server(path, "sshd")
             let scene = try Scene("call", path)
             let result = try scene.freeze(policy: FreezePolicy(withPeers: true))
             #expect(result.word == .confirmed, "\(result)")
-            let found = try peer(server.child.id, in: result)
-            #expect(!found.isHeld)
-            #expect(found.reason == "this machine needs it")
-            #expect(try !stands(server.child.id, inFrozenGroupOn: scene.host))
+            #expect(try peer(server.child.id, in: result).isHeld)
+            #expect(try scene.thaw(result).isComplete)
         }
 
         @Test("RT23 what the session serves, with its clients, is shown before the freeze and after it", .sandbox)

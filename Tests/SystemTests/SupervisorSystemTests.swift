@@ -37,7 +37,20 @@ extension SystemTests {
 
         @Test("RT4 a loop that is a script has the script's name, and is held all the same", .sandbox)
         func scriptHeld() throws {
-            let loop = try LoopScene(as: .script)
+            let loop = try LoopScene(as: .script("keep-agent.sh"))
+            let result = try loop.freeze()
+            defer { Holds.remove(result.effects, on: loop.host) }
+            #expect(result.word == .confirmed, "\(result)")
+            #expect(result.supervisors.map(\.process?.pid) == [loop.shell.id] && result.supervisors[0].isHeld)
+        }
+
+        @Test(
+            "RT4 a loop under the name of what the machine needs, or of a daemon, is held: the kernel knows what it runs",
+            .sandbox,
+            arguments: ["sshd", "cron"]
+        )
+        func scriptWithBorrowedName(name: String) throws {
+            let loop = try LoopScene(as: .script(name))
             let result = try loop.freeze()
             defer { Holds.remove(result.effects, on: loop.host) }
             #expect(result.word == .confirmed, "\(result)")
@@ -180,6 +193,60 @@ extension SystemTests {
             #expect(inverse.inverse == hold)
         }
 
+        @Test("RT11 the living parent of a guest is not held when holding is asked for alone", .sandbox)
+        func guestsParent() throws {
+            let loop = try LoopScene()
+            let bystander = try Sandbox.of().start(Program("/bin/sh", ["-c", "sleep 1000 & echo ready $!; wait; :"]))
+            let line = try bystander.line { $0.hasPrefix("ready") }
+            loop.takeIn(try #require(line.split(separator: " ").last.flatMap { Int32($0) }))
+            let held = try SupervisorHold(loop.host).hold(supervisorsOf: loop.subject.pin, apply: loop.apply)
+            defer { Holds.remove(held.effects, on: loop.host) }
+            #expect(held.isComplete && held.supervisors.map(\.process?.pid) == [loop.shell.id], "\(held)")
+        }
+
+        @Test("RT11 what a freeze refuses, holding alone refuses too, unless Quell has frozen it", .sandbox)
+        func holdRefused() throws {
+            let sandbox = try Sandbox.of()
+            let slice = try #require(sandbox.unified).subgroup("agents.slice")
+            let testkit = try Sandbox.testkitPath()
+            let child = try sandbox.start(Program(testkit, ["enter", slice.path, "--", testkit, "sleepers", "0"]))
+            _ = try child.line { $0.hasPrefix("ready") }
+            let host = try Host()
+            let group = try Cgroup(BytePath("/\(sandbox.name)/agents.slice"), in: try #require(host.unified))
+            let pin = SessionPin(bootID: host.bootID, cgroups: [group.pin], leader: nil)
+            let failure = #expect(throws: Failure.self) {
+                try SupervisorHold(host).hold(supervisorsOf: pin) { _, _ in Issue.record("nothing may be done") }
+            }
+            #expect(failure?.code == .refused)
+        }
+
+        @Test(
+            "RT4 a successor is named although the first one had written over its arguments, and a kill is not whole",
+            .sandbox
+        )
+        func retitled() throws {
+            let sandbox = try Sandbox.of()
+            let room = try #require(sandbox.unified).subgroup("session")
+            let testkit = try Sandbox.testkitPath()
+            let mark = "\(sandbox.folder)/mark"
+            let session = try sandbox.start(Program(testkit, ["enter", room.path, "--", testkit, "retitle", mark]))
+            _ = try session.line { $0.hasPrefix("ready") }
+            let poll = "while [ -e /proc/$0/exe ]; do sleep 0.05; done; \"$@\"; true"
+            let watcher = try sandbox.start(
+                Program("/bin/sh", ["-c", poll, "\(session.id)", testkit, "retitle", mark])
+            )
+            let host = try Host()
+            let pinned = try SessionResolver(host: host).resolve(.pid(session.id))
+            let frozen = try Freezer(host).freeze(Subject(pinned)) { _, act throws(Failure) in try act() }
+            #expect(frozen.word == .confirmed, "\(frozen)")
+            let policy = KillPolicy(watchMilliseconds: 1000)
+            let killed = try Killer(host).kill(frozen, Subject(pinned), policy) { _, act throws(Failure) in try act() }
+            _ = try watcher.line { $0.hasPrefix("ready") }
+            #expect(!killed.isComplete && killed.successors.isEmpty && killed.remaining.isEmpty, "\(killed)")
+            #expect(killed.resembling.count == 1, "\(killed)")
+            #expect(killed.resembling.first?.reason.contains("process \(watcher.id) started it") == true)
+        }
+
         @Test(
             "RT4 a podman container that always restarts stays down while held, and comes back when let go",
             .kernel(.podman),
@@ -270,7 +337,7 @@ private struct LoopScene {
     enum Kind {
         case shell
         /// A script with `#!`, whose name is the file's.
-        case script
+        case script(String)
         /// A program with a name that nobody knows.
         case unknownProgram
     }
@@ -283,8 +350,8 @@ private struct LoopScene {
         let text = "while :; do \(start); done"
         switch kind {
         case .shell: shell = try sandbox.start(Program("/bin/sh", ["-c", text]))
-        case .script:
-            let path = "\(sandbox.folder)/keep-agent.sh"
+        case .script(let name):
+            let path = "\(sandbox.folder)/\(name)"
             #expect(Files.write("#!/bin/sh\n\(text)\n", to: path) == 0 && chmod(path, 0o755) == 0)
             shell = try sandbox.start(Program(path, []))
         case .unknownProgram:
@@ -301,6 +368,9 @@ private struct LoopScene {
 
     var subject: Subject { Subject(pin: SessionPin(bootID: host.bootID, cgroups: [group.pin], leader: leader)) }
     var processes: [Int32] { room.processes }
+
+    /// Moves a process into the session's group, as whoever may write it can.
+    func takeIn(_ pid: Int32) { #expect(Files.write("\(pid)", to: "\(room.path)/cgroup.procs", create: false) == 0) }
 
     func apply(_ effects: [ContainmentEffect], _ act: () throws(Failure) -> Void) throws(Failure) { try act() }
 

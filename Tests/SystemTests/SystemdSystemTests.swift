@@ -122,6 +122,88 @@ extension SystemTests {
         }
 
         @Test(
+            "RT4 a service that a socket starts stays down after the kill, and release and thaw leave the socket listening",
+            .sandbox
+        )
+        func socket() throws {
+            let files = [
+                "\(Self.folder)/agent.socket":
+                    "[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=/run/agent.sock\n",
+                "\(Self.folder)/agent.service":
+                    "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sleep 1000\n",
+            ]
+            try SystemdMachine.with(files, start: "agent.socket", "agent.service") { machine in
+                func connect() throws -> Child {
+                    let path = "/proc/\(machine.first)/root/run/agent.sock"
+                    return try Sandbox.of().start(Program(try Sandbox.testkitPath(), ["call", path]))
+                }
+                #expect(try machine.quell("init").status == 0)
+                let frozen = try machine.quell("freeze", "unit:agent")
+                #expect(frozen.status == 0 && frozen.errorText.contains("agent.socket starts it"), "\(frozen.all)")
+                #expect(machine.state("agent.socket") == "active" && machine.dropIns().count == 1)
+                let thawed = try machine.quell("thaw", "unit:agent", "--reason", "x", "--waive", "x")
+                #expect(thawed.status == 0, "\(thawed.all)")
+                #expect(machine.state("agent.socket") == "active" && machine.dropIns().isEmpty)
+
+                #expect(try machine.quell("freeze", "unit:agent").status == 0)
+                let killed = try machine.quell("kill", "unit:agent", "--reason", "x", "--waive", "x", "--watch", "1")
+                #expect(killed.status == 0, "\(killed.all)")
+                let caller = try connect()
+                #expect(!eventually(within: .seconds(1)) { machine.state("agent.service") == "active" })
+                let cases = try machine.quell("case", "list").text
+                let name = try #require(cases.split(separator: " ").first.map(String.init))
+                let released = try machine.quell("release-restart", name)
+                #expect(released.status == 0, "\(released.all)")
+                #expect(machine.state("agent.socket") == "active")
+                caller.signal(SIGKILL)
+                _ = try connect()
+                #expect(eventually(within: .seconds(10)) { machine.state("agent.service") == "active" })
+            }
+        }
+
+        @Test(
+            "RT4 what restarts a killed service without Restart= is found and held, and status says when it is so no more",
+            .sandbox
+        )
+        func otherRestarts() throws {
+            let unit = "[Unit]\nDefaultDependencies=no\n"
+            let service = "[Service]\nExecStart=/bin/sleep 1000\n"
+            let files = [
+                "\(Self.folder)/forced.service": "\(unit)\(service)RestartForceExitStatus=SIGKILL\nRestartSec=100ms\n",
+                "\(Self.folder)/upheld.service": "\(unit)\(service)",
+                "\(Self.folder)/keeper.service": "\(unit)Upholds=upheld.service\n\(service)",
+            ]
+            try SystemdMachine.with(files, start: "forced.service", "keeper.service") { machine in
+                func stayDown(_ name: String) {
+                    for process in machine.processes(at: "/system.slice/\(name)") { Glibc.kill(process, SIGKILL) }
+                    #expect(eventually(within: .seconds(20)) { machine.state(name) == "failed" })
+                    #expect(!eventually(within: .seconds(1)) { machine.state(name) == "active" })
+                }
+                #expect(try machine.quell("init").status == 0)
+                let forced = try machine.quell("freeze", "unit:forced")
+                #expect(forced.status == 0 && forced.errorText.contains("RestartForceExitStatus="), "\(forced.all)")
+                #expect(try machine.quell("status").status == 0)
+                let folder = "/run/systemd/system/forced.service.d"
+                try machine.run(
+                    "/bin/sh",
+                    "-c",
+                    "mv \(folder) /run/away && systemctl daemon-reload && mv /run/away \(folder)"
+                )
+                let status = try machine.quell("status")
+                #expect(status.status != 0, "\(status.all)")
+                #expect(status.text.contains("forced.service is kept from restarting"), "\(status.all)")
+                try machine.run("/usr/bin/systemctl", "daemon-reload")
+                #expect(try machine.quell("status").status == 0)
+                stayDown("forced.service")
+
+                #expect(eventually(within: .seconds(10)) { machine.state("upheld.service") == "active" })
+                let upheld = try machine.quell("freeze", "unit:upheld")
+                #expect(upheld.status == 0 && upheld.errorText.contains("Upholds= of keeper.service"), "\(upheld.all)")
+                stayDown("upheld.service")
+            }
+        }
+
+        @Test(
             "RT4 a unit of a user's systemd is held with that systemd, its other units run on, and release brings it back",
             .sandbox
         )

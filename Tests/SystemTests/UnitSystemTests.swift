@@ -27,7 +27,11 @@ extension SystemTests {
             #expect(held.isComplete && held.effects == effects, "\(held)")
             let dropIns = Files.names(in: "\(machine.root)/run/systemd/system/agent@7.service.d") ?? []
             #expect(dropIns.count == 1 && dropIns[0].hasPrefix("zz-quell-") && dropIns[0].hasSuffix(".conf"))
-            #expect(try machine.calls().filter { !$0.hasPrefix("show") } == ["daemon-reload", "stop -- agent@7.timer"])
+            #expect(
+                try machine.calls().filter { !$0.hasPrefix("show") } == [
+                    "daemon-reload", "stop --no-block -- agent@7.timer",
+                ]
+            )
             for effect in effects { #expect(try effect.probe(on: host) == .done, "\(effect.summary)") }
 
             let released = try SupervisorHold.letGo(effects, on: host) { _, act throws(Failure) in try act() }
@@ -55,6 +59,63 @@ extension SystemTests {
             }
             #expect(!held.isComplete && held.supervisors.count == 1)
             #expect(held.supervisors[0].reason?.contains(reason) == true, "\(held)")
+        }
+
+        @Test("RT22 a group that only has the name of a unit is no unit: systemd is asked, and nothing else is called")
+        func elsewhere() throws {
+            let machine = try UnitMachine("elsewhere")
+            let host = try Host()
+            let found = machine.findings(on: host)
+            #expect(found.supervisors.isEmpty && found.notes.contains { $0.contains("is not that unit") }, "\(found)")
+            let held = SupervisorHold(host).hold(found, root: BytePath(machine.root)) { _, _ in
+                Issue.record("nothing may be done")
+            }
+            #expect(held.isComplete && held.supervisors.isEmpty, "\(held)")
+            #expect(try machine.calls().allSatisfy { $0.hasPrefix("show") })
+            #expect(try !machine.calls().isEmpty)
+        }
+
+        @Test("a drop-in that systemd has not taken up holds nothing, whatever the file says")
+        func deaf() throws {
+            let machine = try UnitMachine("deaf")
+            let host = try Host()
+            let held = SupervisorHold(host).hold(machine.findings(on: host), root: BytePath(machine.root)) {
+                _,
+                act throws(Failure) in
+                try act()
+            }
+            #expect(!held.isComplete, "\(held)")
+            let hold = try #require(held.effects.first)
+            #expect(try hold.probe(on: host) == .partly)
+        }
+
+        @Test(
+            "what systemd does later than it is waited for is kept, and taken back by the undo",
+            arguments: ["late", "latereload"]
+        )
+        func late(mode: String) throws {
+            let machine = try UnitMachine(mode)
+            let host = try Host()
+            let began = ContinuousClock.now
+            let held = SupervisorHold(host).hold(machine.findings(on: host), root: BytePath(machine.root)) {
+                _,
+                act throws(Failure) in
+                try act()
+            }
+            #expect(began.duration(to: .now) < .seconds(12))
+            #expect(!held.isComplete, "\(held)")
+            switch try #require(held.effects.last) {
+            case .stopUnit:
+                #expect(mode == "late")
+                #expect(eventually(within: .seconds(20)) { Files.exists("\(machine.root)/stopped") })
+                let released = try SupervisorHold.letGo(held.effects, on: host) { _, act throws(Failure) in try act() }
+                #expect(released.isComplete && !Files.exists("\(machine.root)/stopped"), "\(released)")
+            case .holdUnit(_, let dropIn, _):
+                #expect(mode == "latereload" && UnitHold.isThere(dropIn))
+                _ = try SupervisorHold.letGo(held.effects, on: host) { _, act throws(Failure) in try act() }
+                #expect(!UnitHold.isThere(dropIn))
+            default: Issue.record("\(held)")
+            }
         }
 
         @Test("RT38 a systemctl that others could change is never started")
@@ -99,8 +160,15 @@ private final class UnitMachine {
             case "$1" in
             daemon-reload)
                 rm -f "$root/loaded"
-                if ls "$root"/run/systemd/system/agent@7.service.d/*.conf >/dev/null 2>&1; then touch "$root/loaded"; fi ;;
-            stop) touch "$root/stopped" ;;
+                if [ \(mode) = deaf ]; then exit 0; fi
+                ls "$root"/run/systemd/system/agent@7.service.d/*.conf >"$root/loaded" 2>/dev/null || rm "$root/loaded"
+                if [ \(mode) = latereload ]; then exec sleep 60; fi ;;
+            stop)
+                # The client may give up; the manager does it all the same.
+                case \(mode) in
+                late) setsid sh -c "sleep 8; touch '$root/stopped'" </dev/null >/dev/null 2>&1 & ;;
+                *) touch "$root/stopped" ;;
+                esac ;;
             start) rm -f "$root/stopped" ;;
             show)
                 case "$4" in
@@ -116,7 +184,10 @@ private final class UnitMachine {
                     endless) exec sleep 60 ;;
                     esac
                     echo Restart=$restart; echo RestartForceExitStatus=$forced; echo WatchdogUSec=$watchdog
-                    echo NeedDaemonReload=no; echo TriggeredBy=agent@7.timer ;;
+                    group=/system.slice/agent@7.service
+                    if [ \(mode) = elsewhere ]; then group=/other.slice/agent@7.service; fi
+                    echo ControlGroup=$group; echo DropInPaths=$(cat "$root/loaded" 2>/dev/null)
+                    echo TriggeredBy=agent@7.timer ;;
                 esac ;;
             esac
             END

@@ -28,6 +28,7 @@ static const struct command commands[] = {
     {"forkstorm", forkstorm, "N"},
     {"doublefork", doublefork, ""},
     {"setsid", new_session, ""},
+    {"retitle", retitle, "MARK"},
     {"movecgroup", move_cgroup, "CGROUP"},
     {"emptyenv", empty_environment, ""},
     {"vfork", stuck_in_vfork, ""},

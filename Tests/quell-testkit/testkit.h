@@ -28,6 +28,7 @@ int sleepers(int count, char **arguments);
 int forkstorm(int count, char **arguments);
 int doublefork(int count, char **arguments);
 int new_session(int count, char **arguments);
+int retitle(int count, char **arguments);
 int move_cgroup(int count, char **arguments);
 int empty_environment(int count, char **arguments);
 int stuck_in_vfork(int count, char **arguments);

@@ -81,12 +81,19 @@ extension ContainmentEffect {
             return ContainmentEffect.runs(process, monitor, host).map { $0 ? .notDone : .done } ?? .cannotTell
         case .continueMachine(let process, let monitor):
             return ContainmentEffect.runs(process, monitor, host).map { $0 ? .done : .notDone } ?? .cannotTell
-        case .holdUnit(_, let dropIn, _): return UnitHold.isThere(dropIn) ? .done : .notDone
+        case .holdUnit(let unit, let dropIn, let systemctl):
+            return UnitHold.state(unit, dropIn, SystemdManager(systemctl))
         case .letUnitGo(_, let dropIn, _): return UnitHold.isThere(dropIn) ? .notDone : .done
         case .stopUnit(let unit, let systemctl):
-            return try SystemdManager(systemctl).isActive(unit) ? .notDone : .done
+            let manager = SystemdManager(systemctl)
+            let state = try manager.state(of: unit)
+            if state == "deactivating" { return .partly }
+            guard state == "active" else { return .done }
+            return try manager.hasJob(unit) ? .partly : .notDone
         case .startUnit(let unit, let systemctl):
-            return try SystemdManager(systemctl).isActive(unit) ? .done : .notDone
+            let manager = SystemdManager(systemctl)
+            guard try manager.isActive(unit) else { return .notDone }
+            return try manager.hasJob(unit) ? .notDone : .done
         case .quietWatchdog(let watchdog): return try watchdog.isQuiet() ? .done : .notDone
         case .wakeWatchdog(let watchdog): return try watchdog.isQuiet() ? .notDone : .done
         case .holdEntry(let hold): return hold.isThere() ? .done : .notDone

@@ -35,9 +35,50 @@ extension Freezer {
         var run = try FreezeRun(subject, policy, EarlierFreeze(), host, nothing, nil)
         return try run.preview()
     }
+
+    /// What could start a session again, found as a freeze finds it and with the same refusals; changes nothing. `members`
+    /// are of it wherever they stand. Groups in `frozen` were frozen by Quell and are not asked about again.
+    func findSupervisors(
+        of pin: SessionPin,
+        _ policy: FreezePolicy,
+        members: [ProcessPin],
+        frozen: [CgroupPin]
+    ) throws(Failure) -> SupervisorSearch.Findings {
+        let nothing: Apply = { effects, _ throws(Failure) in
+            throw Failure(
+                .refused,
+                "look only",
+                on: effects.first?.summary ?? "",
+                because: "nothing is done by looking"
+            )
+        }
+        var run = try FreezeRun(Subject(pin: pin), policy, EarlierFreeze(), host, nothing, nil)
+        return try run.supervisors(with: members, frozen: frozen)
+    }
 }
 
 extension FreezeRun {
+    /// Guests, and so their parents, are nobody's business here (RT11). A session whose groups are gone, and of which Quell
+    /// holds members elsewhere, is looked for by these.
+    fileprivate mutating func supervisors(
+        with members: [ProcessPin],
+        frozen: [CgroupPin]
+    ) throws(Failure) -> SupervisorSearch.Findings {
+        do throws(Failure) {
+            try checkLeader()
+            try openGroups()
+        } catch {
+            guard error.code == .notFound || error.code == .changed, !members.isEmpty else { throw error }
+        }
+        let groups = held.map(\.cgroup).filter { !frozen.contains($0.pin) }
+        if !groups.isEmpty || frozen.isEmpty {
+            try Refusals(policy: policy, verb: "hold what restarts").check(groups, leader: knowledge.leader, on: host)
+        }
+        knowledge.settled = Set(members)
+        let family = try look()
+        return findSupervisors(of: family.members + family.strays.map(\.process))
+    }
+
     mutating func preview() throws(Failure) -> FreezePreview {
         try checkLeader()
         try openGroups()
@@ -73,7 +114,7 @@ extension FreezeRun {
         listWeak()
         preview.guests = guests.values.sorted { $0.process.pid < $1.process.pid }
         preview.listed = result.listed
-        let supervisors = findSupervisors(of: family.members)
+        let supervisors = findSupervisors(of: family.members + family.strays.map(\.process))
         preview.supervisors = supervisors.supervisors
         preview.notes = result.notes + supervisors.notes
         preview.surroundings = Surroundings.look(

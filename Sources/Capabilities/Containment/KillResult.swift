@@ -14,6 +14,11 @@ public struct KillResult: Hashable, Sendable, Codable {
     public var strays: [Stray] = []
     /// Processes that came up afterwards in the session's place.
     public var successors: [Successor] = []
+    /// Processes that came up afterwards and may stand in its place: the same program as the same user. They are named and
+    /// never acted upon.
+    public var resembling: [Successor] = []
+    /// What is not known, so that a successor may be missing here.
+    public var unknown: [String] = []
     /// The effects that were done, in order.
     public var effects: [ContainmentEffect] = []
     /// What failed.
@@ -25,7 +30,7 @@ public struct KillResult: Hashable, Sendable, Codable {
     /// Whether the session is gone, all of it, and nothing came after it.
     public var isComplete: Bool {
         remaining.isEmpty && strays.isEmpty && spared.allSatisfy { $0.doubt == nil } && successors.isEmpty
-            && failures.isEmpty
+            && resembling.isEmpty && unknown.isEmpty && failures.isEmpty
     }
 }
 

@@ -41,7 +41,7 @@ public struct Killer {
     ) throws(Failure) -> KillResult {
         var result = KillResult()
         let groups = try open(frozen, subject.pin.leader, &result)
-        let watch = try SuccessorWatch(subject, on: host)
+        let watch = try SuccessorWatch(subject, members: frozen.members, on: host)
         let strays = try spare(groups, frozen, subject, &result, apply)
         let doomed = try pins(in: groups, frozen)
         result.processes = doomed.count
@@ -66,7 +66,10 @@ public struct Killer {
         }
         do throws(Failure) {
             let end = Deadline(after: .milliseconds(policy.watchMilliseconds))
-            result.successors = try watch.look(until: end, not: doomed)
+            let found = try watch.look(until: end, not: doomed)
+            result.successors = found.successors
+            result.resembling = found.resembling
+            result.unknown += found.unknown
         } catch {
             result.failures.append(error)
         }

@@ -33,19 +33,25 @@ struct PodmanStore {
         case unknown(String)
     }
 
-    /// What root's databases say about a container. A user's own containers stand in none of them, and a database that
-    /// could not be read whole says nothing.
-    func knowledge(of id: String) -> Knowledge {
-        let mark = Array("\"id\":\"\(id)\"".utf8)
-        for database in PodmanStore.databases {
-            guard let bytes = RegularFile.read(root.appending(database), limit: 64 << 20),
-                bytes.firstRange(of: mark, from: 0) != nil
-            else { continue }
-            var found = PodmanStore.settings(of: id, in: bytes) ?? Settings()
-            found.database = "/" + database
-            return .settings(found)
+    /// What root's databases say about containers; each is read once. A user's own containers stand in none of them, and a
+    /// database that could not be read whole says nothing. Whoever makes groups can name many containers: what there is no
+    /// time for is not known.
+    func knowledge(of ids: [String], by deadline: Deadline = Deadline(after: .seconds(3))) -> [String: Knowledge] {
+        var known: [String: Knowledge] = [:]
+        for database in ids.isEmpty ? [] : PodmanStore.databases where !deadline.hasPassed {
+            guard let bytes = RegularFile.read(root.appending(database), limit: 64 << 20) else { continue }
+            for id in ids where known[id] == nil && !deadline.hasPassed {
+                guard bytes.firstRange(of: Array("\"id\":\"\(id)\"".utf8), from: 0) != nil else { continue }
+                var found = PodmanStore.settings(of: id, in: bytes) ?? Settings()
+                found.database = "/" + database
+                known[id] = .settings(found)
+            }
         }
-        return .unknown("none of root's databases that could be read names it")
+        let reason =
+            deadline.hasPassed
+            ? "there was no time left to look for it" : "none of root's databases that could be read names it"
+        for id in ids where known[id] == nil { known[id] = .unknown(reason) }
+        return known
     }
 
     /// Looks behind each `"id":"ID"` up to the next container's. podman 4.3 writes `restart_policy` as a word and

@@ -38,7 +38,7 @@ struct Refusals {
             if responder.contains(process.pid) { throw refusal(process, "Quell runs below it", isFinal: true) }
             guard let stat = scanner.namedStat(of: process.pid), stat.pin == process else { continue }
             if stat.numbers.isKernelThread { throw refusal(process, "it is a thread of the kernel", isFinal: true) }
-            if policy.broad == nil, isGuarded(stat, host) {
+            if policy.broad == nil, Refusals.isGuarded(stat, host) {
                 throw refusal(process, "it is \(stat.name), which this machine needs")
             }
         }
@@ -91,7 +91,7 @@ struct Refusals {
         return try group.forEachInTree(until: Deadline(after: .milliseconds(20))) { below throws(Failure) in
             if leader != nil, below.path == home { return }
             for pid in try below.memberPids() {
-                guard let stat = scanner.namedStat(of: pid), isGuarded(stat, host),
+                guard let stat = scanner.namedStat(of: pid), Refusals.isGuarded(stat, host),
                     !descends(stat, from: leader, scanner)
                 else { continue }
                 throw Failure(
@@ -108,7 +108,7 @@ struct Refusals {
     /// Whether it is guarded and was started by the machine's first process or by something that is so itself.
     private func isOfTheMachine(_ stat: ProcessStat, _ scanner: borrowing ProcessScanner, _ host: Host) -> Bool {
         var current = stat
-        while isGuarded(current, host) {
+        while Refusals.isGuarded(current, host) {
             guard current.numbers.parent > 1, let parent = scanner.namedStat(of: current.numbers.parent) else {
                 return true
             }
@@ -132,7 +132,9 @@ struct Refusals {
         verb == "freeze" ? "add --broad and the reason" : "freeze it before, with --broad and the reason"
     }
 
-    private func isGuarded(_ stat: ProcessStat, _ host: Host) -> Bool {
+    /// Whether it has the name of what the machine needs, and is root's in the machine's own pid namespace. Only stat and
+    /// status are read, so that it can be asked before a freeze; what it executes is asked after it (``ParentProgram``).
+    static func isGuarded(_ stat: ProcessStat, _ host: Host) -> Bool {
         guard let name = stat.name.text, Refusals.guarded.contains(name) else { return false }
         do throws(Failure) {
             let status = try ProcessDirectory(stat.pin, on: host).status()

@@ -39,29 +39,19 @@ public struct SupervisorHold {
     }
 
     /// Finds the supervisors of a session and holds them. The session need not be frozen. `members` are processes that
-    /// are known to be of it beside those that stand in its groups now.
+    /// are known to be of it beside those that stand in its groups now, `frozen` groups that Quell froze before.
     ///
-    /// What cannot be held is in the result and no error.
+    /// What cannot be held is in the result and no error. Throws ``Base/Failure/Code/refused`` for what a freeze refuses,
+    /// unless it was frozen before.
     public func hold(
         supervisorsOf pin: SessionPin,
         members: [ProcessPin] = [],
+        frozen: [CgroupPin] = [],
         root: BytePath = BytePath("/"),
         apply: Apply
     ) throws(Failure) -> HoldResult {
-        let scanner = ProcessScanner(host)
-        var inside = Set(members.map(\.pid))
-        for group in pin.cgroups {
-            do throws(Failure) {
-                inside.formUnion(try Cgroup(group, on: host).treeMembers().flatMap(\.pids))
-            } catch {
-                guard error.code == .notFound || error.code == .changed else { throw error }
-            }
-        }
-        if let leader = pin.leader { inside.insert(leader.pid) }
-        var parents = (pin.leader.flatMap { scanner.stat(of: $0.pid)?.parent }).map { [$0] } ?? []
-        parents += inside.sorted().compactMap { scanner.stat(of: $0)?.parent }.filter { !inside.contains($0) }
-        let search = SupervisorSearch(root: root, host: host, responder: responder)
-        let found = search.find(paths: pin.cgroups.map(\.path), parents: parents)
+        let policy = FreezePolicy(patienceMilliseconds: patienceMilliseconds, root: root)
+        let found = try Freezer(host).findSupervisors(of: pin, policy, members: members, frozen: frozen)
         return hold(found, root: root, apply)
     }
 
@@ -105,11 +95,12 @@ public struct SupervisorHold {
 
     private func holdUnits(_ result: inout HoldResult, _ root: BytePath, _ apply: Apply) {
         var idle: Set<Int> = []
+        let deadline = Deadline(after: .seconds(7))
         for index in result.supervisors.indices {
             let one = result.supervisors[index]
             guard one.kind == .systemdUnit, one.reason == nil else { continue }
             do throws(Failure) {
-                let hold = try UnitHold(root: root, on: host)
+                let hold = try UnitHold(root: root, on: host, by: deadline)
                 let starts = hold.hold(&result.supervisors[index], &result.effects, apply)
                 if !starts { idle.insert(index) }
             } catch {
@@ -130,15 +121,19 @@ public struct SupervisorHold {
         guard !responder.contains(process.pid) else { return "Quell was started from it" }
         guard let stat = scanner.namedStat(of: process.pid), stat.pin == process else { return "it has ended" }
         guard !stat.numbers.isKernelThread else { return "it is a thread of the kernel" }
-        guard let name = stat.name.text, Refusals.guarded.contains(name) else { return nil }
-        if !sparingManagers, name == "systemd" { return nil }
+        guard Refusals.isGuarded(stat, host) || stat.name.text == "systemd" else { return nil }
+        // Its name is its own choice: the kernel knows what it runs.
+        guard ParentProgram(stat, on: host).isGuarded else { return nil }
+        if !sparingManagers, stat.name.text == "systemd" { return nil }
         return "this machine needs it"
     }
 
     /// Whether it stands in a frozen group of Quell's at the root of a hierarchy. A group that somebody else froze does
     /// not count: whoever did may be of the session's side, and thaw it.
     func isFrozen(_ process: ProcessPin, _ scanner: borrowing ProcessScanner) -> Bool {
-        for line in scanner.cgroups(of: process.pid) ?? [] where Cgroup.isRandomName(line.path) {
+        let places = places(of: process, scanner)
+        for line in places.first ?? [] where Cgroup.isRandomName(line.path) && places.allSatisfy({ $0.contains(line) })
+        {
             guard let hierarchy = host.hierarchy(named: line.hierarchy) else { continue }
             do throws(Failure) {
                 let group = try Cgroup(line.path, in: hierarchy)
@@ -146,6 +141,16 @@ public struct SupervisorHold {
             } catch { continue }
         }
         return false
+    }
+
+    /// Where its living threads stand; empty when it has ended.
+    private func places(of process: ProcessPin, _ scanner: borrowing ProcessScanner) -> [[CgroupLine]] {
+        guard let numbers = scanner.stat(of: process.pid) else { return [] }
+        do throws(Failure) {
+            return try ProcessDirectory.places(of: process, isHeadless: numbers.isHeadless, on: host)
+        } catch {
+            return []
+        }
     }
 
     private func take(
@@ -159,8 +164,8 @@ public struct SupervisorHold {
         let hierarchy = group.hierarchy
         for index in loose {
             guard let process = result.supervisors[index].process else { continue }
-            guard let path = scanner.cgroups(of: process.pid)?.first(where: { $0.hierarchy == hierarchy.name })?.path
-            else {
+            let lines = places(of: process, scanner).first ?? []
+            guard let path = lines.first(where: { $0.hierarchy == hierarchy.name })?.path else {
                 result.supervisors[index].reason = "it has ended"
                 continue
             }
@@ -177,7 +182,9 @@ public struct SupervisorHold {
         let control = try FreezerControl(group)
         let deadline = Deadline(after: .milliseconds(patienceMilliseconds))
         let isFrozen = try control.wait(for: .frozen, until: deadline)
-        let inside = try group.memberPids()
+        let processes = loose.compactMap { result.supervisors[$0].process }
+        let headless = processes.filter { scanner.stat(of: $0.pid)?.isHeadless == true }
+        let inside = try Headless(headless, in: [group], on: host).correct(Set(group.memberPids()))
         for index in loose where result.supervisors[index].reason == nil {
             guard let process = result.supervisors[index].process else { continue }
             result.supervisors[index].isHeld = isFrozen && inside.contains(process.pid)

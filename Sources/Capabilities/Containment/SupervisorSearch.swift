@@ -2,8 +2,8 @@ internal import Base
 internal import Glibc
 internal import Kernel
 
-/// Finds supervisors from cgroup paths, unit files, container stores and the parents of the session's processes. Reads
-/// root-owned files of the host and stat files only; runs after the freeze.
+/// Finds supervisors from cgroup paths, what systemd says, container stores and the parents of the session's processes.
+/// Reads root-owned files of the host and stat files besides; runs after the freeze.
 struct SupervisorSearch {
     /// Where unit files and container stores are looked for; `/` but for tests.
     let root: BytePath
@@ -32,12 +32,17 @@ struct SupervisorSearch {
         var findings = Findings()
         let managers = OtherManagers(host: host)
         findings.supervisors += managers.find(above: paths, parents: &parents)
-        let others = Set(paths.flatMap(managers.units))
         for component in Set(paths.flatMap(\.components)).sorted() {
-            if !others.contains(component), let unit = unit(component) { findings.supervisors.append(unit) }
             if let id = dockerContainer(component) { tellDocker(id, &parents, &findings) }
-            guard let id = PodmanStore.container(of: component) else { continue }
-            tell(PodmanStore(root: root).knowledge(of: id), of: id, &parents, &findings)
+        }
+        let units = UnitSearch(root: root)
+        for (name, groups) in SupervisorSearch.names(on: paths, managers).sorted(by: { $0.key < $1.key }) {
+            guard let unit = units.supervisor(for: name, in: groups, &findings.notes) else { continue }
+            findings.supervisors.append(unit)
+        }
+        let containers = Set(paths.flatMap(\.components).compactMap(PodmanStore.container)).sorted()
+        for (id, known) in PodmanStore(root: root).knowledge(of: containers).sorted(by: { $0.key < $1.key }) {
+            tell(known, of: id, &parents, &findings)
         }
         findings.supervisors += KubeletPod.supervisors(of: paths, root: root)
         let clock = ClockSearch(root: root, host: host).find(above: parents)
@@ -50,20 +55,18 @@ struct SupervisorSearch {
         return findings
     }
 
-    /// Where systemd runs, a service whose unit is nowhere to be read may restart: a generated one.
-    private func unit(_ component: BytePath) -> Supervisor? {
-        let files = UnitFiles(root: root)
-        if let found = files.supervisor(for: component) { return found }
-        guard let name = component.text, name.hasSuffix(".service"), !files.isKnown(name),
-            SupervisorSearch.isFolder(root.appending("run/systemd/system"))
-        else { return nil }
-        return Supervisor(
-            kind: .systemdUnit,
-            name: component,
-            detail: "its unit file is not where Quell looks, so it is not known whether it restarts",
-            process: nil,
-            reason: "ask systemctl show -p Restart for it"
-        )
+    /// The names of the groups on a path that are the machine's own, each with the groups that have it: what lies below
+    /// another manager's is no business of the machine's.
+    private static func names(on paths: [BytePath], _ managers: OtherManagers) -> [BytePath: Set<BytePath>] {
+        var found: [BytePath: Set<BytePath>] = [:]
+        for path in paths {
+            var group = BytePath("/")
+            for component in path.components.dropLast(managers.units(of: path).count) {
+                group = group.appending(component)
+                found[component, default: []].insert(group)
+            }
+        }
+        return found
     }
 
     /// podman restarts by the command that conmon runs when the container has ended: conmon is who has to be held, and also

@@ -8,11 +8,14 @@ struct SystemdManager {
     /// The program.
     let systemctl: BytePath
     private static let patience = Duration.seconds(5)
+    /// When all that it is asked has to be answered.
+    private let deadline: Deadline?
 
-    /// Finds it below `root`, which is `/` but for tests.
+    /// Finds it below `root`, which is `/` but for tests. Nothing that it is asked takes longer than five seconds, and all
+    /// together not longer than until `deadline`.
     ///
     /// - Throws: `notFound` where systemd does not run the machine, `refused` when its program could be changed by others.
-    init(root: BytePath) throws(Failure) {
+    init(root: BytePath, by deadline: Deadline? = nil) throws(Failure) {
         guard SupervisorSearch.isFolder(root.appending("run/systemd/system")) else {
             throw Failure(
                 .notFound,
@@ -21,28 +24,58 @@ struct SystemdManager {
                 because: "systemd does not run this machine"
             )
         }
+        self.deadline = deadline
         systemctl = root.appending("usr/bin/systemctl")
         try RootOwned.check(systemctl, "start")
     }
 
     /// Takes one that was found before.
-    init(_ systemctl: BytePath) { self.systemctl = systemctl }
+    init(_ systemctl: BytePath) {
+        self.systemctl = systemctl
+        deadline = nil
+    }
 
     /// What the manager has for the service now: not what stands in files.
     func settings(of unit: String) throws(Failure) -> ManagedSettings {
-        let names = "Restart,RestartForceExitStatus,WatchdogUSec,RuntimeMaxUSec,MainPID,TriggeredBy"
+        let names =
+            "Restart,RestartForceExitStatus,WatchdogUSec,RuntimeMaxUSec,MainPID,TriggeredBy,UpheldBy,OnFailure,"
+            + "ControlGroup,DropInPaths"
         let bytes = try run(["show", "--property=\(names)", "--", unit])
         return ManagedSettings(parsing: bytes)
     }
 
     /// Whether a timer, a socket or a path is active.
-    func isActive(_ unit: String) throws(Failure) -> Bool {
-        let bytes = try run(["show", "--property=ActiveState", "--", unit])
-        return ManagedSettings.lines(bytes).contains { $0 == "ActiveState=active" }
+    func isActive(_ unit: String) throws(Failure) -> Bool { try state(of: unit) == "active" }
+
+    /// `active`, `inactive`, `deactivating`, `failed` and so on.
+    func state(of unit: String) throws(Failure) -> String { try property("ActiveState", of: unit) }
+
+    /// Whether a socket starts one service for each connection, which has another name each time.
+    func startsOneEach(_ socket: String) throws(Failure) -> Bool { try property("Accept", of: socket) == "yes" }
+
+    /// Whether it is about to become something else.
+    func hasJob(_ unit: String) throws(Failure) -> Bool { try !["", "0"].contains(property("Job", of: unit)) }
+
+    /// Whether it has given up, because what it starts came to nothing again and again.
+    func hasGivenUp(_ trigger: String) throws(Failure) -> Bool {
+        try property("Result", of: trigger) == "trigger-limit-hit"
+    }
+
+    private func property(_ name: String, of unit: String) throws(Failure) -> String {
+        let lines = ManagedSettings.lines(try run(["show", "--property=\(name)", "--", unit]))
+        return lines.first { $0.hasPrefix("\(name)=") }.map { String($0.dropFirst(name.count + 1)) } ?? ""
     }
 
     func reload() throws(Failure) { _ = try run(["daemon-reload"]) }
-    func stop(_ unit: String) throws(Failure) { _ = try run(["stop", "--", unit]) }
+
+    /// Asks for it, and waits until it is so or the time is over: what was asked for, systemd does later as well, so that
+    /// is no error, and has to be taken back.
+    func stop(_ unit: String) throws(Failure) {
+        _ = try run(["stop", "--no-block", "--", unit])
+        let end = min(deadline ?? Deadline(after: SystemdManager.patience), Deadline(after: SystemdManager.patience))
+        while try ["active", "deactivating"].contains(state(of: unit)), !end.hasPassed { usleep(20_000) }
+    }
+
     func start(_ unit: String) throws(Failure) { _ = try run(["start", "--", unit]) }
 
     private func run(_ arguments: [String]) throws(Failure) -> [UInt8] {
@@ -50,7 +83,7 @@ struct SystemdManager {
             .rootOwned(systemctl),
             arguments.map { BytePath($0) },
             limit: 1 << 16,
-            by: Deadline(after: SystemdManager.patience)
+            by: min(deadline ?? Deadline(after: SystemdManager.patience), Deadline(after: SystemdManager.patience))
         )
         let words = arguments.joined(separator: " ")
         switch output.end {
@@ -89,6 +122,14 @@ struct ManagedSettings: Hashable {
     private(set) var mainPid: Int32 = 0
     /// The timers, sockets and paths that start it.
     private(set) var triggers: [String] = []
+    /// The units that start it whenever it is not active.
+    private(set) var upholders: [String] = []
+    /// The units that are started when it fails, as one that is killed does.
+    private(set) var onFailure: [String] = []
+    /// Where its processes stand; empty when it has none.
+    private(set) var group = ""
+    /// The drop-ins that the manager has taken up.
+    private(set) var dropIns: [String] = []
 
     init(parsing bytes: [UInt8]) {
         for line in ManagedSettings.lines(bytes) {
@@ -101,6 +142,10 @@ struct ManagedSettings: Hashable {
             case "RuntimeMaxUSec": runtimeMaximum = value
             case "MainPID": mainPid = Int32(value) ?? 0
             case "TriggeredBy": triggers = value.split(separator: " ").map(String.init)
+            case "UpheldBy": upholders = value.split(separator: " ").map(String.init)
+            case "OnFailure": onFailure = value.split(separator: " ").map(String.init)
+            case "ControlGroup": group = value
+            case "DropInPaths": dropIns = value.split(separator: " ").map(String.init)
             default: continue
             }
         }
@@ -112,6 +157,24 @@ struct ManagedSettings: Hashable {
 
     /// Whether it has a watchdog, which kills it when it stays silent.
     var isWatched: Bool { !["0", "infinity", ""].contains(watchdog) }
+
+    /// What restarts, kills or replaces it besides its triggers, in words; `nil` when nothing does.
+    var cause: String? {
+        var causes: [String] = []
+        if restart != "no" { causes.append("Restart=\(restart)") }
+        if !forcedStatus.isEmpty { causes.append("RestartForceExitStatus=\(forcedStatus)") }
+        if isWatched { causes.append("WatchdogSec=\(watchdog)") }
+        if !["infinity", ""].contains(runtimeMaximum) { causes.append("RuntimeMaxSec=\(runtimeMaximum)") }
+        if !upholders.isEmpty { causes.append("Upholds= of \(upholders.joined(separator: ", "))") }
+        if !onFailure.isEmpty { causes.append("OnFailure=\(onFailure.joined(separator: " "))") }
+        return causes.isEmpty ? nil : causes.joined(separator: " and ")
+    }
+
+    /// Whether the manager has taken up that drop-in, and so its condition.
+    func has(_ dropIn: BytePath) -> Bool { dropIns.contains { BytePath($0) == dropIn } }
+
+    /// Whether a drop-in of Quell's stands.
+    var isHeldBefore: Bool { dropIns.contains { $0.contains("/run/systemd/system/") && $0.contains("/zz-quell-") } }
 
     /// What still restarts or kills it; `nil` when nothing does.
     var reason: String? {

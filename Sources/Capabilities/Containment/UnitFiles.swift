@@ -115,6 +115,7 @@ struct UnitSettings {
     private var restart = "no"
     private var watchdog = "0"
     private var runtimeMaximum = "infinity"
+    private var forcedStatus: [String] = []
 
     mutating func apply(_ bytes: [UInt8]) {
         var section = ""
@@ -126,6 +127,7 @@ struct UnitSettings {
             switch text[..<equals].trimmed {
             case "Restart": restart = value.isEmpty ? "no" : value
             case "WatchdogSec": watchdog = value.isEmpty ? "0" : value
+            case "RestartForceExitStatus": forcedStatus = value.isEmpty ? [] : forcedStatus + [value]
             case "RuntimeMaxSec": runtimeMaximum = value.isEmpty ? "infinity" : value
             default: continue
             }
@@ -137,6 +139,7 @@ struct UnitSettings {
         if restart != "no" { reasons.append("Restart=\(restart)") }
         if watchdog.contains(where: { $0 != "0" }) { reasons.append("WatchdogSec=\(watchdog)") }
         if runtimeMaximum != "infinity" { reasons.append("RuntimeMaxSec=\(runtimeMaximum)") }
+        if !forcedStatus.isEmpty { reasons.append("RestartForceExitStatus=\(forcedStatus.joined(separator: " "))") }
         return reasons.isEmpty ? nil : reasons.joined(separator: " and ")
     }
 }

@@ -2,10 +2,11 @@ internal import Base
 internal import Glibc
 internal import Kernel
 
-/// Holds a unit of systemd's: a drop-in in /run with `Restart=no`, which a reload of the manager takes up, and a stop of
-/// what would start it by the clock, a socket or a path. A running service keeps its watchdog over a reload, so the manager
-/// is told in the name of the service's main process that it is off, as sd_notify(3) has it. The manager is asked afterwards
-/// whether it has all that so; its word counts, not the file. Undone newest first.
+/// Holds a unit of systemd's: a drop-in in /run with `Restart=no` and with a condition that never holds, so that nobody
+/// starts it (docs/decisions/0029), which a reload of the manager takes up, and a stop of the timers and paths that start it.
+/// A socket stays: systemd does not start it again while its service is active. A running service keeps its watchdog over a
+/// reload, so the manager is told in the name of the service's main process that it is off, as sd_notify(3) has it. The
+/// manager is asked afterwards whether it has all that so; its word counts, not the file. Undone newest first.
 struct UnitHold {
     private let manager: SystemdManager
     private let root: BytePath
@@ -13,6 +14,8 @@ struct UnitHold {
 
     static let text = """
         # Put here by quell while it contains this unit; quell thaw or quell release-restart takes it away.
+        [Unit]
+        ConditionPathExists=!/
         [Service]
         Restart=no
         RestartForceExitStatus=
@@ -22,10 +25,10 @@ struct UnitHold {
         """
 
     /// - Throws: why no unit can be held on this machine.
-    init(root: BytePath, on host: Host) throws(Failure) {
+    init(root: BytePath, on host: Host, by deadline: Deadline? = nil) throws(Failure) {
         self.root = root
         self.host = host
-        manager = try SystemdManager(root: root)
+        manager = try SystemdManager(root: root, by: deadline)
     }
 
     /// Holds one, and notes why when it is not held. `false` when it turns out that nothing would start it again: the
@@ -38,28 +41,52 @@ struct UnitHold {
         do throws(Failure) {
             let count = effects.count
             let before = try manager.settings(of: unit)
-            if before.reason != nil {
-                let folder = root.appending("run/systemd/system/\(unit).d")
-                let dropIn = folder.appending("zz-\(try Cgroup.randomName()).conf")
-                let hold = ContainmentEffect.holdUnit(unit: unit, dropIn: dropIn, systemctl: manager.systemctl)
-                try apply([hold]) { () throws(Failure) in try UnitHold.put(dropIn, manager) }
-                effects.append(hold)
-                try quiet(unit, &effects, apply)
-            }
+            var stoppable: [String] = []
+            var isConditionNeeded = before.reason != nil || !before.upholders.isEmpty
             for trigger in before.triggers where SystemdManager.isName(trigger) {
                 guard try manager.isActive(trigger) else { continue }
-                let stop = ContainmentEffect.stopUnit(unit: trigger, systemctl: manager.systemctl)
-                let manager = manager
-                try apply([stop]) { () throws(Failure) in try manager.stop(trigger) }
-                effects.append(stop)
+                if trigger.hasSuffix(".socket"), try !manager.startsOneEach(trigger) {
+                    isConditionNeeded = true
+                } else {
+                    stoppable.append(trigger)
+                }
             }
-            supervisor.reason = try loose(unit, before.triggers)
+            var dropIn: BytePath?
+            if isConditionNeeded, !before.isHeldBefore || before.reason != nil {
+                let folder = root.appending("run/systemd/system/\(unit).d")
+                let file = folder.appending("zz-\(try Cgroup.randomName()).conf")
+                let hold = ContainmentEffect.holdUnit(unit: unit, dropIn: file, systemctl: manager.systemctl)
+                try record(hold, &effects, apply) { () throws(Failure) in try UnitHold.put(file, manager) }
+                try quiet(unit, &effects, apply)
+                dropIn = file
+            }
+            for trigger in stoppable {
+                let stop = ContainmentEffect.stopUnit(unit: trigger, systemctl: manager.systemctl)
+                try record(stop, &effects, apply) { () throws(Failure) in try manager.stop(trigger) }
+            }
+            supervisor.reason = try loose(unit, stoppable, dropIn)
             supervisor.isHeld = supervisor.reason == nil
-            return effects.count > count || !supervisor.isHeld
+            return effects.count > count || !supervisor.isHeld || before.isHeldBefore
         } catch {
             supervisor.reason = error.reason
             return true
         }
+    }
+
+    /// An act that was not answered in time may be done later: it is kept, so that it is taken back.
+    private func record(
+        _ effect: ContainmentEffect,
+        _ effects: inout [ContainmentEffect],
+        _ apply: Apply,
+        _ act: @escaping () throws(Failure) -> Void
+    ) throws(Failure) {
+        do throws(Failure) {
+            try apply([effect], act)
+        } catch {
+            if error.code == .timedOut { effects.append(effect) }
+            throw error
+        }
+        effects.append(effect)
     }
 
     /// Turns the watchdog of a running service off, when the reload did not.
@@ -80,10 +107,16 @@ struct UnitHold {
         effects.append(.quietWatchdog(watchdog))
     }
 
-    private func loose(_ unit: String, _ triggers: [String]) throws(Failure) -> String? {
-        if let reason = try manager.settings(of: unit).reason { return reason }
+    private func loose(_ unit: String, _ triggers: [String], _ dropIn: BytePath?) throws(Failure) -> String? {
+        let now = try manager.settings(of: unit)
+        if let reason = now.reason { return reason }
+        if let dropIn, !now.has(dropIn) { return "systemd has not taken up \(dropIn)" }
         for trigger in triggers {
-            guard SystemdManager.isName(trigger), try !manager.isActive(trigger) else { return "\(trigger) is active" }
+            let state = try manager.state(of: trigger)
+            if !["inactive", "failed"].contains(state) { return "\(trigger) is \(state)" }
+        }
+        guard now.onFailure.isEmpty else {
+            return "systemd starts \(now.onFailure.joined(separator: ", ")) when it is killed: look what that does"
         }
         return nil
     }
@@ -106,6 +139,23 @@ struct UnitHold {
         guard result == 0 || errno == ENOENT else { throw Failure(errno: errno, "remove the drop-in", on: dropIn) }
         _ = dropIn.parent.withCString { rmdir($0) }
         try manager.reload()
+        // A socket that came to nothing by the condition gave up: that was the hold's doing.
+        guard let folder = dropIn.parent.lastComponent.text, folder.hasSuffix(".d") else { return }
+        for trigger in try manager.settings(of: String(folder.dropLast(2))).triggers
+        where trigger.hasSuffix(".socket") && SystemdManager.isName(trigger) {
+            if try manager.hasGivenUp(trigger) { try manager.start(trigger) }
+        }
+    }
+
+    /// By the manager's word: the file alone proves nothing.
+    static func state(_ unit: String, _ dropIn: BytePath, _ manager: SystemdManager) -> ContainmentEffectState {
+        guard isThere(dropIn) else { return .notDone }
+        do throws(Failure) {
+            let now = try manager.settings(of: unit)
+            return now.has(dropIn) && now.restart == "no" && now.forcedStatus.isEmpty ? .done : .partly
+        } catch {
+            return .cannotTell
+        }
     }
 
     /// Whether the file is there.

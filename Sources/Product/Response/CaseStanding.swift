@@ -201,6 +201,10 @@ public struct CaseStanding: Sendable {
                 let text = "cron's entry \(hold.entry.line) in \(hold.entry.table) is held"
                 facts.append(Fact(holds: try effect.probe(on: host) == .done, text: text))
             }
+            if case .stopUnit(let unit, _) = effect {
+                let text = "\(Escaped.terminal(unit)) is stopped, and starts nothing"
+                facts.append(Fact(holds: try effect.probe(on: host) == .done, text: text))
+            }
             guard let hold = effect.held(as: .supervisor) else { continue }
             let what = held.peers.contains(hold.process) ? "peer" : "supervisor"
             if let fact = try fact(that: effect, holds: hold.process, in: hold.group, called: what, on: host) {

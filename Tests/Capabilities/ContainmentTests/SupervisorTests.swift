@@ -23,6 +23,8 @@ struct SupervisorTests {
         #expect(setting("[Service]\nRestart=always\n", "[Service]\nRestart=\n") == nil)
         #expect(setting("[Unit]\nRestart=always\n[Service]\nExecStart=/bin/true\n") == nil)
         #expect(setting("[Service]\nWatchdogSec=0\n") == nil)
+        #expect(setting("[Service]\nRestartForceExitStatus=SIGKILL\n") == "RestartForceExitStatus=SIGKILL")
+        #expect(setting("[Service]\nRestartForceExitStatus=SIGKILL\nRestartForceExitStatus=\n") == nil)
         #expect(setting("[Service]\nRuntimeMaxSec=60\n") == "RuntimeMaxSec=60")
         #expect(setting("") == nil)
     }
@@ -65,6 +67,11 @@ struct SupervisorTests {
         for name in ["cron", "crond", "atd", "kubelet", "containerd-shim-runc-v2"] {
             let daemon = try #require(try found(name))
             #expect(daemon.kind == .sharedDaemon && daemon.reason?.contains("serves more than this session") == true)
+            #expect(daemon.reason?.contains("--include 77") == true)
+            // Under its name anybody can run.
+            #expect(try #require(try found(name, runs: "dash")).reason == nil)
+            let unknown = try #require(try found(name, runs: name, trusted: false))
+            #expect(unknown.kind == .parentLoop && unknown.reason?.contains("--include 77") == true)
         }
         for name in ["node", "agentd", ""] {
             let unknown = try #require(try found(name))
@@ -157,6 +164,19 @@ struct SupervisorTests {
         #expect(found.first?.reason != nil)
         try machine.file("var/lib/containers/storage/db.sql", "x{\"id\":\"\(id)\",\"name\":\"n\"}")
         #expect(search.find(paths: paths, parents: []).supervisors.isEmpty)
+    }
+
+    @Test("RT4 containers for which no time was left have an unknown policy, and each database is read once for all")
+    func manyContainers() throws {
+        let machine = try SupervisorFolder()
+        let ids = (0..<12).map { String(repeating: "0123456789ab".map { String($0) }[$0], count: 64) }
+        try machine.file("var/lib/containers/storage/db.sql", ids.map { "{\"id\":\"\($0)\",\"name\":\"n\"}" }.joined())
+        let store = PodmanStore(root: BytePath(machine.root))
+        func unknown(_ known: [String: PodmanStore.Knowledge]) -> Int {
+            known.values.count { if case .unknown = $0 { true } else { false } }
+        }
+        #expect(unknown(store.knowledge(of: ids)) == 0)
+        #expect(unknown(store.knowledge(of: ids, by: Deadline(after: .zero))) == 12)
     }
 
     @Test("RT4 units and health checks that nothing here can hold keep their reason, and are not held")

@@ -50,6 +50,24 @@ struct KeptEffectsTests {
         #expect(try kept([(move, .cannotTell), (move, nil)], true: [move: .cannotTell]).isEmpty)
     }
 
+    @Test("what systemd was asked for and did not answer has to be taken back, whenever it does it")
+    func unansweredUnits() throws {
+        let systemctl = BytePath("/usr/bin/systemctl")
+        let stop = ContainmentEffect.stopUnit(unit: "agent.timer", systemctl: systemctl)
+        let hold = ContainmentEffect.holdUnit(
+            unit: "agent.service",
+            dropIn: BytePath("/run/x.conf"),
+            systemctl: systemctl
+        )
+        for state in [EffectState.partly, .cannotTell] {
+            #expect(try kept([(stop, state), (hold, state)]) == [stop, hold])
+        }
+        #expect(try kept([(stop, nil), (hold, nil)], true: [stop: .partly, hold: .cannotTell]) == [stop, hold])
+        #expect(try kept([(stop, .notDone), (hold, nil)]).isEmpty)
+        let start = ContainmentEffect.startUnit(unit: "agent.timer", systemctl: systemctl)
+        #expect(try kept([(stop, .cannotTell), (start, .done)]).isEmpty)
+    }
+
     @Test("a thaw without outcome ends the freeze only when the group is thawed")
     func openThaw() throws {
         let thaw = ContainmentEffect.thaw(group: group)

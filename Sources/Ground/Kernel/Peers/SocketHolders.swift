@@ -1,4 +1,5 @@
 public import Base
+internal import CLinux
 internal import Glibc
 
 extension ProcessDirectory {
@@ -36,14 +37,21 @@ extension ProcessDirectory {
     /// The inodes of the sockets that the process holds, from those links.
     public func socketInodes() throws(Failure) -> Set<UInt64> { Set(try descriptorLinks().compactMap(\.socketInode)) }
 
-    /// Device and inode of the file that the process executes; `nil` for kernel threads and zombies.
-    public func executableFile() throws(Failure) -> (device: UInt64, inode: UInt64)? {
-        var facts = Glibc.stat()
-        guard fstatat(directory.number, "exe", &facts, 0) == 0 else {
-            if errno == ENOENT { return nil }
-            throw Failure(errno: errno, "look at the executable of process \(pid)", on: BytePath("exe"))
+    /// Device and inode of the file that the process, or a thread of it, executes; `nil` for kernel threads and zombies.
+    /// The filesystem is asked for what it has at hand, so that a server of the session's cannot hold the reader up.
+    public func executableFile(of thread: Int32? = nil) throws(Failure) -> (device: UInt64, inode: UInt64)? {
+        let path = BytePath(thread.map { "task/\($0)/exe" } ?? "exe")
+        let attempt = "look at the executable of process \(pid)"
+        let file: Descriptor
+        do throws(Failure) {
+            file = try directory.open(path, Int32(clinux_o_path), to: attempt)
+        } catch {
+            if error.errno == ENOENT { return nil }
+            throw error
         }
-        return (UInt64(facts.st_dev), UInt64(facts.st_ino))
+        var facts = clinux_file_facts()
+        guard clinux_files_facts(file.number, 1, &facts) == 0 else { throw Failure(errno: errno, attempt, on: path) }
+        return (Mapping.device(UInt64(facts.device_major), UInt64(facts.device_minor)), facts.inode)
     }
 }
 

@@ -14,12 +14,14 @@ struct HoldRestart: QuellCommand {
         abstract: "Hold what could start a session again, or kill it while it is frozen; a freeze does it, too.",
         discussion: """
             A parent that loops and the conmon of a podman container with a restart policy go into a frozen group of \
-            Quell's. A unit of systemd's with Restart=, WatchdogSec= or RuntimeMaxSec= gets a drop-in in /run with \
-            Restart=no, taken up by systemctl daemon-reload, its running watchdog is turned off, and the timers, sockets \
-            and paths that trigger it are stopped. For a unit of a user's systemd that systemd itself goes into the group: \
-            the user's other units run on, and nothing is restarted. The entry of cron's that started it \
-            becomes a comment. Exit 3 names what is not held: what systemd does not confirm, health checks that a timer \
-            runs, jobs that wait in at's queue, and daemons that serve more than this session, such as kubelet. \
+            Quell's. A unit of systemd's that restarts, is watched, or is started by a socket or another unit gets a \
+            drop-in in /run with Restart=no and a condition that never holds, so that nothing starts it, taken up by \
+            systemctl daemon-reload; its running watchdog is turned off, and the timers and paths that trigger it are \
+            stopped. What a freeze refuses is refused, unless Quell froze it. For a unit of a user's systemd that systemd \
+            itself goes into the group: the user's other units run on, and nothing is restarted. The entry of cron's that \
+            started it becomes a comment. Exit 3 names what is not held: what systemd does not confirm, OnFailure=, health \
+            checks that a timer runs, jobs that wait in at's queue, and daemons that serve more than this session, such \
+            as kubelet. \
             `quell thaw` and `quell release-restart` let all of it go.
             """,
         version: Version.text

@@ -16,6 +16,8 @@ public struct HoldRestartAction: ContainmentAction {
         let pin: SessionPin
         /// Processes that Quell holds elsewhere.
         let members: [ProcessPin]
+        /// Groups that Quell froze.
+        let frozen: [CgroupPin]
         /// Why it is not known what Quell holds elsewhere.
         let unknown: String?
     }
@@ -57,7 +59,12 @@ public struct HoldRestartAction: ContainmentAction {
         let pin = input.session.pin
         let known = KnownHold(of: pin, in: home, because: reason, on: host)
         return Observation(
-            target: Target(pin: pin, members: known.held?.members ?? [], unknown: known.unknown),
+            target: Target(
+                pin: pin,
+                members: known.held?.members ?? [],
+                frozen: known.held?.frozenGroups ?? [],
+                unknown: known.unknown
+            ),
             pins: [pin],
             decisions: ["hold what could start it again"]
         )
@@ -78,6 +85,7 @@ public struct HoldRestartAction: ContainmentAction {
         var result = try SupervisorHold(host).hold(
             supervisorsOf: plan.target.pin,
             members: plan.target.members,
+            frozen: plan.target.frozen,
             apply: log.record
         )
         if let unknown = plan.target.unknown { result.unknown.append(unknown) }

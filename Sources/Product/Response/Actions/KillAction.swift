@@ -150,6 +150,10 @@ public struct KillAction: ContainmentAction {
             guest.doubt.map { "guest \(guest.process.pid) (\(guest.name)) was let run in doubt: \($0)" }
         }
         reasons += result.successors.map { "successor \($0.process.pid) (\($0.name)): \($0.reason)" }
+        reasons += result.resembling.map { one in
+            "perhaps a successor, \(one.process.pid) (\(one.name)): \(one.reason); quell freeze pid:\(one.process.pid)"
+        }
+        reasons += result.unknown.map { "not known: \($0)" }
         reasons += result.failures.map(\.description)
         if reasons.isEmpty { return .holds }
         return result.remaining.isEmpty ? .partly(reasons) : .fails(reasons)

@@ -101,14 +101,19 @@ extension ContainmentEffect {
     /// Whether half of it is something that has to be taken back, too.
     fileprivate var countsInPart: Bool {
         switch self {
-        case .freeze, .attachDrop, .makeHold, .addTable: true
+        case .freeze, .attachDrop, .makeHold, .addTable, .holdUnit, .stopUnit: true
         default: false
         }
     }
 
-    /// Whether it has to be taken back although nobody can tell that it happened: QEMU may come to a `stop` that it was
-    /// sent long after it was asked.
-    fileprivate var countsUnanswered: Bool { if case .pauseMachine = self { true } else { false } }
+    /// Whether it has to be taken back although nobody can tell that it happened: systemd comes to what it was asked for
+    /// also when it does not answer in time, and QEMU may come to a `stop` long after it was sent.
+    fileprivate var countsUnanswered: Bool {
+        switch self {
+        case .pauseMachine, .holdUnit, .stopUnit: true
+        default: false
+        }
+    }
 
     fileprivate func isSame(as other: ContainmentEffect) -> Bool {
         switch (self, other) {

@@ -198,7 +198,8 @@ struct SocketHunt {
 
     /// Everybody in the groups and whoever is named besides; never Quell itself.
     private func pids() throws(Failure) -> [Int32] {
-        var pids = Set(scope.processes.filter(isAlive).map(\.pid))
+        var pids: Set<Int32> = []
+        for pin in scope.processes where try isAlive(pin) { pids.insert(pin.pid) }
         var groups: [Cgroup] = []
         for pin in scope.groups {
             do throws(Failure) {
@@ -213,11 +214,13 @@ struct SocketHunt {
         return pids.subtracting([Responder.ownPid, 0]).sorted()
     }
 
-    private func isAlive(_ pin: ProcessPin) -> Bool {
+    /// Who cannot be looked at for another reason than that it has ended may have sockets.
+    private func isAlive(_ pin: ProcessPin) throws(Failure) -> Bool {
         do throws(Failure) {
             _ = try ProcessDirectory(pin, on: host)
             return true
         } catch {
+            guard error.isOfEndedProcess || error.code == .changed else { throw error }
             return false
         }
     }

@@ -16,25 +16,29 @@ struct TapCarriers {
     init(on host: Host) { self.host = host }
 
     /// Those of any of these namespaces, by pid. A process that ends meanwhile, or that may not be looked into, is none.
+    ///
+    /// - Throws: when a process cannot be looked into for another reason: it may be one.
     func find(of wanted: Set<UInt64>) throws(Failure) -> [TapCarrier] {
         let scanner = ProcessScanner(host)
         var found: [TapCarrier] = []
         for pid in try scanner.pids().sorted() where pid != ProcessScanner.ownPid {
             guard let stat = scanner.namedStat(of: pid), !stat.numbers.isKernelThread else { continue }
-            let namespaces = namespaces(of: stat.pin)
+            let namespaces = try namespaces(of: stat.pin)
             guard !namespaces.isDisjoint(with: wanted) else { continue }
             found.append(TapCarrier(process: stat, namespaces: namespaces))
         }
         return found
     }
 
-    private func namespaces(of pin: ProcessPin) -> Set<UInt64> {
+    /// None for who has ended, and for who hides from root, as a guarded first process does.
+    private func namespaces(of pin: ProcessPin) throws(Failure) -> Set<UInt64> {
         do throws(Failure) {
             let taps = try ProcessDirectory(pin, on: host).tapDescriptors()
             guard !taps.isEmpty else { return [] }
             let handle = try PidFD(pin, on: host)
             return Set(taps.compactMap { namespace(of: $0, handle) })
         } catch {
+            guard error.isOfEndedProcess || error.code == .changed || error.code == .notPermitted else { throw error }
             return []
         }
     }

@@ -112,7 +112,27 @@ struct ClockSearch {
 
     /// at runs a job once, and calls it `=` while it runs; what the same user has still waiting may be the next.
     private func tellQueue(_ job: Job, _ findings: inout Findings) {
-        guard let uid = user(of: job.first) else { return }
+        let detail: String
+        if let uid = user(of: job.first) {
+            let waiting = waitingJobs(of: uid)
+            if waiting == 0 { return }
+            detail = waiting.map { "\($0) jobs of uid \(uid) wait in its queue" } ?? "its queue cannot be read"
+        } else {
+            detail = "whose job it was is not known"
+        }
+        findings.supervisors.append(
+            Supervisor(
+                kind: .sharedDaemon,
+                name: BytePath("atd"),
+                detail: "at started it, and \(detail)",
+                process: nil,
+                reason: "any of these may start it again: atq lists them, atrm takes one out"
+            )
+        )
+    }
+
+    /// `nil` when the queue cannot be read.
+    private func waitingJobs(of uid: UInt32) -> Int? {
         let folder = root.appending("var/spool/cron/atjobs")
         var waiting = 0
         do throws(Failure) {
@@ -126,21 +146,10 @@ struct ClockSearch {
                 else { return }
                 waiting += 1
             }
+            return waiting
         } catch {
-            waiting = -1
+            return nil
         }
-        guard waiting != 0 else { return }
-        findings.supervisors.append(
-            Supervisor(
-                kind: .sharedDaemon,
-                name: BytePath("atd"),
-                detail: waiting < 0
-                    ? "at started it, and its queue cannot be read"
-                    : "at started it, and \(waiting) jobs of uid \(uid) wait in its queue",
-                process: nil,
-                reason: "any of these may start it again: atq lists them, atrm takes one out"
-            )
-        )
     }
 
     private func user(of process: ProcessStat) -> UInt32? {

@@ -90,7 +90,7 @@ struct FreezeOrder: CommandBody, Equatable {
             about: [session.pin],
             spools: Workbench.spools(of: bench.store.root),
             sink: { line in environment.errors.line(line) }
-        ) { [reason = reason] () throws(Failure) in
+        ) { [reason] () throws(Failure) in
             if let start { return try start.home(about: [session.pin], reason: reason ?? "", by: responder) }
             return try wanted.home(at: bench.withKey(telling), about: [session.pin], reason: reason, by: responder)
         }

@@ -110,7 +110,8 @@ extension DocumentMapping {
         }
         switch locator {
         case .cgroup, .pid, .podman, .docker, .oci, .lxc, .nspawn, .runsc, .qmp, .unit: return locator
-        case .agent, .name: throw value.expected("a locator cgroup:/PATH, podman:NAME, runc:ID, lxc:NAME or pid:N")
+        case .agent, .name, .path:
+            throw value.expected("a locator cgroup:/PATH, podman:NAME, runc:ID, lxc:NAME or pid:N")
         }
     }
 

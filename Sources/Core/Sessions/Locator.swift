@@ -24,6 +24,8 @@ public enum Locator: Hashable, Sendable {
     case qmp(BytePath)
     /// `unit:NAME.service`, `unit:USER/NAME.service`: a service or scope of systemd's by its cgroup.
     case unit(UnitName)
+    /// `path:/DIR`: what a session left in a directory. Nothing runs there: it can be captured and nothing else.
+    case path(BytePath)
     /// A bare name, still to be looked up.
     case name(BytePath)
 
@@ -34,9 +36,7 @@ public enum Locator: Hashable, Sendable {
         + "an agent, a cgroup or a container"
 
     /// Prefixes of the design that no issue has built yet.
-    private static let notBuilt = [
-        "firecracker", "path",
-    ]
+    private static let notBuilt = ["firecracker"]
 
     /// Reads an argument. What is not of a known form is ``Base/Failure/Code/usage``; a name with a colon behind a word
     /// that is no prefix of the design is a bare name, because cgroups have such names.
@@ -56,6 +56,7 @@ public enum Locator: Hashable, Sendable {
         case "nspawn": self = .nspawn(try Locator.rootName(rest, of: argument, "the name of a machine"))
         case "qmp": self = try Locator.qmp(parsing: rest, of: argument)
         case "unit": self = try Locator.unit(parsing: rest, of: argument)
+        case "path": self = try Locator.folder(parsing: rest, of: argument)
         case "runsc": self = .runsc(try Locator.rootName(rest, of: argument, "the id of a container"))
         case .some(let prefix) where Locator.notBuilt.contains(prefix):
             throw Locator.usage(argument, "\(prefix): is not built yet")
@@ -80,8 +81,17 @@ public enum Locator: Hashable, Sendable {
         case .runsc(let name): BytePath("runsc:\(name.argument)")
         case .qmp(let path): BytePath(Array("qmp:".utf8) + path.bytes)
         case .unit(let name): BytePath("unit:\(name.argument)")
+        case .path(let path): BytePath(Array("path:".utf8) + path.bytes)
         case .name(let name): name
         }
+    }
+
+    private static func folder(parsing path: BytePath, of argument: BytePath) throws(Failure) -> Locator {
+        let isPlain = !path.components.contains { $0 == BytePath("..") || $0 == BytePath(".") }
+        guard path.isAbsolute, isPlain, !path.components.isEmpty, !path.bytes.contains(0) else {
+            throw usage(argument, "the path of a directory begins with a slash and has no . and no ..")
+        }
+        return .path(path.components.reduce(BytePath("/")) { $0.appending($1) })
     }
 
     private static func podman(parsing name: BytePath, of argument: BytePath) throws(Failure) -> Locator {

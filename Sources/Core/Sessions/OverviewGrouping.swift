@@ -52,7 +52,7 @@ struct OverviewGrouping {
         case .cgroup(let path): own = all.filter { $0.stands(atOrBelow: path) }
         case .pid(let pid): own = all.filter { $0.pin.pid == pid }
         // Which processes a container has is asked when it is resolved; its cgroup shows them here as well.
-        case .agent, .name, .podman, .docker, .oci, .lxc, .nspawn, .runsc, .qmp, .unit: own = []
+        case .agent, .name, .podman, .docker, .oci, .lxc, .nspawn, .runsc, .qmp, .unit, .path: own = []
         }
         let oldest = own.min { ($0.pin.startTicks, $0.pin.pid) < ($1.pin.startTicks, $1.pin.pid) }
         guard let oldest else { return }

@@ -50,6 +50,14 @@ public struct SessionResolver: Sendable {
         case .qmp(let path): return try resolve(monitor: path, as: locator, agent: nil, for: verb)
         case .unit(let name): return try resolve(unit: name, as: locator, agent: nil, for: verb)
         case .name(let name): return try resolve(name: name, for: verb)
+        case .path:
+            throw Failure(
+                .notFound,
+                "find the session",
+                on: locator.description,
+                because: "nothing runs in a directory: what it holds can be captured and nothing else",
+                hint: "quell sessions"
+            )
         }
     }
 
@@ -78,7 +86,7 @@ public struct SessionResolver: Sendable {
         case .runsc(let name): return try resolve(sandbox: name, as: locator, agent: record, for: verb)
         case .qmp(let path): return try resolve(monitor: path, as: locator, agent: record, for: verb)
         case .unit(let name): return try resolve(unit: name, as: locator, agent: record, for: verb)
-        case .agent, .name:
+        case .agent, .name, .path:
             // The inventory refuses these when it is read.
             throw Failure(.malformed, "find the agent", on: record.name, because: "its locator names another name")
         }
@@ -117,7 +125,7 @@ public struct SessionResolver: Sendable {
         case .nspawn(let name):
             let first = try NspawnLookup(host: host).find(name, for: verb)
             return try resolve(first: first, of: name.argument, as: locator, agent: agent).run(by: .nspawn)
-        case .cgroup, .pid, .agent, .name, .runsc, .qmp, .unit:
+        case .cgroup, .pid, .agent, .name, .runsc, .qmp, .unit, .path:
             throw Failure(.malformed, "find the container", on: "\(name)", because: "it names no container")
         }
         switch found {

@@ -31,6 +31,7 @@ struct LocatorTests {
             ("unit:agent", .unit(unit("agent.service")), "unit:agent.service"),
             ("unit:1000/run-u1.scope", .unit(unit("1000/run-u1.scope")), "unit:1000/run-u1.scope"),
             ("cgroup:/a:b", .cgroup(BytePath("/a:b")), "cgroup:/a:b"),
+            ("path://srv//agent/", .path(BytePath("/srv/agent")), "path:/srv/agent"),
         ]
     )
     func reading(argument: String, locator: Locator, printed: String) throws {
@@ -76,7 +77,10 @@ struct LocatorTests {
             ("runsc:a/b", "the id of a container has only letters, digits, _, . and -"),
             ("runsc:../x", "the id of a container has only letters, digits, _, . and -"),
             ("qmp:q.sock", "the path of a monitor's socket begins with a slash and has at most 107 bytes"),
-            ("path:/srv", "path: is not built yet"),
+            ("firecracker:a", "firecracker: is not built yet"),
+            ("path:srv", "the path of a directory begins with a slash and has no . and no .."),
+            ("path:/srv/../etc", "the path of a directory begins with a slash and has no . and no .."),
+            ("path:/", "the path of a directory begins with a slash and has no . and no .."),
         ]
     )
     func refusing(argument: String, reason: String) {

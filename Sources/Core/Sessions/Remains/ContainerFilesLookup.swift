@@ -1,0 +1,179 @@
+public import Base
+internal import Documents
+public import Kernel
+
+extension ContainerFiles {
+    /// What is kept of the container that a running session is: by the id that the cgroups of its first process carry,
+    /// or, of runc and crun, by a state that names this process. `nil` when no files of root's know one.
+    public static func of(_ pin: SessionPin, on host: Host, root: BytePath = BytePath("/")) -> ContainerFiles? {
+        var paths = pin.cgroups.map(\.path)
+        if let leader = pin.leader {
+            do throws(Failure) {
+                paths += try ProcessDirectory(leader, on: host).cgroups().map(\.path)
+            } catch {
+                // It has ended: the groups that were pinned are left.
+                guard !paths.isEmpty else { return nil }
+            }
+        }
+        for component in paths.flatMap(\.components).compactMap(\.text) {
+            let words = component.split(separator: ".", maxSplits: 1)
+            guard let name = words.first, words.count == 1 || words[1] == "scope" else { continue }
+            let id = String(name.split(separator: "-").last ?? "")
+            guard ContainerStore.isID(id) else { continue }
+            if name == "libpod-\(id)", let found = podman(id, root) { return found }
+            if name == "docker-\(id)" || name == id, let found = docker(id, root) { return found }
+        }
+        guard let leader = pin.leader else { return nil }
+        let known = OCIContainers.states(of: .root(at: root)).first { $0.1.process == leader }
+        return known.map { oci($0.0, root) }
+    }
+
+    /// What is kept of a container by its locator, as ``DeadSession`` has it: with a whole id. `nil` for a user's.
+    public static func of(_ locator: Locator, root: BytePath = BytePath("/")) -> ContainerFiles? {
+        switch locator {
+        case .podman(let name) where name.user == nil: podman(name.name, root)
+        case .docker(let name): docker(name.name, root)
+        case .oci(let container) where container.user == nil: oci(container, root)
+        default: nil
+        }
+    }
+
+    // MARK: - Podman
+
+    private static func podman(_ id: String, _ root: BytePath) -> ContainerFiles? {
+        let owner = ContainerOwner.root(at: root)
+        guard ContainerStore.isID(id) else { return nil }
+        for driver in ["overlay", "vfs", "btrfs", "zfs"] {
+            var files = ContainerFiles(runtime: .podman, id: id)
+            files.driver = driver
+            let folder = owner.storage.appending("\(driver)-containers")
+            files.note("container", folder.appending("containers.json")) { row($0, id) }
+            if files.records.isEmpty {
+                let passing = owner.volatileStorage.appending("\(driver)-containers/volatile-containers.json")
+                files.note("container", passing) { row($0, id) }
+            }
+            guard let container = files.records.first?.value else { continue }
+            let data = folder.appending("\(id)/userdata")
+            files.note("config", data.appending("config.json"))
+            files.logs = [Logs(folder: data, prefix: "ctr.log")]
+            files.noteImage(container["image"]?.string ?? "", owner.storage.appending("\(driver)-images"))
+            if let layer = container["layer"]?.string {
+                files.noteLayers(layer, owner, driver)
+                if driver == "overlay" { files.takeLayer(layer, in: owner.storage.appending("overlay")) }
+                if driver == "vfs" { files.takeLayer(layer, in: owner.storage.appending("vfs/dir")) }
+            }
+            files.noteStates(of: id, below: [owner.states.appending("runc"), owner.states.appending("crun")])
+            return files
+        }
+        return nil
+    }
+
+    private static func row(_ table: JSONValue, _ id: String) -> JSONValue? {
+        table.array?.first { $0["id"]?.string == id }
+    }
+
+    /// The image's row, its manifest and its configuration, whose file is named by `=` and the base64 of its digest.
+    private mutating func noteImage(_ image: String, _ folder: BytePath) {
+        guard ContainerStore.isID(image) else { return }
+        note("image", folder.appending("images.json")) { ContainerFiles.row($0, image) }
+        note("image-manifest", folder.appending("\(image)/manifest"))
+        note("image-config", folder.appending("\(image)/=\(Base64.encode("sha256:\(image)".utf8))"))
+    }
+
+    /// The rows of the layers from the container's own to the first of its image: they have the digests.
+    private mutating func noteLayers(_ first: String, _ owner: ContainerOwner, _ driver: String) {
+        var rows: [String: JSONValue] = [:]
+        let table = owner.storage.appending("\(driver)-layers/layers.json")
+        for path in [table, owner.volatileStorage.appending("\(driver)-layers/volatile-layers.json")] {
+            note("layers", path) { value in
+                for row in value.array ?? [] {
+                    if let id = row["id"]?.string { rows[id] = row }
+                }
+                return nil
+            }
+        }
+        var chain: [JSONValue] = []
+        var next: String? = first
+        while let id = next, chain.count < 512, let row = rows[id] {
+            chain.append(row)
+            next = row["parent"]?.string
+        }
+        if !chain.isEmpty { records.append(Record(name: "layers", source: table, value: .array(chain))) }
+    }
+
+    // MARK: - Docker
+
+    private static func docker(_ id: String, _ root: BytePath) -> ContainerFiles? {
+        var files = ContainerFiles(runtime: .docker, id: id)
+        do throws(Failure) {
+            let store = try DockerStore(root: root)
+            guard let container = try store.container(id) else { return nil }
+            files.driver = container.driver
+            let folder = store.data.appending("containers/\(id)")
+            for (name, file) in [("container", "config.v2.json"), ("host-config", "hostconfig.json")] {
+                files.note(name, folder.appending(file))
+            }
+            files.logs = [
+                Logs(folder: folder, prefix: "\(id)-json.log"),
+                Logs(folder: folder.appending("local-logs"), prefix: "container.log"),
+            ]
+            let digest = files.records.first?.value["Image"]?.string?.split(separator: ":").last.map(String.init) ?? ""
+            let images = store.data.appending("image/\(container.driver)")
+            if ContainerStore.isID(digest) {
+                files.note("image-config", images.appending("imagedb/content/sha256/\(digest)"))
+                files.note("image", images.appending("repositories.json")) { names(of: digest, in: $0) }
+            }
+            let layer = files.contents(images.appending("layerdb/mounts/\(id)/mount-id"), limit: 256)
+            if let layer {
+                files.takeLayer(String(decoding: layer, as: UTF8.self), in: store.data.appending(container.driver))
+            }
+            let states = store.state.appending("runtime-\(container.runtime)/moby")
+            files.noteStates(of: id, below: [states, store.state.appending("runtime-runc/moby")])
+        } catch {
+            return nil
+        }
+        return files
+    }
+
+    /// The names and repository digests that lead to an image.
+    private static func names(of image: String, in table: JSONValue) -> JSONValue? {
+        var found = JSONObject()
+        for repository in table["Repositories"]?.object?.members ?? [] {
+            for name in repository.value.object?.members ?? [] where name.value.string == "sha256:\(image)" {
+                found[name.key] = name.value
+            }
+        }
+        return found.members.isEmpty ? nil : .object(found)
+    }
+
+    // MARK: - runc and crun
+
+    private static func oci(_ container: OCIContainer, _ root: BytePath) -> ContainerFiles {
+        var files = ContainerFiles(runtime: container.runtime.kind, id: container.id)
+        files.noteStates(of: container.id, below: [root.appending("run/\(container.runtime.rawValue)")])
+        return files
+    }
+
+    /// `state.json` of runc, `status` of crun, of the first folder that has one.
+    private mutating func noteStates(of id: String, below folders: [BytePath]) {
+        for folder in folders {
+            let count = records.count
+            for file in ["state.json", "status"] { note("state", folder.appending(id).appending(file)) }
+            if records.count > count { return }
+        }
+    }
+}
+
+extension DeadSession {
+    /// The dead sessions of this machine that a locator is about, the last that ended first.
+    ///
+    /// - Throws: what ``SessionList`` throws.
+    public static func find(
+        _ locator: Locator,
+        on host: Host,
+        by deadline: Deadline
+    ) throws(Failure) -> [DeadSession] {
+        let question = SessionQuestion(includesPlain: true)
+        return try SessionList.look(at: host, asking: question, by: deadline).dead.filter { $0.isMeant(by: locator) }
+    }
+}

@@ -12,10 +12,14 @@ enum VolumeName {
         return nil
     }
 
+    /// The payload name of volume `index` of the stream whose volumes are called `base`.
+    static func text(base: String, index: Int) -> String? { suffix(index).map { "\(base).\($0)" } }
+
     /// The payload name of volume `index` of `root`.
-    static func text(root: String, index: Int) -> String? {
-        suffix(index).map { "data/files/\(root).pax.zst.\($0)" }
-    }
+    static func text(root: String, index: Int) -> String? { text(base: archive(root: root), index: index) }
+
+    /// What the volumes of the archive of `root` are called, without their numbers.
+    static func archive(root: String) -> String { "data/files/\(root).pax.zst" }
 
     /// The payload name of the mtree of `root`.
     static func mtree(root: String) -> String { "data/files/\(root).mtree" }

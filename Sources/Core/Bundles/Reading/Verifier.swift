@@ -17,6 +17,7 @@ struct Verifier {
             var check = ArchiveCheck(root, in: store)
             try check.run()
         }
+        try MemoryCheck(payload: outside.payload, store: store).run()
         try CollectionCheck(store: store).run(against: statement.counts)
         try requireJournal(statement.checkpoint)
         return VerifiedBundle(

@@ -38,7 +38,7 @@ public final class ArchiveWriter {
         self.root = root
         zeros = try ZeroRegion()
         mtree = try bundle.stream(try PayloadName(VolumeName.mtree(root: root)))
-        let volumes = VolumeCutter(root: root, size: volumeSize, bundle: bundle)
+        let volumes = VolumeCutter(base: VolumeName.archive(root: root), size: volumeSize, bundle: bundle)
         let compressor = try ZstdCompressor(workers: workers) { bytes throws(Failure) in try volumes.append(bytes) }
         self.volumes = volumes
         self.compressor = compressor

@@ -49,15 +49,26 @@ public final class BundleWriter: Sendable {
     ///
     /// - Throws: `refused` when the name is taken or the bundle is sealed; `system` with errno.
     public func stream(_ name: PayloadName) throws(Failure) -> PayloadStream {
-        let refusal = state.withLock { state -> String? in
-            if state.isSealed { return "the bundle is sealed" }
-            if !state.claimed.insert(name).inserted { return "the name is taken" }
-            state.openStreams += 1
-            return nil
-        }
-        if let refusal { throw Failure(.refused, "add a payload file", on: name.text, because: refusal) }
+        try claim(name)
         do throws(Failure) {
             return PayloadStream(name, of: self, file: try directory.create(name.text))
+        } catch {
+            streamWasDropped(name)
+            throw error
+        }
+    }
+
+    /// Opens a stream that is compressed and cut into volumes: `name.000`, `name.001` and so on.
+    ///
+    /// - Parameters:
+    ///   - name: What the volumes are called, without their numbers, such as `data/memory/7-99.core.zst`.
+    ///   - workers: Threads of zstd's own that compress beside the caller's; 0 compresses on the caller's.
+    ///   - level: The level of zstd; below 0 is faster and larger (zstd(1), `--fast`).
+    /// - Throws: `refused` when the name is taken or the bundle is sealed; `system` when there is no memory.
+    public func volumes(_ name: PayloadName, workers: Int = 2, level: Int32 = 1) throws(Failure) -> VolumeStream {
+        try claim(name)
+        do throws(Failure) {
+            return try VolumeStream(name, of: self, volumeSize: volumeSize, workers: workers, level: level)
         } catch {
             streamWasDropped(name)
             throw error
@@ -96,6 +107,20 @@ public final class BundleWriter: Sendable {
         }
         let records = try finishWriting()
         return try Sealer(directory: directory, payload: records).seal(statement, with: key)
+    }
+
+    private func claim(_ name: PayloadName) throws(Failure) {
+        let refusal = state.withLock { state -> String? in
+            if state.isSealed { return "the bundle is sealed" }
+            if !state.claimed.insert(name).inserted { return "the name is taken" }
+            state.openStreams += 1
+            return nil
+        }
+        if let refusal { throw Failure(.refused, "add a payload file", on: name.text, because: refusal) }
+    }
+
+    func volumesDidClose() {
+        state.withLock { state in state.openStreams -= 1 }
     }
 
     func streamDidClose(_ record: PayloadRecord) {

@@ -2,14 +2,15 @@ import Base
 
 /// Cuts one stream of bytes into volumes of a fixed size: payload files whose concatenation is the stream.
 final class VolumeCutter {
-    private let root: String
+    private let base: String
     private let size: Int
     private let bundle: BundleWriter
     private var current: PayloadStream?
     private(set) var closed: [PayloadRecord] = []
 
-    init(root: String, size: Int, bundle: BundleWriter) {
-        self.root = root
+    /// `base` is the name of the volumes without their numbers.
+    init(base: String, size: Int, bundle: BundleWriter) {
+        self.base = base
         self.size = size
         self.bundle = bundle
     }
@@ -34,12 +35,12 @@ final class VolumeCutter {
 
     private func openVolume() throws(Failure) -> PayloadStream {
         if let current { return current }
-        guard let name = VolumeName.text(root: root, index: closed.count) else {
+        guard let name = VolumeName.text(base: base, index: closed.count) else {
             throw Failure(
                 .refused,
                 "start a volume",
-                on: root,
-                because: "an archive has at most \(VolumeName.limit) volumes"
+                on: base,
+                because: "a stream has at most \(VolumeName.limit) volumes"
             )
         }
         let volume = try bundle.stream(try PayloadName(name))

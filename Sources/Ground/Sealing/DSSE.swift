@@ -20,6 +20,16 @@ public enum DSSE {
         return Envelope(payloadType: type.rawValue, unverifiedPayload: payload, signatures: [entry])
     }
 
+    /// Signs `payload` as `type` with whatever Ed25519 key stands behind `signer`.
+    ///
+    /// - Throws: `refused` for a key of another type, and as ``Signer`` does.
+    public static func sign(_ payload: [UInt8], as type: PayloadType, with signer: Signer) throws(Failure) -> Envelope {
+        let key = try signer.sealingKey()
+        let signature = try signer.rawSignature(over: preAuthenticationEncoding(type.rawValue, payload))
+        let entry = Envelope.Signature(keyID: key.fingerprint, bytes: signature)
+        return Envelope(payloadType: type.rawValue, unverifiedPayload: payload, signatures: [entry])
+    }
+
     /// The bytes that are signed: `DSSEv1 LEN(type) type LEN(body) body`, lengths in decimal bytes.
     public static func preAuthenticationEncoding(_ type: String, _ payload: [UInt8]) -> [UInt8] {
         Array("DSSEv1 \(type.utf8.count) \(type) \(payload.count) ".utf8) + payload

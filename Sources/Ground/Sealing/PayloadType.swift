@@ -9,6 +9,8 @@ public enum PayloadType: String, Sendable, CaseIterable {
     case playbook = "application/vnd.quell.playbook+json"
     /// A hand-over of evidence.
     case custody = "application/vnd.quell.custody+json"
+    /// What somebody else says about a sealed bundle: that they saw it, in which role.
+    case countersignature = "application/vnd.quell.countersignature+json"
     /// The outcome of a drill.
     case drill = "application/vnd.quell.drill+json"
     // A checkpoint of a journal is a C2SP signed note, see ``Checkpoint``: its text never begins with `DSSEv1`.
@@ -22,6 +24,7 @@ extension PayloadType {
         case .approval: "quell-approval"
         case .playbook: "quell-playbook"
         case .custody: "quell-custody"
+        case .countersignature: "quell-countersignature"
         case .drill: "quell-drill"
         }
     }

@@ -55,6 +55,27 @@ public struct SigningKey: Sendable {
         try self.init(seed: seed)
     }
 
+    /// Reads PKCS#8 PEM, also one under a passphrase, as `openssl pkey -aes256` writes it. `passphrase` is asked only then.
+    ///
+    /// - Throws: as ``init(loading:)``; `refused` when the passphrase is not the right one, or what `passphrase` throws.
+    public init(loading path: BytePath, passphrase: () throws(Failure) -> Secret) throws(Failure) {
+        let text = try KeyFile.read(path, isPrivate: true)
+        guard EncryptedPEM.isOne(text) else {
+            if text.contains("BEGIN OPENSSH PRIVATE KEY") {
+                throw Failure(
+                    .malformed,
+                    "read the signing key",
+                    on: String(decoding: path.bytes, as: UTF8.self),
+                    because: "it is in OpenSSH's own form, which only ssh-agent opens here",
+                    hint: "ssh-add the key and use --with agent"
+                )
+            }
+            self = try SigningKey(loading: path)
+            return
+        }
+        self.init(try EncryptedPEM.key(in: text, of: path, passphrase: try passphrase()))
+    }
+
     /// Writes PKCS#8 PEM to a new file of mode 0600; an existing file is never replaced and no link is followed. The file
     /// is synced; syncing its directory is the caller's business.
     ///

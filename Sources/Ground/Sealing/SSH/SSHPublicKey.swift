@@ -79,6 +79,13 @@ public struct SSHPublicKey: Hashable, Sendable {
         material = .ed25519(key)
     }
 
+    /// The same key as one that may seal a bundle; `nil` for every type but Ed25519, and for a token, which signs more than
+    /// it is given.
+    public var verifyingKey: VerifyingKey? {
+        guard case .ed25519(let key) = material else { return nil }
+        return key
+    }
+
     /// Type and base64, without a comment.
     public var line: String { "\(kind.rawValue) \(Base64.encode(blob))" }
 

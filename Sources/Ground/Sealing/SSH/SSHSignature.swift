@@ -42,6 +42,18 @@ public struct SSHSignature: Hashable, Sendable {
         return SSHSignature(SSHPublicKey(key.verifyingKey), type.sshNamespace, .sha512, body)
     }
 
+    /// Signs `message` with whatever key stands behind `signer`.
+    ///
+    /// - Throws: as ``Signer`` does.
+    public static func sign(
+        _ message: [UInt8],
+        as type: PayloadType,
+        with signer: Signer
+    ) throws(Failure) -> SSHSignature {
+        let made = try signer.sshSignature(over: signed(message, type.sshNamespace, .sha512))
+        return SSHSignature(signer.key, type.sshNamespace, .sha512, made)
+    }
+
     private init(_ key: SSHPublicKey, _ namespace: String, _ hash: Hash, _ signature: [UInt8]) {
         unverifiedKey = key
         unverifiedNamespace = namespace

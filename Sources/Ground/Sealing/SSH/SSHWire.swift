@@ -82,6 +82,8 @@ enum DER {
 
     static func bitString(_ content: [UInt8]) -> [UInt8] { object(0x03, [0] + content) }
 
+    static func octets(_ content: [UInt8]) -> [UInt8] { object(0x04, content) }
+
     private static func object(_ tag: UInt8, _ content: [UInt8]) -> [UInt8] { [tag] + length(content.count) + content }
 
     private static func length(_ count: Int) -> [UInt8] {

@@ -66,9 +66,14 @@ public struct TrustedPerson: Hashable, Sendable, Codable {
 public struct TrustList: Hashable, Sendable {
     /// Everybody, in the order of the file; names and keys are unique.
     public let persons: [TrustedPerson]
+    /// Whose word about the time counts.
+    public let timeAuthorities: [TimeAuthority]
 
     /// Takes persons whose names and keys are unique.
-    public init(_ persons: [TrustedPerson]) { self.persons = persons }
+    public init(_ persons: [TrustedPerson], timeAuthorities: [TimeAuthority] = []) {
+        self.persons = persons
+        self.timeAuthorities = timeAuthorities
+    }
 
     /// Nobody.
     public static let empty = TrustList([])
@@ -86,7 +91,8 @@ public struct TrustList: Hashable, Sendable {
                     validity: person.validity,
                     keys: keys
                 )
-            }
+            },
+            timeAuthorities: timeAuthorities
         )
     }
 

@@ -10,7 +10,7 @@ struct Times {
 
 /// Runs Quell and the C reference alternately and compares medians. Called by scripts/benchmark, which knows the paths.
 ///
-///     quell-bench QUELL REFERENCES WORK [--smoke] [--freeze | --containment]
+///     quell-bench QUELL REFERENCES WORK [--smoke] [--freeze | --containment | --evidence]
 @main
 struct Bench {
     let quell: String
@@ -22,7 +22,7 @@ struct Bench {
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         guard arguments.count >= 3 else {
-            complain("usage: quell-bench QUELL REFERENCES WORK [--smoke] [--freeze | --containment]")
+            complain("usage: quell-bench QUELL REFERENCES WORK [--smoke] [--freeze | --containment | --evidence]")
             exit(64)
         }
         var bench = Bench(
@@ -34,11 +34,16 @@ struct Bench {
         do {
             if arguments.contains("--containment") {
                 try bench.containment()
+            } else if arguments.contains("--evidence") {
+                try bench.evidence()
             } else {
                 try bench.version()
                 try bench.freeze("freeze of 100", rounds: bench.isSmoke ? 3 : 31)
                 try bench.freezeUnderLoad()
-                if bench.isSmoke { try bench.containment() }
+                if bench.isSmoke {
+                    try bench.containment()
+                    try bench.evidence()
+                }
                 if !arguments.contains("--freeze") {
                     try bench.isolation()
                     try bench.capture()
@@ -231,7 +236,7 @@ struct Bench {
         )
     }
 
-    private func inventory(_ text: String) throws {
+    func inventory(_ text: String) throws {
         let path = "\(work)/store/agents.yaml"
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw Command.Failed(description: "cannot write \(path)") }

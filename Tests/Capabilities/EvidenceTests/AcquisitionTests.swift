@@ -163,6 +163,14 @@ struct AcquisitionTests {
         #expect(before == after)
     }
 
+    @Test("R4 the access time of a link, which reading its target sets, is recorded as it was")
+    func accessOfLinks() throws {
+        let scene = try Scene()
+        scene.python("os.symlink('nowhere', 'link'); os.utime('link', (1000, 1000), follow_symlinks=False)")
+        let captured = try scene.capture()
+        #expect(try captured.item("link")["accessed"]?.string == "1970-01-01T00:16:40.000000000Z")
+    }
+
     enum Meanwhile: String, CaseIterable {
         case grown, shrunk, rewritten, unlinked, replaced
     }

@@ -136,6 +136,8 @@ extension BytePath {
 extension FileFacts {
     /// Adds the members that tell of a file.
     func describe(in line: inout JSONObject) {
+        // Before anything was read: a link's target cannot be read without setting it.
+        line["accessed"] = .string(accessed.description)
         line["born"] = born.map { .string($0.description) }
         line["changed"] = .string(changed.description)
         line["device"] = .string("\(identity.device.major):\(identity.device.minor)")

@@ -31,10 +31,14 @@ extension Bench {
         var checks: [UInt64] = []
         for _ in 0..<sizes.rounds {
             bsdtar.append(
-                try shell("bsdtar --zstd --options zstd:compression-level=1 -cf \(work)/out.tar.zst -C \(work) evidence")
+                try shell(
+                    "bsdtar --zstd --options zstd:compression-level=1 -cf \(work)/out.tar.zst -C \(work) evidence"
+                )
             )
             pipeline.append(
-                try shell("tar -cf - -C \(work) evidence | tee >(sha256sum >\(work)/sum) | zstd -1 -T2 -qf -o \(work)/out.zst")
+                try shell(
+                    "tar -cf - -C \(work) evidence | tee >(sha256sum >\(work)/sum) | zstd -1 -T2 -qf -o \(work)/out.zst"
+                )
             )
             bounds.append(try bound())
             let captured = try measuredCapture()
@@ -52,7 +56,13 @@ extension Bench {
         let piped = median(pipeline.map(\.wall))
         row("capture: wall against tar | tee >(sha256sum) | zstd -T2", wall, piped, "1/1.8", wall * 18 <= piped * 10)
         let least = median(bounds)
-        row("capture: wall against read + SHA-256 + zstd -1 on two cores", wall, least, "1.15x", wall * 100 <= least * 115)
+        row(
+            "capture: wall against read + SHA-256 + zstd -1 on two cores",
+            wall,
+            least,
+            "1.15x",
+            wall * 100 <= least * 115
+        )
         let peak = ours.map(\.peak).max() ?? 0
         table.add("capture: peak memory", "\(peak >> 20) MiB", "", bar: "100 MB", isHeld: peak < 100_000_000)
         let verified = median(verifications.map(\.cpu))
@@ -104,7 +114,9 @@ extension Bench {
     }
 
     private func measuredCapture() throws -> (measured: Command.Measured, bundle: String) {
-        let measured = try quellCommand(["capture", "agent:bench", "--profile", "standard", "--json"]).run(allowing: [0, 3])
+        let measured = try quellCommand(["capture", "agent:bench", "--profile", "standard", "--json"]).run(allowing: [
+            0, 3,
+        ])
         guard let key = measured.output.firstRange(of: "\"bundle\":\"") else {
             throw Command.Failed(description: "no bundle in \(measured.output.prefix(500))")
         }

@@ -114,6 +114,33 @@ extension SystemTests {
             }
         }
 
+        @Test("a user's podman: one that runs without a cgroup is found whole, one that ended is dead", .sandbox)
+        func rootlessPodman() throws {
+            try RootlessPodman.with { podman in
+                let host = try Host()
+                let resolver = SessionResolver(host: host, root: podman.root)
+                let session = try resolver.resolve(Locator(parsing: "podman:\(RootlessContainer.user)/running"))
+                #expect(session.runtime == .podman && session.members.count == 1, "\(session.members)")
+                #expect(session.leader?.name == BytePath("sleep") && session.owner == RootlessContainer.uid)
+                let failure = #expect(throws: Failure.self) {
+                    try resolver.resolve(Locator(parsing: "podman:\(RootlessContainer.user)/ended"))
+                }
+                #expect(failure?.code == .notFound && failure?.reason.hasSuffix("only its files are left") == true)
+
+                let list = try SessionList.look(at: host, root: podman.root, by: Deadline(after: .seconds(10)))
+                let listed = try #require(list.sessions.first { $0.leader == session.leader?.pin })
+                #expect(listed.runtime.kind == .podman && listed.runtime.label == BytePath("running"))
+                let dead = try #require(list.dead.first { $0.id == BytePath(podman.dead) })
+                #expect("\(dead.locator)" == "podman:\(RootlessContainer.user)/\(podman.dead)")
+                #expect(dead.exitStatus == 4 && dead.ended != nil && dead.files != nil)
+                #expect(!list.dead.contains { $0.id == BytePath(podman.living) })
+
+                let frozen = try Freezer(host).freeze(Subject(session), apply: Conformance.apply)
+                defer { Conformance.takeAway(frozen, host) }
+                #expect(frozen.members.map(\.pid) == [try #require(session.leader).pin.pid], "\(frozen)")
+            }
+        }
+
         @Test("RT8 a user's state that names another process of the same user is refused", .sandbox)
         func rootlessPlanted() throws {
             try RootlessContainer.with(command: Conformance.work) { container in

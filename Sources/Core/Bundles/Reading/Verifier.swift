@@ -61,7 +61,7 @@ struct Verifier {
                 found: "\(packedAs)/"
             )
         }
-        for record in payload { try PayloadCheck.read(record, in: store) { _ in } }
+        try PayloadDigests(payload: payload, store: store).check()
         return Outside(statement: seal.statement, signer: seal.signer, payload: payload)
     }
 

@@ -26,17 +26,26 @@ struct CaptureDraft {
         agent = try place.agent(of: session)
     }
 
-    func request(_ profile: CaptureProfile, budget: UInt64?) throws(Failure) -> CaptureRequest {
+    func request(
+        _ profile: CaptureProfile,
+        budget: UInt64?,
+        times: CaptureTimes = CaptureTimes()
+    ) throws(Failure) -> CaptureRequest {
         var request = CaptureRequest(
             profile: profile,
             locator: session.locator.argument,
-            pins: [session.pin],
-            subjects: try subjects(),
+            pins: session.pin.namesNothing ? [] : [session.pin],
+            subjects: session.pin.namesNothing ? [] : try subjects(),
             seal: try sealParts()
         )
         request.frozenCgroups = held.frozenGroups
         request.trees = try trees(of: request.subjects)
         request.logs = agent?.logs ?? []
+        if session.pin.namesNothing {
+            try SessionRemains(place.host, session, times).fillEnded(&request)
+        } else if profile != .volatile {
+            SessionRemains(place.host, session, times).fill(&request, declared: agent?.transcripts ?? [])
+        }
         if let freeze = held.lastFreeze { request.containment = try JSONEncoding.value(of: freeze) }
         request.journal = { [home = place.home] () throws(Failure) in try CaptureDraft.journal(of: home) }
         request.budget = budget
@@ -68,6 +77,10 @@ struct CaptureDraft {
 
     /// What the inventory declares; where it declares nothing, what is plainly the session's own.
     private func trees(of subjects: [CaptureSubject]) throws(Failure) -> [PlannedTree] {
+        if session.pin.namesNothing {
+            return named("workspace", agent?.workspace ?? [], .workspace)
+                + named("transcripts", agent?.transcripts ?? [], .transcripts)
+        }
         let undeclared = UndeclaredTrees(on: place.host, store: place.home.folder.parent.parent)
         let members = subjects.filter { $0.membership != .guest }.map(\.pin)
         var workspace = agent?.workspace ?? []
@@ -86,9 +99,13 @@ struct CaptureDraft {
         }
     }
 
-    /// Why there is no workspace in the capture; `nil` when there is one, or the profile takes none.
-    func missingWorkspace(_ profile: CaptureProfile) throws(Failure) -> String? {
-        guard profile == .standard, agent?.workspace.isEmpty ?? true else { return nil }
+    /// Why there is no workspace in the capture; `nil` when there is one, or the profile takes none, or the session's own
+    /// root is taken whole, or the session has ended.
+    func missingWorkspace(_ request: CaptureRequest) throws(Failure) -> String? {
+        let hasRoot = request.trees.contains { $0.role == .upper || $0.role == .root }
+        guard request.profile != .volatile, agent?.workspace.isEmpty ?? true, !hasRoot, request.ended == nil else {
+            return nil
+        }
         do throws(Failure) {
             _ = try UndeclaredTrees(on: place.host, store: place.home.folder.parent.parent).workspace(
                 of: session.pin.leader

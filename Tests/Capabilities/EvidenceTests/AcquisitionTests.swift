@@ -2,6 +2,7 @@ import Base
 import Bundles
 import Glibc
 import Kernel
+import Sessions
 import Sealing
 import Synchronization
 import Testing
@@ -27,6 +28,11 @@ struct AcquisitionTests {
         )
         request.logs = [BytePath(scene.workspace + "/notes"), BytePath("/nonexistent/log")]
         request.containment = ["verdict": "confirmed"]
+        request.hostLogs = [PlannedLog(path: BytePath(scene.workspace + "/notes"), kind: .system)]
+        request.container = ContainerFiles(runtime: .podman, id: "a")
+        request.changes = .notPossible("it has no layers")
+        let mounts = MountTable(parsing: "1 0 8:1 /a /b rw - ext4 /dev/sda1 rw\n".utf8)
+        request.volumes = mounts.entries.map { PlannedVolume(mount: $0, source: nil) }
         let captured = try scene.capture(request)
         captured.expectBalanced()
         let classes = Set(captured.items.compactMap { $0["item"]?.string })

@@ -1,6 +1,7 @@
 public import Base
 public import Bundles
 import Kernel
+public import Sessions
 
 /// Which classes a capture takes.
 public enum CaptureProfile: String, Hashable, Sendable, CaseIterable, Codable {
@@ -26,6 +27,16 @@ public struct CaptureRequest: Sendable {
     public var trees: [PlannedTree]
     /// Named logs, absolute paths.
     public var logs: [BytePath]
+    /// Logs of the host's that were found.
+    public var hostLogs: [PlannedLog]
+    /// What runtime files say of the container that the session is.
+    public var container: ContainerFiles?
+    /// How what the session changed of its image is told; `nil` when it has none.
+    public var changes: PlannedChanges?
+    /// What is mounted into the session from elsewhere.
+    public var volumes: [PlannedVolume]
+    /// Why there are no processes to look at; `nil` for a session that runs.
+    public var ended: String?
     /// What containment knows and proved, for data/containment.json.
     public var containment: JSONValue
     /// The journal up to here, one canonical JSON entry a line, for data/journal.jsonl. Called right before the seal.
@@ -53,6 +64,8 @@ public struct CaptureRequest: Sendable {
         frozenCgroups = []
         trees = []
         logs = []
+        hostLogs = []
+        volumes = []
         containment = .null
         journal = { nil }
         budget = nil
@@ -164,7 +177,11 @@ public struct SealedCapture: Sendable {
     /// Whether it has every class that a kill asks for (RT16): no class failed as a whole, no root was lost, the budget
     /// left nothing out, and nobody ended it early. Single items may be missing; they are listed.
     public var hasRequiredClasses: Bool {
-        let failed = classes.values.contains { $0.failed > 0 && $0.collected + $0.partial == 0 }
+        // What the host keeps of a session outlives it: a log that cannot be read holds up no kill.
+        let outliving: [CollectionItem.Class] = [.hostLog, .changes, .volumes, .runtime]
+        let failed = classes.contains { name, counts in
+            !outliving.contains { $0.rawValue == name } && counts.failed > 0 && counts.collected + counts.partial == 0
+        }
         return !failed && lostRoots.isEmpty && !wasCut && !wasCancelled
     }
 }

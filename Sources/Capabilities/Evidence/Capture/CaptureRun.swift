@@ -45,7 +45,11 @@ final class CaptureRun {
         for step in plan.steps {
             meter.enter(step.phase)
             budget.enter(step.share)
-            try take(step)
+            if let ended = request.ended, let item = step.live {
+                try log.end(CollectionItem(item).outside(ended))
+            } else {
+                try take(step)
+            }
         }
         try log.close()
         meter.enter("seal")
@@ -83,7 +87,17 @@ final class CaptureRun {
         case .deletedFiles:
             try RecoveredItem(processes: processes, copier: copier, host: host, leases: leases).collect(log: log)
         case .tree(let tree): try take(tree)
-        case .logs(let paths): try LogsItem(paths: paths, copier: copier, leases: leases).collect(log: log)
+        case .changes(let changes):
+            try ChangesItem(changes: changes, host: host, meter: meter).collect(to: writer, log: log, budget: budget)
+        case .volumes(let volumes): try PlannedVolume.write(volumes, to: writer, log: log, budget: budget)
+        case .runtime(let container):
+            try RuntimeItem(container: container).collect(to: writer, log: log, budget: budget)
+        case .logs(let paths):
+            let logs = paths.map { PlannedLog(path: $0, kind: .declared) }
+            try LogsItem(logs: logs, host: host, copier: copier, leases: leases).collect(log: log)
+        case .hostLogs(let logs):
+            let first = request.logs.count
+            try LogsItem(logs: logs, after: first, host: host, copier: copier, leases: leases).collect(log: log)
         case .clock:
             let clock = ClockItem.document(began: firstClock, sealed: ClockItem.reading())
             try document(.clock, "data/clock.json", clock)
@@ -97,6 +111,7 @@ final class CaptureRun {
     private func take(_ tree: PlannedTree) throws(Failure) {
         let moved = try TreeItem(
             tree: tree,
+            host: host,
             writer: writer,
             log: log,
             budget: budget,

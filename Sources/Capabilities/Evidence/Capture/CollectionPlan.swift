@@ -1,5 +1,6 @@
 import Base
 import Bundles
+import Sessions
 
 /// What a capture will collect, in order: falling volatility (RFC 3227), and within it what a budget must not lose.
 /// Each step ends in at least one item of the account, whatever happens to it.
@@ -13,7 +14,11 @@ struct CollectionPlan {
         case mounts
         case deletedFiles
         case tree(PlannedTree)
+        case changes(PlannedChanges)
+        case volumes([PlannedVolume])
+        case runtime(ContainerFiles)
         case logs([BytePath])
+        case hostLogs([PlannedLog])
         case clock
         case journal
 
@@ -23,7 +28,19 @@ struct CollectionPlan {
             case .session, .containment, .processes, .sockets, .mounts: .volatile
             case .tree(let tree): tree.role == .transcripts ? .transcripts : .workspace
             case .deletedFiles: .recovered
-            case .logs, .clock, .journal: .logs
+            case .changes, .volumes: .workspace
+            case .runtime, .logs, .hostLogs, .clock, .journal: .logs
+            }
+        }
+
+        /// The item of a step that only a session that runs has; `nil` for the others.
+        var live: CollectionItem.Class? {
+            switch self {
+            case .processes: .processes
+            case .sockets: .sockets
+            case .mounts: .mounts
+            case .deletedFiles: .deletedFiles
+            default: nil
             }
         }
 
@@ -37,7 +54,11 @@ struct CollectionPlan {
             case .mounts: "mounts"
             case .deletedFiles: "deleted files"
             case .tree(let tree): tree.name
+            case .changes: "changes"
+            case .volumes: "volumes"
+            case .runtime: "runtime"
             case .logs: "logs"
+            case .hostLogs: "logs of the host"
             case .clock: "clock"
             case .journal: "journal"
             }
@@ -53,8 +74,14 @@ struct CollectionPlan {
         }
         steps.append(.deletedFiles)
         if request.profile == .standard {
-            steps += request.trees.filter { $0.role == .workspace }.map(Step.tree)
+            for role in [PlannedTree.Role.mount, .workspace, .upper, .root] {
+                steps += request.trees.filter { $0.role == role }.map(Step.tree)
+            }
+            if let changes = request.changes { steps.append(.changes(changes)) }
+            if !request.volumes.isEmpty { steps.append(.volumes(request.volumes)) }
+            if let container = request.container { steps.append(.runtime(container)) }
             steps.append(.logs(request.logs))
+            if !request.hostLogs.isEmpty { steps.append(.hostLogs(request.hostLogs)) }
         }
         // The clock is read at the start and written at the end; the journal ends with what led to this seal.
         self.steps = steps + [.clock, .journal]
@@ -71,7 +98,11 @@ struct CollectionPlan {
             case .mounts: log.plan(.mounts)
             case .deletedFiles: log.plan(.deletedFiles)
             case .tree: log.plan(.tree)
+            case .changes: log.plan(.changes)
+            case .volumes: log.plan(.volumes)
+            case .runtime(let container): for _ in 0..<RuntimeItem.count(container) { log.plan(.runtime) }
             case .logs(let paths): for _ in paths { log.plan(.log) }
+            case .hostLogs(let logs): for _ in logs { log.plan(.hostLog) }
             case .clock: log.plan(.clock)
             case .journal: log.plan(.journal)
             }

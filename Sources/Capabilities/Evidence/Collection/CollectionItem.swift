@@ -31,6 +31,14 @@ public struct CollectionItem: Sendable {
         case transcript
         /// A named log.
         case log
+        /// A log of the host's or of the container's that was found.
+        case hostLog
+        /// data/changes.jsonl: what a container changed of its image.
+        case changes
+        /// What a runtime keeps on disk of a container.
+        case runtime
+        /// data/volumes.jsonl: what is mounted into the session from elsewhere.
+        case volumes
         /// data/journal.jsonl.
         case journal
     }
@@ -69,6 +77,8 @@ public struct CollectionItem: Sendable {
     public var digestScope: String?
     /// Where in the bundle the content is.
     public var member: String?
+    /// Whether it was left out because it is not of what was asked for: told, and no shortfall.
+    var isOutside = false
 
     /// Takes the parts that every item has.
     public init(_ item: Class, root: String? = nil, path: BytePath? = nil, outcome: Outcome = .collected) {
@@ -92,6 +102,13 @@ public struct CollectionItem: Sendable {
         var item = self
         item.outcome = .skipped
         item.reason = reason
+        return item
+    }
+
+    /// The same item, left out because it is not of what was asked for.
+    func outside(_ reason: String) -> CollectionItem {
+        var item = skipped(reason)
+        item.isOutside = true
         return item
     }
 

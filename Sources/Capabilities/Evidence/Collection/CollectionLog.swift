@@ -38,7 +38,7 @@ final class CollectionLog {
     /// Ends one planned item.
     func end(_ item: CollectionItem) throws(Failure) {
         tallies[item.item, default: Tally()].ended[item.outcome, default: 0] += 1
-        if item.outcome != .collected, shortfalls.count < CollectionLog.toldToPeople {
+        if item.outcome != .collected, !item.isOutside, shortfalls.count < CollectionLog.toldToPeople {
             shortfalls.append(Shortfall(item))
         }
         note(item)
@@ -47,6 +47,7 @@ final class CollectionLog {
 
     private func note(_ item: CollectionItem) {
         guard let root = item.root else { return }
+        if item.isOutside { return }
         if item.item == .tree {
             roots[root, default: RootTally()].wasReached = item.outcome == .collected
         } else if item.facts?.kind == .file {

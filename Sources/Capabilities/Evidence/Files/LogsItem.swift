@@ -3,9 +3,13 @@ import Bundles
 import Glibc
 import Kernel
 
-/// data/logs/: logs that the inventory or the responder named, as they were up to the size at which they were opened.
+/// data/logs/: logs, as they were up to the size at which they were opened; what is not plain text keeps the end of its
+/// name, such as `.gz`, because it is for other readers.
 struct LogsItem {
-    let paths: [BytePath]
+    let logs: [PlannedLog]
+    /// How many logs stand in data/logs/ before these.
+    var after = 0
+    let host: Host
     let copier: RawCopier
     let leases: LeaseWait
 
@@ -16,7 +20,7 @@ struct LogsItem {
 
     func collect(log: CollectionLog) throws(Failure) {
         var leased: [Leased] = []
-        for number in paths.indices {
+        for number in logs.indices {
             do throws(Failure) {
                 try log.end(try collect(number))
             } catch {
@@ -26,7 +30,7 @@ struct LogsItem {
             copier.meter.countObject()
         }
         for waiting in leased {
-            let planned = CollectionItem(.log, path: paths[waiting.number])
+            let planned = logs[waiting.number].item
             try log.end(
                 try leases.retry(since: waiting.since, planned) { () throws(Failure) in try collect(waiting.number) }
             )
@@ -35,19 +39,22 @@ struct LogsItem {
 
     /// - Throws: what the bundle throws, and EAGAIN as long as a lease holds.
     private func collect(_ number: Int) throws(Failure) -> CollectionItem {
-        let item = CollectionItem(.log, path: paths[number])
+        let planned = logs[number]
+        var item = planned.item
+        item.facts = planned.facts
+        if let reason = planned.leftOut { return item.outside(reason) }
         if copier.meter.mustStop() { return item.skipped("cancelled") }
-        return try collect(paths[number], to: try PayloadName("data/logs/\(number + 1)"), item)
+        return try collect(planned, to: try PayloadName("data/logs/\(after + number + 1)\(planned.ending)"), item)
     }
 
     private func collect(
-        _ path: BytePath,
+        _ log: PlannedLog,
         to name: PayloadName,
         _ planned: CollectionItem
     ) throws(Failure) -> CollectionItem {
         let held: HeldFolder
         do throws(Failure) {
-            held = HeldFolder(try FileNode.at(path))
+            held = try TreePlace(path: log.path, inside: log.inside).open(on: host)
         } catch {
             return planned.failed(error)
         }

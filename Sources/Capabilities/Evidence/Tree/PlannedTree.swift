@@ -1,33 +1,93 @@
 public import Base
+public import Kernel
 
 /// One root of a session that is to be archived.
 public struct PlannedTree: Hashable, Sendable {
-    /// Whether it holds what the agent wrote down of itself. Transcripts have a budget of their own (RT36).
+    /// What it holds. Transcripts have a budget of their own (RT36).
     public enum Role: Hashable, Sendable {
         /// The agent's work.
         case workspace
-        /// Its transcripts.
+        /// What the agent wrote down of itself.
         case transcripts
+        /// What a container wrote over its image, a verified upper layer (RT10).
+        case upper
+        /// The root of the session, as the session sees it.
+        case root
+        /// A mount of the session's own.
+        case mount
     }
 
     /// Its name in the bundle, `[a-z0-9-]+`: `workspace`, `workspace-2`, `transcripts`.
     public let name: String
-    /// The absolute path; no component may be a symbolic link (RT35).
+    /// The absolute path; no component may be a symbolic link (RT35). Below the root of `inside`, when there is one.
     public let path: BytePath
     /// What it holds.
     public let role: Role
+    /// The process through whose root the path leads: /proc/PID/root.
+    public var inside: ProcessPin?
+    /// Which object it has to be still when it is opened.
+    public var identity: FileIdentity?
+    /// The names directly below it that belong to it; `*` at one end of it stands for
+    /// anything. Empty: all.
+    public var only: [BytePath] = []
+    /// Names that hold secrets: what has one, at any depth or below it, is told and not read.
+    public var withheld: Set<BytePath> = []
+    /// Why policy leaves it out; `nil` when it is to be archived.
+    public var leftOut: String?
+    /// What else is to be known of it, told with its outcome.
+    public var remark: String?
 
-    /// Takes all parts.
+    /// Takes what every root has.
     public init(name: String, path: BytePath, role: Role) {
         self.name = name
         self.path = path
         self.role = role
     }
 
-    var item: CollectionItem.Class {
-        switch role {
-        case .workspace: .file
-        case .transcripts: .transcript
+    var item: CollectionItem.Class { role == .transcripts ? .transcript : .file }
+
+    /// Takes hold of it.
+    ///
+    /// - Throws: `notFound` and others; `changed` when it is not the object that was planned.
+    func open(on host: Host) throws(Failure) -> HeldFolder {
+        let held = try TreePlace(path: path, inside: inside).open(on: host)
+        if let identity, held.node.facts.identity != identity {
+            throw Failure(.changed, "open the root", on: "\(path)", because: "another object stands there now")
         }
+        return held
+    }
+
+    /// Whether an object of that path below it belongs to it.
+    public func has(_ path: BytePath) -> Bool {
+        if only.isEmpty || path.isEmpty { return true }
+        let first = path.bytes.prefix { $0 != UInt8(ascii: "/") }
+        return only.contains { wanted in
+            let star = UInt8(ascii: "*")
+            if wanted.bytes.last == star { return first.starts(with: wanted.bytes.dropLast()) }
+            if wanted.bytes.first == star {
+                let end = wanted.bytes.dropFirst()
+                return first.count >= end.count && first.suffix(end.count).elementsEqual(end)
+            }
+            return first.elementsEqual(wanted.bytes)
+        }
+    }
+
+    /// Whether policy leaves the content of an object out.
+    func withholds(_ path: BytePath) -> Bool {
+        !withheld.isEmpty && path.components.contains { withheld.contains($0) }
+    }
+}
+
+/// A path of the host's, or one below the root of a process: then no component leads out of it, whatever the session put
+/// there.
+struct TreePlace: Hashable, Sendable {
+    let path: BytePath
+    var inside: ProcessPin?
+
+    func open(on host: Host) throws(Failure) -> HeldFolder {
+        guard let inside else { return HeldFolder(try FileNode.at(path)) }
+        var held = HeldFolder(try FileNode("root", of: try ProcessDirectory(inside, on: host)))
+        for component in path.components { held = HeldFolder(try held.node.child(component)) }
+        return held
     }
 }

@@ -20,12 +20,16 @@ final class TreeCensus: TreeVisitor {
 
     private init(_ mustStop: @escaping () -> Bool) { self.mustStop = mustStop }
 
-    /// Counts the tree at `root`.
+    /// Counts a tree.
     ///
     /// - Throws: `notFound` and others when the root cannot be taken hold of.
-    static func take(of root: BytePath, stoppingWhen mustStop: @escaping () -> Bool) throws(Failure) -> TreeCensus {
+    static func take(
+        of tree: PlannedTree,
+        on host: Host,
+        stoppingWhen mustStop: @escaping () -> Bool
+    ) throws(Failure) -> TreeCensus {
         let census = TreeCensus(mustStop)
-        try TreeWalker(root).walk(census)
+        try TreeWalker(tree, on: host).walk(census)
         census.fingerprint = census.hasher.finish()
         return census
     }

@@ -8,9 +8,10 @@ final class TreeCollector: TreeVisitor {
     /// Bytes of names and values of extended attributes that are kept of one object.
     static let attributeLimit = 256 * 1024
 
-    private let name: String
-    private let root: BytePath
-    private let item: CollectionItem.Class
+    private let plan: PlannedTree
+    private let host: Host
+    private var name: String { plan.name }
+    private var item: CollectionItem.Class { plan.item }
     private let archive: ArchiveWriter
     private let log: CollectionLog
     private let census: TreeCensus
@@ -36,6 +37,7 @@ final class TreeCollector: TreeVisitor {
 
     init(
         _ plan: PlannedTree,
+        on host: Host,
         into archive: ArchiveWriter,
         census: TreeCensus,
         log: CollectionLog,
@@ -43,9 +45,8 @@ final class TreeCollector: TreeVisitor {
         meter: CaptureMeter,
         opened: @escaping (BytePath) -> Void
     ) {
-        name = plan.name
-        root = plan.path
-        item = plan.item
+        self.plan = plan
+        self.host = host
         self.archive = archive
         self.census = census
         self.log = log
@@ -86,7 +87,10 @@ final class TreeCollector: TreeVisitor {
         if object.isOnOtherMount {
             entry.isMetadataOnly = true
             try note(archive.add(entry), in: &result)
-            return result.skipped("it is on another mount: metadata only")
+            // What is mounted into a session's own file systems is planned as a root of its own, or told as a volume.
+            let isPlanned = plan.role == .root || plan.role == .mount
+            let reason = "it is on another mount: metadata only"
+            return isPlanned ? result.outside(reason) : result.skipped(reason)
         }
         if let failure = object.listing {
             try note(archive.add(entry), in: &result)
@@ -107,6 +111,11 @@ final class TreeCollector: TreeVisitor {
         var entry = metadata
         var result = described
         let facts = node.facts
+        if plan.withholds(entry.path) {
+            entry.isMetadataOnly = true
+            try note(archive.add(entry), in: &result)
+            return result.outside("it holds credentials of the agent's: its name and size are kept, not its content")
+        }
         if let first = archivedLinks[facts.identity] {
             entry.kind = .hardLink(original: first.path, size: first.size, digest: first.digest)
             try note(archive.add(entry), in: &result)
@@ -250,7 +259,7 @@ extension TreeCollector {
         var result = planned
         let held: HeldFolder
         do throws(Failure) {
-            var node = HeldFolder(try FileNode.at(root))
+            var node = try plan.open(on: host)
             for component in path.components { node = HeldFolder(try node.node.child(component)) }
             held = node
         } catch {

@@ -5,6 +5,7 @@ import Kernel
 /// One root: counted, archived, counted again.
 struct TreeItem {
     let tree: PlannedTree
+    let host: Host
     let writer: BundleWriter
     let log: CollectionLog
     let budget: CaptureBudget
@@ -18,6 +19,10 @@ struct TreeItem {
     /// - Throws: what the bundle throws. Whatever is wrong with the tree is told in its item.
     func collect() throws(Failure) -> String? {
         var whole = CollectionItem(.tree, root: tree.name, path: tree.path)
+        if let reason = tree.leftOut {
+            try log.end(whole.outside(reason))
+            return nil
+        }
         if meter.mustStop() {
             try log.end(whole.skipped("cancelled"))
             return nil
@@ -33,6 +38,7 @@ struct TreeItem {
         let archive = try writer.archive(root: tree.name)
         let collector = TreeCollector(
             tree,
+            on: host,
             into: archive,
             census: before,
             log: log,
@@ -40,7 +46,7 @@ struct TreeItem {
             meter: meter,
             opened: opened
         )
-        try TreeWalker(tree.path).walk(collector)
+        try TreeWalker(tree, on: host).walk(collector)
         try collector.collectLeased(patience: leasePatience)
         try archive.close()
         whole.member = "data/files/\(tree.name).pax.zst"
@@ -49,12 +55,13 @@ struct TreeItem {
         }
         let moved = difference(before)
         if let moved, whole.reason == nil { whole.reason = moved }
+        if let remark = tree.remark { whole.reason = [remark, whole.reason].compactMap { $0 }.joined(separator: "; ") }
         try log.end(whole)
         return moved
     }
 
     private func census() throws(Failure) -> TreeCensus {
-        try TreeCensus.take(of: tree.path) { meter.mustStop() }
+        try TreeCensus.take(of: tree, on: host) { meter.mustStop() }
     }
 
     private func difference(_ before: TreeCensus) -> String? {

@@ -41,6 +41,8 @@ struct TreeWalker {
     static let namesFootprint = 16 << 20
 
     private let root: BytePath
+    private let open: () throws(Failure) -> HeldFolder
+    private let has: (BytePath) -> Bool
     private let namesInRun: Int
     private let openFolders: Int
 
@@ -49,6 +51,17 @@ struct TreeWalker {
         self.root = root
         self.namesInRun = namesInRun
         self.openFolders = openFolders
+        open = { () throws(Failure) in HeldFolder(try FileNode.at(root)) }
+        has = { _ in true }
+    }
+
+    /// Walks what belongs to a planned root.
+    init(_ tree: PlannedTree, on host: Host) {
+        root = tree.path
+        namesInRun = TreeWalker.namesInRun
+        openFolders = TreeWalker.openFolders
+        open = { () throws(Failure) in try tree.open(on: host) }
+        has = { tree.has($0) }
     }
 
     /// Walks the tree.
@@ -56,12 +69,12 @@ struct TreeWalker {
     /// - Throws: what the visitor throws; `notFound` and others when the root cannot be taken hold of; `refused` when
     ///   its filesystem is served by a process that may be frozen.
     func walk(_ visitor: some TreeVisitor) throws(Failure) {
-        let top = try FileNode.at(root)
-        guard top.facts.kind == .directory else {
+        let top = try open()
+        guard top.node.facts.kind == .directory else {
             // A root that is a symbolic link was not resolved by anybody who may (RT35).
-            throw Failure(errno: top.facts.kind == .symlink ? ELOOP : ENOTDIR, "walk the tree", on: root)
+            throw Failure(errno: top.node.facts.kind == .symlink ? ELOOP : ENOTDIR, "walk the tree", on: root)
         }
-        guard !top.isServedByProcess() else {
+        guard !top.node.isServedByProcess() else {
             throw Failure(
                 .refused,
                 "walk the tree",
@@ -69,8 +82,8 @@ struct TreeWalker {
                 because: "it is a FUSE filesystem, and the process that serves it may be frozen"
             )
         }
-        let home = Home(top.facts)
-        let first = WalkLevel(BytePath(""), HeldFolder(top), NamesLedger())
+        let home = Home(top.node.facts)
+        let first = WalkLevel(BytePath(""), top, NamesLedger())
         guard try enter(first, at: BytePath(""), for: visitor) else { return }
         var levels = [first]
         var path = WalkPath()
@@ -116,6 +129,7 @@ struct TreeWalker {
         for visitor: some TreeVisitor
     ) throws(Failure) -> Looked? {
         let whole = path.joined(with: name)
+        guard has(whole) else { return Looked(level: nil) }
         let held: HeldFolder
         do throws(Failure) {
             held = try level.child(name)
@@ -158,7 +172,7 @@ struct TreeWalker {
     /// Makes sure that the last level is held: from the root, component by component, each compared by identity.
     private func regain(_ levels: inout [WalkLevel]) throws(Failure) {
         guard let last = levels.last, last.held == nil else { return }
-        var held = HeldFolder(try FileNode.at(root))
+        var held = try open()
         for (index, level) in levels.enumerated() {
             if index > 0 { held = HeldFolder(try held.node.child(level.name)) }
             guard held.node.facts.identity == level.identity else {

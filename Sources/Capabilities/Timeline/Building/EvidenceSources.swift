@@ -31,6 +31,10 @@ struct EvidenceSources<Evidence: EvidenceFiles> {
 
     func loadLogs(_ readLog: Timeline.LogReading) throws(Failure) {
         for member in evidence.members.sorted() where member.hasPrefix("data/logs/") {
+            if EvidenceSources.isNoText(member) {
+                try leaveOut(Source(.log, member: member), "no reader for logs of this kind")
+                continue
+            }
             let scratch = try Scratch(in: scratchFolder)
             var size: UInt64 = 0
             try evidence.read(member) { (bytes) throws(Failure) in
@@ -39,6 +43,11 @@ struct EvidenceSources<Evidence: EvidenceFiles> {
             }
             try load(Source(.log, member: member), .plain(latest: sealed), scratch, size, readLog)
         }
+    }
+
+    /// Whether a log is compressed or of records, which the capture tells by the end of its name.
+    private static func isNoText(_ member: String) -> Bool {
+        [".gz", ".xz", ".bz2", ".zst", ".lz4", ".journal", ".records"].contains { member.hasSuffix($0) }
     }
 
     private func leaveOut(_ source: Source, _ remark: String) throws(Failure) {

@@ -125,7 +125,8 @@ extension ContainerFiles {
             }
             let layer = files.contents(images.appending("layerdb/mounts/\(id)/mount-id"), limit: 256)
             if let layer {
-                files.takeLayer(String(decoding: layer, as: UTF8.self), in: store.data.appending(container.driver))
+                let folder = container.driver == "vfs" ? "vfs/dir" : container.driver
+                files.takeLayer(String(decoding: layer, as: UTF8.self), in: store.data.appending(folder))
             }
             let states = store.state.appending("runtime-\(container.runtime)/moby")
             files.noteStates(of: id, below: [states, store.state.appending("runtime-runc/moby")])

@@ -11,7 +11,12 @@ struct Capture: QuellCommand {
         abstract: "Preserve a session as a sealed evidence bundle.",
         discussion: """
             volatile: clock, processes, sockets, mounts, files without a name. standard: all that, and workspace, \
-            transcripts and named logs. Reads only; what could not be collected is listed with its reason (exit 3).
+            transcripts, what a container wrote over its image, mounts of the session's own, what its runtime keeps of it, \
+            and logs: named ones, the host's between --since and --until (RFC 3339, or 30m, 2h, 3d ago), the container's. \
+            Reads only; what could not be collected is listed with its reason (exit 3).
+
+            A container that has ended (podman:ID, docker:ID), and a directory (path:/DIR), can be captured, too: files, \
+            logs and records, without what only a running session has. Such a capture permits nothing.
             """
     )
 
@@ -20,13 +25,29 @@ struct Capture: QuellCommand {
     var profile: String = "standard"
     @Option(name: .long, help: ArgumentHelp("At most so many bytes before compression.", valueName: "bytes"))
     var budget: UInt64?
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Logs of the host from this time on (default: 10 minutes before the session).",
+            valueName: "time"
+        )
+    )
+    var since: String?
+    @Option(name: .long, help: ArgumentHelp("Logs of the host until this time (default: now).", valueName: "time"))
+    var until: String?
     var common: CommonOptions { options.common }
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
-        let verb = try SingleVerb("capture", options, environment, telling)
+        let verb = try SingleVerb("capture", options, environment, telling, orEnded: true)
         Interruption.listen()
         let teller = RunTeller(telling)
-        let input = CaptureAction.Input(session: verb.reference, profile: profile, budget: budget)
+        let input = CaptureAction.Input(
+            session: verb.reference,
+            profile: profile,
+            budget: budget,
+            since: since,
+            until: until
+        )
         let (result, output) = try verb.run(CaptureAction(verb.place), input) { event in
             if case .progress = event { teller.take(event) }
         }

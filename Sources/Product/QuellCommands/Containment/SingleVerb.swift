@@ -23,7 +23,8 @@ struct SingleVerb {
     private let options: VerbOptions
     private let actor: Responder
 
-    /// With `orEnded` a session of which no process is left is taken from the cases.
+    /// With `orEnded` a session of which no process is left is taken from the cases, and for a capture from what is left of
+    /// it on disk.
     init(
         _ verb: String,
         _ options: VerbOptions,
@@ -40,13 +41,16 @@ struct SingleVerb {
             session = try bench.resolve(options.locator, for: verb)
         } catch {
             guard orEnded, error.code == .notFound,
-                let ended = try bench.endedSession(options.locator, in: options.effect.case, telling)
+                let ended = try verb == "capture"
+                    ? bench.leftSession(options.locator)
+                    : bench.endedSession(options.locator, in: options.effect.case, telling)
             else { throw error }
             session = ended
         }
         reference = try bench.reference(session)
         try bench.requireStore(for: verb)
-        home = try bench.home(options.effect.case, about: [session.pin], reason: options.effect.reason, by: actor)
+        let pins = session.pin.namesNothing ? [] : [session.pin]
+        home = try bench.home(options.effect.case, about: pins, reason: options.effect.reason, by: actor)
         place = try bench.workplace(home, by: actor)
     }
 

@@ -122,6 +122,44 @@ struct Workbench {
         return nil
     }
 
+    /// What is left on disk of a session that has ended: a directory, or a container of which nothing runs. It has no pin,
+    /// so that no capture of it ever stands for a running session (RT16). `nil` when there is none.
+    ///
+    /// - Throws: `ambiguous` when several containers that have ended are meant.
+    func leftSession(_ locator: String) throws(Failure) -> Session? {
+        var wanted = try Locator(parsing: locator)
+        var agent: AgentRecord?
+        if case .agent(let name) = wanted, let record = try inventory().agent(named: name) {
+            agent = record
+            wanted = record.locator
+        }
+        if case .path = wanted { return left(wanted, agent) }
+        let dead = try DeadSession.find(wanted, on: host, by: Deadline(after: .seconds(10)))
+        guard dead.count <= 1 else {
+            throw Failure(
+                .ambiguous,
+                "find the session",
+                on: locator,
+                because: "\(dead.count) containers that have ended have that name or id",
+                hint: dead.filter(\.isPrintable).map { "quell capture \($0.locator)" }.joined(separator: "\n")
+            )
+        }
+        return dead.first.map { left($0.locator, agent) }
+    }
+
+    private func left(_ locator: Locator, _ agent: AgentRecord?) -> Session {
+        Session(
+            locator: locator,
+            pin: SessionPin(bootID: host.bootID, cgroups: [], leader: nil),
+            cgroups: [],
+            leader: nil,
+            members: [],
+            guests: [],
+            owner: nil,
+            agent: agent
+        )
+    }
+
     /// A session as actions take it.
     func reference(_ session: Session) throws(Failure) -> SessionReference {
         SessionReference(session, declaredIn: try inventory())

@@ -18,12 +18,25 @@ public struct CaptureAction: Action {
         public var profile: String?
         /// Bytes that the capture may take before compression; no bound by default.
         public var budget: UInt64?
+        /// From when on logs of the host are taken: RFC 3339, or `30m`, `2h`, `3d` ago; ten minutes before the session
+        /// began by default.
+        public var since: String?
+        /// Until when; now by default.
+        public var until: String?
 
         /// Takes all parts.
-        public init(session: SessionReference, profile: String? = nil, budget: UInt64? = nil) {
+        public init(
+            session: SessionReference,
+            profile: String? = nil,
+            budget: UInt64? = nil,
+            since: String? = nil,
+            until: String? = nil
+        ) {
             self.session = session
             self.profile = profile
             self.budget = budget
+            self.since = since
+            self.until = until
         }
     }
 
@@ -32,6 +45,7 @@ public struct CaptureAction: Action {
         let session: SessionReference
         let profile: CaptureProfile
         let budget: UInt64?
+        var times = CaptureTimes()
     }
 
     /// The one thing that a capture does to the world.
@@ -68,6 +82,8 @@ public struct CaptureAction: Action {
             Field("session", .session, "whose"),
             Field("profile", .text, isRequired: false, choices: ["volatile", "standard"], "how much"),
             Field("budget", .integer, isRequired: false, "bytes that may be taken before compression"),
+            Field("since", .text, isRequired: false, "from when on logs of the host are taken"),
+            Field("until", .text, isRequired: false, "until when"),
         ],
         outputs: [Field("bundle", .text, "where the bundle lies"), Field("sealed", .object, "what was sealed")]
     )
@@ -90,8 +106,13 @@ public struct CaptureAction: Action {
         }
         _ = try place.agent(of: input.session)
         return Observation(
-            target: Target(session: input.session, profile: profile, budget: input.budget),
-            pins: [input.session.pin],
+            target: Target(
+                session: input.session,
+                profile: profile,
+                budget: input.budget,
+                times: try CaptureTimes(since: input.since, until: input.until, now: Instant.now())
+            ),
+            pins: input.session.pin.namesNothing ? [] : [input.session.pin],
             decisions: ["capture \(profile.rawValue) of \(input.session.locator)"]
         )
     }
@@ -117,8 +138,9 @@ public struct CaptureAction: Action {
         defer { if isReserved { shelf.release(number) } }
         let name = shelf.name(number)
         let draft = try CaptureDraft(place, plan.target.session, number: number, name: name)
-        let request = try draft.request(plan.target.profile, budget: plan.target.budget)
-        let missing = try draft.missingWorkspace(plan.target.profile)
+        let target = plan.target
+        let request = try draft.request(target.profile, budget: target.budget, times: target.times)
+        let missing = try draft.missingWorkspace(request)
         let control = CaptureControl(
             report: { scope.progress.report($0.phase, $0.bytes, $0.expectedBytes ?? 0) },
             isCancelled: { scope.cancellation.isCancelled || scope.deadline.hasPassed }

@@ -1,0 +1,168 @@
+public import Base
+import Glibc
+public import Kernel
+
+/// Where a user of a session is at home: as the processes have it in `HOME`, and as the passwd file says that their root
+/// holds. Both are the session's words: only what belongs to the session's own users is read there (RT24).
+public struct SessionHome: Hashable, Sendable {
+    /// The directory, as the session names it.
+    public let path: BytePath
+    /// The process through whose root it is reached; `nil` when its root is ours.
+    public let inside: ProcessPin?
+    /// The user's name, when the passwd file has one.
+    public let user: String?
+    /// The user.
+    public let uid: UInt32
+    /// Where agents said by a variable that they keep their files, by the variable.
+    public let places: [String: BytePath]
+    /// The working directories of the processes, as they name them.
+    public let folders: [BytePath]
+    /// Whether its root is the host's, so that its users are the host's, too.
+    public let isOfTheHost: Bool
+}
+
+/// Finds the homes of a session's users.
+public struct SessionHomes {
+    /// Processes that are asked, and homes that are told, at most.
+    static let most = 256
+
+    private let host: Host
+    private let reader = ImpatientReader()
+
+    /// Looks on that machine.
+    public init(on host: Host) { self.host = host }
+
+    /// The homes of the users of those processes, each once, in their order.
+    public func of(_ pins: [ProcessPin]) -> [SessionHome] {
+        var found: [SessionHome] = []
+        for pin in pins.prefix(SessionHomes.most) where found.count < SessionHomes.most {
+            for home in homes(of: pin) {
+                let known = found.firstIndex { other in
+                    other.path == home.path && other.uid == home.uid && isSameRoot(other.inside, home.inside)
+                }
+                if let known {
+                    found[known] = found[known].joined(with: home)
+                } else {
+                    found.append(home)
+                }
+            }
+        }
+        return found
+    }
+
+    private func homes(of pin: ProcessPin) -> [SessionHome] {
+        let host = self.host
+        do throws(Failure) {
+            let process = try ProcessDirectory(pin, on: host)
+            guard let uid = try process.status().uids.first else { return [] }
+            let root = try FileNode("root", of: process)
+            let ours = try FileNode.at(BytePath("/"))
+            let isOfTheHost = root.facts.identity == ours.facts.identity
+            let space = try process.namespace(.mount)
+            let ourSpace = try ProcessDirectory(getpid(), on: host).namespace(.mount)
+            let isOurs = isOfTheHost && space == ourSpace
+            let user = passwd(HeldFolder(root)).first { $0.uid == uid }
+            let variables = environment(pin)
+            let folder = try process.workingDirectory()
+            var paths = [variables["HOME"], user?.home].compactMap { $0 }.filter(SessionHomes.isPlain)
+            if paths.count == 2, paths[0] == paths[1] { paths.removeLast() }
+            return paths.map { path in
+                SessionHome(
+                    path: path,
+                    inside: isOurs ? nil : pin,
+                    user: user?.name,
+                    uid: uid,
+                    places: variables.filter { $0.key != "HOME" && SessionHomes.isPlain($0.value) },
+                    folders: [folder].compactMap { $0 }.filter(SessionHomes.isPlain),
+                    isOfTheHost: isOfTheHost
+                )
+            }
+        } catch {
+            return []
+        }
+    }
+
+    private static func isPlain(_ path: BytePath) -> Bool {
+        path.isAbsolute && !path.components.contains { $0 == BytePath("..") || $0 == BytePath(".") }
+            && !path.components.isEmpty
+    }
+
+    /// The variables that lead to files of agents. The rest is not kept.
+    private func environment(_ pin: ProcessPin) -> [String: BytePath] {
+        let host = self.host
+        let wanted = Set(["HOME"] + TranscriptPlaces.all.compactMap(\.variable))
+        do throws(Failure) {
+            let answer = try reader.read("read the environment", on: "\(pin.pid)") { () -> [UInt8] in
+                do throws(Failure) {
+                    return try ProcessDirectory(pin, on: host).contents("environ", limit: 1 << 20)
+                } catch {
+                    return []
+                }
+            }
+            var found: [String: BytePath] = [:]
+            for entry in answer.split(separator: 0) {
+                guard let equals = entry.firstIndex(of: UInt8(ascii: "=")) else { continue }
+                let name = String(decoding: entry[..<equals], as: UTF8.self)
+                if wanted.contains(name), found[name] == nil { found[name] = BytePath(entry[(equals + 1)...]) }
+            }
+            return found
+        } catch {
+            return [:]
+        }
+    }
+
+    private struct User {
+        let name: String
+        let uid: UInt32
+        let home: BytePath
+    }
+
+    /// The users that /etc/passwd of a root names, which the session may have written: a hint where to look.
+    private func passwd(_ root: HeldFolder) -> [User] {
+        do throws(Failure) {
+            let folder = try root.node.child(BytePath("etc"))
+            let content = try folder.child(BytePath("passwd")).content()
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+            defer { buffer.deallocate() }
+            let count = try content.read(into: buffer, at: 0)
+            return buffer.prefix(count).split(separator: UInt8(ascii: "\n")).compactMap { line in
+                let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+                guard fields.count >= 6, let uid = UInt32(String(decoding: fields[2], as: UTF8.self)) else {
+                    return nil
+                }
+                let name = String(decoding: fields[0], as: UTF8.self)
+                guard !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else { return nil }
+                return User(name: name, uid: uid, home: BytePath(Array(fields[5])))
+            }
+        } catch {
+            return []
+        }
+    }
+
+    private func isSameRoot(_ one: ProcessPin?, _ other: ProcessPin?) -> Bool {
+        guard let one, let other else { return one == nil && other == nil }
+        if one == other { return true }
+        do throws(Failure) {
+            let left = try FileNode("root", of: try ProcessDirectory(one, on: host)).facts
+            let right = try FileNode("root", of: try ProcessDirectory(other, on: host)).facts
+            return left.identity == right.identity
+        } catch {
+            return false
+        }
+    }
+}
+
+extension SessionHome {
+    /// The same home with what another process says more.
+    fileprivate func joined(with other: SessionHome) -> SessionHome {
+        SessionHome(
+            path: path,
+            inside: inside,
+            user: user,
+            uid: uid,
+            places: places.merging(other.places) { first, _ in first },
+            folders: folders + other.folders.filter { !folders.contains($0) && folders.count < SessionHomes.most },
+            isOfTheHost: isOfTheHost
+        )
+    }
+}

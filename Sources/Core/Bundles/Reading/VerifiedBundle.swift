@@ -103,7 +103,7 @@ extension VerifiedBundle {
         throw Failure(.notFound, "extract a file", on: "\(root): \(path)", because: "the archive has no such path")
     }
 
-    private func pass(over root: String) throws(Failure) -> ArchivePass {
+    func pass(over root: String) throws(Failure) -> ArchivePass {
         guard let archive = archives.first(where: { $0.name == root }) else {
             throw Failure(.notFound, "read an archived root", on: root, because: "the bundle has no such root")
         }

@@ -33,17 +33,10 @@ struct BundleCat: QuellCommand {
         if let root {
             _ = try bundle.extract(BytePath(file), of: root, to: 1)
         } else {
-            try bundle.read(try name()) { (bytes) throws(Failure) in telling.output.bytes(Array(bytes)) }
+            try bundle.read(try BundleFileName.read(file)) { (bytes) throws(Failure) in
+                telling.output.bytes(Array(bytes))
+            }
         }
         return bundle.outcome
-    }
-
-    private func name() throws(Failure) -> PayloadName {
-        do throws(Failure) {
-            return try PayloadName(file)
-        } catch {
-            let hint = "quell bundle list BUNDLE"
-            throw Failure(.usage, "read the file's name", on: file, because: error.reason, hint: hint)
-        }
     }
 }

@@ -4,7 +4,10 @@ internal import ArgumentParser
 struct BundleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bundle",
-        abstract: "Evidence bundles: verify, list, print, pack. Offline, no case, no root.",
-        subcommands: [BundleVerify.self, BundleList.self, BundleCat.self, BundlePack.self]
+        abstract: "Evidence bundles: verify, show, list, print, extract, compare, pack. Offline, no case, no root.",
+        subcommands: [
+            BundleVerify.self, BundleShow.self, BundleList.self, BundleCat.self, BundleExtract.self, BundleDiff.self,
+            BundlePack.self,
+        ]
     )
 }

@@ -23,15 +23,15 @@ struct BundleOptions: ParsableArguments {
     )
     var fingerprint: String?
 
-    /// Verifies the bundle before anything is done with it.
+    /// Verifies the bundle, or `another` one, before anything is done with it.
     ///
     /// - Throws: `notVerified` with the first thing that is wrong.
-    func verified(in environment: Environment) throws(Failure) -> VerifiedBundle {
+    func verified(_ another: String? = nil, in environment: Environment) throws(Failure) -> VerifiedBundle {
         var keys: [VerifyingKey] = []
         for path in key { keys.append(try VerifyingKey(loading: environment.absolute(BytePath(path)))) }
         if key.isEmpty { keys = try environment.ownKeys(common.store) }
         return try BundleJudge.verify(
-            environment.absolute(BytePath(bundle)),
+            environment.absolute(BytePath(another ?? bundle)),
             trusting: keys,
             fingerprint: try expectedFingerprint()
         )

@@ -21,6 +21,30 @@ public struct PayloadName: Hashable, Sendable {
         }
         self.text = text
     }
+
+    /// Takes a name that was made from another one.
+    private init(made text: String) { self.text = text }
+
+    /// The name among what only its recipients can open: `data/memory/x` becomes `secrets/memory/x`.
+    var secret: PayloadName { isSecret ? self : PayloadName(made: PayloadName.secrets + text.dropFirst("data/".count)) }
+
+    /// Whether it stands among what only its recipients can open, which is outside data/.
+    public var isSecret: Bool { text.hasPrefix(PayloadName.secrets) }
+
+    /// Where encrypted volumes lie: beside data/, so that a bundle is whole without them for who may not read them.
+    static let secrets = "secrets/"
+
+    /// Takes a name below `data/` or `secrets/`.
+    ///
+    /// - Throws: `malformed` when it is of neither form.
+    init(member text: String) throws(Failure) {
+        guard text.hasPrefix(PayloadName.secrets) else {
+            try self.init(text)
+            return
+        }
+        try self.init("data/" + text.dropFirst(PayloadName.secrets.count))
+        self = secret
+    }
 }
 
 extension PayloadName: Comparable {

@@ -17,6 +17,8 @@ struct Verifier {
             var check = ArchiveCheck(root, in: store)
             try check.run()
         }
+        let tags = try manifest(try bytes(of: BundleFiles.tagManifest), named: BundleFiles.tagManifest).lines
+        try SecretsCheck(store: store).run(tagManifest: tags)
         try MemoryCheck(payload: outside.payload, store: store).run()
         try CollectionCheck(store: store).run(against: statement.counts)
         try requireJournal(statement.checkpoint)
@@ -70,7 +72,8 @@ struct Verifier {
         let others = [BundleFiles.tagManifest, BundleFiles.seal, BundleFiles.unsignedStatement]
         let known = Set(BundleFiles.tagged + others)
         for name in store.members.keys.sorted() where !known.contains(name) {
-            let isPayload = name.hasPrefix("data/") && MemberName.problem(of: name) == nil
+            let isPlaced = name.hasPrefix("data/") || name.hasPrefix(PayloadName.secrets)
+            let isPayload = isPlaced && MemberName.problem(of: name) == nil
             try require(isPayload, .members, in: name, expected: "only the files of a bundle", found: "this file too")
         }
         for name in BundleFiles.tagged + [BundleFiles.tagManifest] where store.members[name] == nil {
@@ -88,7 +91,8 @@ struct Verifier {
     private func requireTagFiles(_ tagManifest: [UInt8]) throws(Problem) {
         let lines = try manifest(tagManifest, named: BundleFiles.tagManifest).lines
         let listed = lines.map(\.name)
-        let expected = BundleFiles.tagged.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let secrets = store.members.keys.filter { $0.hasPrefix(PayloadName.secrets) }
+        let expected = (BundleFiles.tagged + secrets).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         try require(
             listed == expected,
             .bag,
@@ -96,7 +100,8 @@ struct Verifier {
             expected: expected.joined(separator: ", "),
             found: listed.joined(separator: ", ")
         )
-        for line in lines {
+        try SecretsCheck(store: store).compare(lines)
+        for line in lines where !line.name.hasPrefix(PayloadName.secrets) {
             let digest = SHA256.digest(of: try bytes(of: line.name))
             try require(
                 digest == line.digest,

@@ -12,6 +12,55 @@ public enum BundlePacker {
     ///   removed); `refused` when a file is of 8 GiB or more; `notVerified` when a file changed.
     @discardableResult
     public static func pack(_ bundle: VerifiedBundle, to destination: BytePath) throws(Failure) -> UInt64 {
+        let flags = O_WRONLY | O_CREAT | O_EXCL
+        let file = try OwnedDescriptor.open(destination, flags: flags, mode: 0o600, attempt: "make the packed bundle")
+        let number = file.number
+        do throws(Failure) {
+            let written = try pack(bundle) { bytes throws(Failure) in
+                try BorrowedDescriptor(number: number).write(bytes, to: destination)
+            }
+            try file.sync(destination)
+            return written
+        } catch {
+            _ = destination.withCString { unlink($0) }
+            throw error
+        }
+    }
+
+    /// Hands the bytes of the packed bundle to `sink`, in order and in pieces: for a pipe, another host, an encryption. A
+    /// file that changed since the verification ends it: what the sink has is then no bundle.
+    ///
+    /// - Returns: how many bytes there were.
+    /// - Throws: as ``pack(_:to:)``, and what `sink` throws.
+    @discardableResult
+    public static func pack(
+        _ bundle: VerifiedBundle,
+        into sink: (UnsafeRawBufferPointer) throws(Failure) -> Void
+    ) throws(Failure) -> UInt64 {
+        let headers = try headers(of: bundle)
+        let buffer = PageBuffer()
+        let secrets = try bundle.secrets().map(\.record)
+        let digests = Dictionary(
+            (bundle.payload + secrets).map { ($0.name.text, $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        var written: UInt64 = 0
+        for (member, header) in headers {
+            try put(header.block, into: sink)
+            if let record = digests[member.name] {
+                try failing { () throws(Problem) in try PayloadCheck.read(record, in: bundle.store, sink) }
+            } else if let reader = try bundle.store.open(member.name) {
+                try reader.forEach(buffer, sink)
+            }
+            let padding = UstarHeader.padding(after: member.size)
+            try put([UInt8](repeating: 0, count: padding), into: sink)
+            written += UInt64(UstarHeader.blockSize) + member.size + UInt64(padding)
+        }
+        try put([UInt8](repeating: 0, count: 2 * UstarHeader.blockSize), into: sink)
+        return written + UInt64(2 * UstarHeader.blockSize)
+    }
+
+    private static func headers(of bundle: VerifiedBundle) throws(Failure) -> [(Member, UstarHeader)] {
         let members = bundle.store.members.values.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         var headers: [(Member, UstarHeader)] = []
         for member in members {
@@ -25,50 +74,13 @@ public enum BundlePacker {
             }
             headers.append((member, header))
         }
-        let flags = O_WRONLY | O_CREAT | O_EXCL
-        let file = try OwnedDescriptor.open(destination, flags: flags, mode: 0o600, attempt: "make the packed bundle")
-        do throws(Failure) {
-            return try write(headers, of: bundle, to: file, destination)
-        } catch {
-            _ = destination.withCString { unlink($0) }
-            throw error
-        }
-    }
-
-    private static func write(
-        _ headers: [(Member, UstarHeader)],
-        of bundle: VerifiedBundle,
-        to file: borrowing OwnedDescriptor,
-        _ destination: BytePath
-    ) throws(Failure) -> UInt64 {
-        let buffer = PageBuffer()
-        let digests = Dictionary(bundle.payload.map { ($0.name.text, $0) }, uniquingKeysWith: { first, _ in first })
-        var written: UInt64 = 0
-        for (member, header) in headers {
-            try put(header.block, to: file, destination)
-            if let record = digests[member.name] {
-                try failing { () throws(Problem) in
-                    try PayloadCheck.read(record, in: bundle.store) { bytes throws(Failure) in
-                        try file.write(bytes, to: destination)
-                    }
-                }
-            } else if let reader = try bundle.store.open(member.name) {
-                try reader.forEach(buffer) { bytes throws(Failure) in try file.write(bytes, to: destination) }
-            }
-            let padding = UstarHeader.padding(after: member.size)
-            try put([UInt8](repeating: 0, count: padding), to: file, destination)
-            written += UInt64(UstarHeader.blockSize) + member.size + UInt64(padding)
-        }
-        try put([UInt8](repeating: 0, count: 2 * UstarHeader.blockSize), to: file, destination)
-        try file.sync(destination)
-        return written + UInt64(2 * UstarHeader.blockSize)
+        return headers
     }
 
     private static func put(
         _ bytes: [UInt8],
-        to file: borrowing OwnedDescriptor,
-        _ destination: BytePath
+        into sink: (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {
-        try bytes.withRawBytes { buffer throws(Failure) in try file.write(buffer, to: destination) }
+        try bytes.withRawBytes { buffer throws(Failure) in try sink(buffer) }
     }
 }

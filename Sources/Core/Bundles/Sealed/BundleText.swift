@@ -7,9 +7,10 @@ import Base
 struct BundleText {
     let statement: SealStatement
     let payload: [PayloadRecord]
+    let secrets: [PayloadRecord]
     let isSigned: Bool
 
-    private var fileCount: Int { payload.count + BundleFiles.countBesidesPayload }
+    private var fileCount: Int { payload.count + secrets.count + BundleFiles.countBesidesPayload }
 
     var roots: [String] {
         payload.compactMap { record in
@@ -67,7 +68,7 @@ extension BundleText {
     }
 
     private var listing: String {
-        payload.map { record in
+        (payload + secrets).map { record in
             let size = String(record.size)
             return String(repeating: " ", count: max(0, 15 - size.count)) + size + "  " + record.name.text
         }.joined(separator: "\n")
@@ -76,7 +77,9 @@ extension BundleText {
 
 extension BundleText {
     var verify: String {
-        [opening, counting, isSigned ? signature : noSignature, digests, archives, closing].joined(separator: "\n")
+        [opening, counting, isSigned ? signature : noSignature, digests, archives, confidential, closing].joined(
+            separator: "\n"
+        )
     }
 
     private var opening: String {
@@ -109,7 +112,7 @@ extension BundleText {
             test -z "$(find . ! -type f ! -type d)"
             test "$(find data -type f | wc -l)" -eq \(payload.count)
             test "$(wc -l < manifest-sha256.txt)" -eq \(payload.count)
-            test "$(wc -l < tagmanifest-sha256.txt)" -eq \(BundleFiles.tagged.count)
+            test "$(wc -l < tagmanifest-sha256.txt)" -eq \(BundleFiles.tagged.count + secrets.count)
 
         """
     }
@@ -172,6 +175,19 @@ extension BundleText {
                holes has no SHA-256 of its own here; the archive's digest covers it.
 
             \(commands.joined(separator: "\n"))
+
+            """
+    }
+
+    private var confidential: String {
+        if secrets.isEmpty { return "" }
+        return """
+            \(roots.isEmpty ? 4 : 5). What lies below secrets/ is encrypted: \(secrets.count) volumes, each for the certificates that
+               data/secrets.jsonl names by their SHA-256. Step 3 has checked them as they are, without a key. Who has the
+               key of one of these certificates opens a volume, and the volumes of a stream make one zstd frame:
+
+               openssl cms -decrypt -inform DER -in VOLUME -recip CERTIFICATE -inkey KEY -out PLAIN
+               sha256sum PLAIN        what data/secrets.jsonl says as plainSha256
 
             """
     }

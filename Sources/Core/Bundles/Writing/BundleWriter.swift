@@ -12,12 +12,14 @@ public final class BundleWriter: Sendable {
         var claimed: Set<PayloadName> = []
         var records: [PayloadRecord] = []
         var openStreams = 0
+        var secrets: [SecretVolume] = []
         var dropped: PayloadName?
         var isSealed = false
     }
 
     let directory: BundleDirectory
     private let volumeSize: Int
+    private let recipients: [Recipient]
     private let state = Mutex(State())
 
     /// Makes the directory, which must not exist; its parent must.
@@ -25,13 +27,20 @@ public final class BundleWriter: Sendable {
     /// - Parameters:
     ///   - path: The new directory.
     ///   - volumeSize: Bytes in a volume of an archive: 64 MiB unless told, at least 4 KiB, at most 8 GiB less one byte.
+    ///   - recipients: Who alone may open memory and secret values: they then lie encrypted below secrets/. Nobody: they
+    ///     lie in plain below data/.
     /// - Throws: `system` with EEXIST when something stands there already, or another errno.
-    public init(creating path: BytePath, volumeSize: Int = 64 << 20) throws(Failure) {
+    public init(
+        creating path: BytePath,
+        volumeSize: Int = 64 << 20,
+        recipients: [Recipient] = []
+    ) throws(Failure) {
         guard (4096...Int(UstarHeader.largestSize)).contains(volumeSize) else {
             throw Failure(.usage, "set the size of volumes", on: "\(volumeSize)", because: "not 4 KiB to 8 GiB")
         }
         self.path = path
         self.volumeSize = volumeSize
+        self.recipients = recipients
         directory = try BundleDirectory(creating: path)
     }
 
@@ -61,14 +70,26 @@ public final class BundleWriter: Sendable {
     /// Opens a stream that is compressed and cut into volumes: `name.000`, `name.001` and so on.
     ///
     /// - Parameters:
-    ///   - name: What the volumes are called, without their numbers, such as `data/memory/7-99.core.zst`.
+    ///   - wanted: What the volumes are called, without their numbers, such as `data/memory/7-99.core.zst`.
     ///   - workers: Threads of zstd's own that compress beside the caller's; 0 compresses on the caller's.
     ///   - level: The level of zstd; below 0 is faster and larger (zstd(1), `--fast`).
     /// - Throws: `refused` when the name is taken or the bundle is sealed; `system` when there is no memory.
-    public func volumes(_ name: PayloadName, workers: Int = 2, level: Int32 = 1) throws(Failure) -> VolumeStream {
+    ///
+    /// Where there are recipients, what lies below data/memory/ and data/secrets/ goes encrypted below secrets/ instead:
+    /// the stream's own name tells.
+    public func volumes(_ wanted: PayloadName, workers: Int = 2, level: Int32 = 1) throws(Failure) -> VolumeStream {
+        let isForRecipients = !recipients.isEmpty && SecretVolume.folders.contains { wanted.text.hasPrefix($0) }
+        let name = isForRecipients ? wanted.secret : wanted
         try claim(name)
         do throws(Failure) {
-            return try VolumeStream(name, of: self, volumeSize: volumeSize, workers: workers, level: level)
+            return try VolumeStream(
+                name,
+                of: self,
+                volumeSize: volumeSize,
+                workers: workers,
+                level: level,
+                recipients: isForRecipients ? recipients : []
+            )
         } catch {
             streamWasDropped(name)
             throw error
@@ -105,6 +126,7 @@ public final class BundleWriter: Sendable {
                 because: "planned items are not the sum of outcomes"
             )
         }
+        try writeSecretIndex()
         let records = try finishWriting()
         return try Sealer(directory: directory, payload: records).seal(statement, with: key)
     }
@@ -117,6 +139,19 @@ public final class BundleWriter: Sendable {
             return nil
         }
         if let refusal { throw Failure(.refused, "add a payload file", on: name.text, because: refusal) }
+    }
+
+    /// What opens to whom, and the digests of its content, in the part that everybody can read (RT31).
+    private func writeSecretIndex() throws(Failure) {
+        let secrets = state.withLock { state in state.secrets.sorted { $0.name < $1.name } }
+        if secrets.isEmpty { return }
+        let index = try stream(try PayloadName(SecretVolume.index))
+        for secret in secrets { try index.appendLine(secret.json) }
+        try index.close()
+    }
+
+    func secretDidClose(_ secret: SecretVolume) {
+        state.withLock { state in state.secrets.append(secret) }
     }
 
     func volumesDidClose() {

@@ -6,10 +6,18 @@ import Sealing
 struct Sealer {
     let directory: BundleDirectory
     let payload: [PayloadRecord]
+    /// Encrypted volumes: outside the payload, in the tag manifest.
+    let secrets: [PayloadRecord]
+
+    init(directory: BundleDirectory, payload: [PayloadRecord]) {
+        self.directory = directory
+        self.payload = payload.filter { !$0.name.isSecret }
+        secrets = payload.filter(\.name.isSecret)
+    }
 
     func seal(_ statement: SealStatement, with key: SigningKey?) throws(Failure) -> SealedBundle {
         let tags = try writeTagFiles(statement, signer: key?.verifyingKey.fingerprint)
-        let tagManifest = Manifest(tags).bytes
+        let tagManifest = Manifest(tags + secrets.map { Manifest.Line(digest: $0.digest, name: $0.name.text) }).bytes
         try write(BundleFiles.tagManifest, tagManifest)
         let root = SHA256.digest(of: tagManifest)
         try syncAll()
@@ -41,7 +49,7 @@ struct Sealer {
 
     private func writeTagFiles(_ statement: SealStatement, signer: Digest?) throws(Failure) -> [Manifest.Line] {
         let manifest = Manifest(payload.map { Manifest.Line(digest: $0.digest, name: $0.name.text) })
-        let words = BundleText(statement: statement, payload: payload, isSigned: signer != nil)
+        let words = BundleText(statement: statement, payload: payload, secrets: secrets, isSigned: signer != nil)
         return [
             try write(BundleFiles.declaration, Array(BundleFiles.declarationText.utf8)),
             try write(BundleFiles.info, Array(BundleFiles.infoText(of: statement, payload: payload).utf8)),
@@ -60,7 +68,7 @@ struct Sealer {
 
     /// Everything but the seal, then the directories from the inside out: a seal on disk stands for a bundle on disk.
     private func syncAll() throws(Failure) {
-        let names = payload.map(\.name.text) + BundleFiles.tagged + [BundleFiles.tagManifest]
+        let names = (payload + secrets).map(\.name.text) + BundleFiles.tagged + [BundleFiles.tagManifest]
         for name in names { try directory.sync(name) }
         var directories: Set<String> = []
         for name in names {

@@ -1,15 +1,19 @@
 import Base
+import Sealing
 
 /// Cuts one stream of bytes into volumes of a fixed size: payload files whose concatenation is the stream.
 final class VolumeCutter {
     private let base: String
     private let size: Int
     private let bundle: BundleWriter
-    private var current: PayloadStream?
+    private let recipients: [Recipient]
+    private var current: OpenVolume?
     private(set) var closed: [PayloadRecord] = []
 
-    /// `base` is the name of the volumes without their numbers.
-    init(base: String, size: Int, bundle: BundleWriter) {
+    /// `base` is the name of the volumes without their numbers. With recipients each volume is encrypted to them; its size
+    /// is that of its content.
+    init(base: String, size: Int, bundle: BundleWriter, recipients: [Recipient] = []) {
+        self.recipients = recipients
         self.base = base
         self.size = size
         self.bundle = bundle
@@ -33,7 +37,7 @@ final class VolumeCutter {
         closed.append(try volume.close())
     }
 
-    private func openVolume() throws(Failure) -> PayloadStream {
+    private func openVolume() throws(Failure) -> OpenVolume {
         if let current { return current }
         guard let name = VolumeName.text(base: base, index: closed.count) else {
             throw Failure(
@@ -43,7 +47,7 @@ final class VolumeCutter {
                 because: "a stream has at most \(VolumeName.limit) volumes"
             )
         }
-        let volume = try bundle.stream(try PayloadName(name))
+        let volume = try OpenVolume(name, of: bundle, for: recipients)
         current = volume
         return volume
     }

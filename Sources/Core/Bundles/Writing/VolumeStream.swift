@@ -21,11 +21,12 @@ public final class VolumeStream {
         of bundle: BundleWriter,
         volumeSize: Int,
         workers: Int,
-        level: Int32
+        level: Int32,
+        recipients: [Recipient]
     ) throws(Failure) {
         self.name = name
         self.bundle = bundle
-        let volumes = VolumeCutter(base: name.text, size: volumeSize, bundle: bundle)
+        let volumes = VolumeCutter(base: name.text, size: volumeSize, bundle: bundle, recipients: recipients)
         compressor = try ZstdCompressor(workers: workers, level: level) { bytes throws(Failure) in
             try volumes.append(bytes)
         }

@@ -4,10 +4,11 @@ internal import ArgumentParser
 struct BundleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bundle",
-        abstract: "Evidence bundles: verify, show, list, print, extract, compare, pack. Offline, no case, no root.",
+        abstract:
+            "Evidence bundles: verify, show, list, print, extract, compare, pack, encrypt. Offline, no case, no root.",
         subcommands: [
             BundleVerify.self, BundleShow.self, BundleList.self, BundleCat.self, BundleExtract.self, BundleDiff.self,
-            BundlePack.self,
+            BundlePack.self, BundleEncrypt.self, BundleDecrypt.self,
         ]
     )
 }

@@ -131,7 +131,12 @@ let package = Package(
         tests("Casework", on: .core, uses: ["Casework", "Sealing", "Base", grdb]),
         tests("Engine", on: .core, uses: ["Engine", "Casework", "Sealing", "Base"]),
         tests("Sessions", on: .core, uses: ["Sessions", "Kernel", "Base"]),
-        tests("Bundles", on: .core, uses: ["Bundles", "Sealing", "Base"], besides: ["Snapshots", "Fixtures"]),
+        tests(
+            "Bundles",
+            on: .core,
+            uses: ["Bundles", "Sealing", "Base", "Programs"],
+            besides: ["Snapshots", "Fixtures"]
+        ),
         tests("Logs", on: .core, uses: ["Logs", "Base"], besides: ["Fixtures"]),
         tests("Containment", on: .capabilities, uses: ["Containment", "Sessions", "Kernel", "Base"]),
         tests("Evidence", on: .capabilities, uses: ["Evidence", "Bundles", "Sessions", "Kernel", "Sealing", "Base"]),

@@ -49,6 +49,7 @@ struct CaptureDraft {
         if let freeze = held.lastFreeze { request.containment = try JSONEncoding.value(of: freeze) }
         request.journal = { [home = place.home] () throws(Failure) in try CaptureDraft.journal(of: home) }
         request.budget = budget
+        request.recipients = try place.recipients()
         return request
     }
 

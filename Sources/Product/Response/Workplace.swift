@@ -1,4 +1,4 @@
-import Base
+public import Base
 public import Casework
 public import Kernel
 public import Sealing
@@ -20,6 +20,8 @@ public struct Workplace: Sendable {
     public let authority: String?
     /// The version of Quell, for seals.
     public let version: String
+    /// Who alone may open memory and secret values of a capture; asked when one begins.
+    public var recipients: @Sendable () throws(Failure) -> [Recipient] = { [] }
 
     /// Takes all parts.
     public init(

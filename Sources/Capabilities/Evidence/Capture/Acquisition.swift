@@ -34,7 +34,11 @@ public struct Acquisition {
     ///   and where it lies. What is wrong with the session's own things is never thrown.
     public func capture(to path: BytePath, sealedWith key: SigningKey?) throws(Failure) -> SealedCapture {
         let meter = CaptureMeter(control)
-        let writer = try BundleWriter(creating: path, volumeSize: request.volumeSize)
+        let writer = try BundleWriter(
+            creating: path,
+            volumeSize: request.volumeSize,
+            recipients: request.recipients
+        )
         do throws(Failure) {
             let run = try CaptureRun(request, on: host, writer: writer, meter: meter, acquisition: self)
             return try run.capture(sealedWith: key)

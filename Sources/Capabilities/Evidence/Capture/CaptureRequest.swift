@@ -1,6 +1,7 @@
 public import Base
 public import Bundles
 import Kernel
+public import Sealing
 public import Sessions
 
 /// Which classes a capture takes.
@@ -43,6 +44,8 @@ public struct CaptureRequest: Sendable {
     public var journal: @Sendable () throws(Failure) -> JournalExtract?
     /// Bytes that the capture may take before compression; `nil` sets no bound (RT36).
     public var budget: UInt64?
+    /// Who alone may open memory and secret values; nobody: they lie in plain.
+    public var recipients: [Recipient]
     /// Bytes in a volume of an archive.
     public var volumeSize: Int
     /// What else the seal says.
@@ -69,6 +72,7 @@ public struct CaptureRequest: Sendable {
         containment = .null
         journal = { nil }
         budget = nil
+        recipients = []
         volumeSize = 64 << 20
     }
 }

@@ -10,6 +10,7 @@ extension BundlePacker {
     ///   hashed anew for each, which takes half a second.
     /// - Returns: bytes written, and how many volumes they are.
     /// - Throws: as ``pack(_:to:)``; `refused` when there is no recipient.
+    @discardableResult
     public static func encrypt(
         _ bundle: VerifiedBundle,
         for audience: Audience,

@@ -110,8 +110,10 @@ final class Extractor {
     ) throws(Failure) -> Bool {
         var problem: Failure?
         var bytes: UInt64 = 0
+        var isMade = false
         do throws(Failure) {
             let file = try target.makeFile(path)
+            isMade = true
             let number = file.number
             try content.read { offset, piece throws(Failure) in
                 if problem != nil { return }
@@ -132,7 +134,8 @@ final class Extractor {
         }
         report.bytes += bytes
         guard let problem else { return true }
-        target.remove(path)
+        // Never what stood there before.
+        if isMade { target.remove(path) }
         if Extractor.endsEverything(problem) { throw problem }
         report.fail(path, problem)
         return false

@@ -77,9 +77,8 @@ extension BundleText {
 
 extension BundleText {
     var verify: String {
-        [opening, counting, isSigned ? signature : noSignature, digests, archives, confidential, closing].joined(
-            separator: "\n"
-        )
+        [opening, counting, isSigned ? signature : noSignature, digests, archives + confidential, closing]
+            .joined(separator: "\n")
     }
 
     private var opening: String {

@@ -15,6 +15,7 @@ public final class Encryption {
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
     private let sink: (UnsafeRawBufferPointer) throws(Failure) -> Void
     private var isFinished = false
+    private var isEmpty = true
 
     /// Starts a volume; the bytes of the CMS structure go to `sink` in pieces, the last of them in ``finish()``.
     ///
@@ -55,6 +56,7 @@ public final class Encryption {
         while !rest.isEmpty {
             let count = BIO_write(chain, rest.baseAddress, Int32(min(rest.count, 256 << 10)))
             guard count > 0 else { throw Encryption.failure("encrypt") }
+            isEmpty = false
             rest = UnsafeRawBufferPointer(rebasing: rest[Int(count)...])
             try output.drain(buffer, sink)
         }
@@ -62,10 +64,12 @@ public final class Encryption {
 
     /// Ends the volume: what authenticates it is written last.
     ///
-    /// - Throws: as ``append(_:)``; `refused` the second time.
+    /// - Throws: as ``append(_:)``; `refused` the second time, and when there was no byte: OpenSSL 3.0 cannot stream an empty
+    ///   structure.
     public func finish() throws(Failure) {
         guard !isFinished else { throw Failure(.refused, "end the encryption", on: "volume", because: "it is ended") }
         isFinished = true
+        guard !isEmpty else { throw Failure(.refused, "end the encryption", on: "volume", because: "it is empty") }
         guard BIO_ctrl(chain, BIO_CTRL_FLUSH, 0, nil) == 1 else { throw Encryption.failure("end the encryption") }
         try output.drain(buffer, sink)
     }

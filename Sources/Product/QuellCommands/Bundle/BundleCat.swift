@@ -37,6 +37,7 @@ struct BundleCat: QuellCommand {
                 telling.output.bytes(Array(bytes))
             }
         }
+        BundleAccess.record("cat \(file)", of: bundle, options, in: environment, telling)
         return bundle.outcome
     }
 }

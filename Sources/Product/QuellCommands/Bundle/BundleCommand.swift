@@ -8,7 +8,7 @@ struct BundleCommand: ParsableCommand {
             "Evidence bundles: verify, show, list, print, extract, compare, pack, encrypt. Offline, no case, no root.",
         subcommands: [
             BundleVerify.self, BundleShow.self, BundleList.self, BundleCat.self, BundleExtract.self, BundleDiff.self,
-            BundlePack.self, BundleEncrypt.self, BundleDecrypt.self,
+            BundleCustody.self, BundlePack.self, BundleEncrypt.self, BundleDecrypt.self,
         ]
     )
 }

@@ -36,6 +36,7 @@ struct BundleDecrypt: QuellCommand {
         guard !streams.isEmpty else {
             throw Failure(.notFound, "open the secrets", on: options.bundle, because: "nothing in it is encrypted")
         }
+        BundleAccess.record("decrypt", of: bundle, options, in: environment, telling)
         let target = try ExtractionTarget(at: environment.absolute(BytePath(to)))
         var opened: [JSONValue] = []
         for stream in streams {

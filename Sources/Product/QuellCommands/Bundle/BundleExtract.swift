@@ -27,6 +27,8 @@ struct BundleExtract: QuellCommand {
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let bundle = try options.verified(in: environment)
+        let what = ([root].compactMap { $0 } + paths).joined(separator: " ")
+        BundleAccess.record("extract \(what)", of: bundle, options, in: environment, telling)
         if root == nil, !paths.isEmpty { return try extractFiles(of: bundle, in: environment, telling) }
         let roots = root.map { [$0] } ?? bundle.roots
         if let unknown = roots.first(where: { !bundle.roots.contains($0) }) {

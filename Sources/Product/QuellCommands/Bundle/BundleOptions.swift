@@ -27,14 +27,21 @@ struct BundleOptions: ParsableArguments {
     ///
     /// - Throws: `notVerified` with the first thing that is wrong.
     func verified(_ another: String? = nil, in environment: Environment) throws(Failure) -> VerifiedBundle {
-        var keys: [VerifyingKey] = []
-        for path in key { keys.append(try VerifyingKey(loading: environment.absolute(BytePath(path)))) }
-        if key.isEmpty { keys = try environment.ownKeys(common.store) }
         return try BundleJudge.verify(
             environment.absolute(BytePath(another ?? bundle)),
-            trusting: keys,
+            trusting: try trusted(in: environment),
             fingerprint: try expectedFingerprint()
         )
+    }
+
+    /// The keys that were named, else the store's own.
+    ///
+    /// - Throws: `malformed` when one is no key.
+    func trusted(in environment: Environment) throws(Failure) -> [VerifyingKey] {
+        if key.isEmpty { return try environment.ownKeys(common.store) }
+        var keys: [VerifyingKey] = []
+        for path in key { keys.append(try VerifyingKey(loading: environment.absolute(BytePath(path)))) }
+        return keys
     }
 
     private func expectedFingerprint() throws(Failure) -> Digest? {

@@ -22,6 +22,7 @@ struct BundleShow: QuellCommand {
         } else {
             BundleStory(bundle, review, columns: max(60, telling.terminal.columns)).lines.forEach(telling.result)
         }
+        BundleAccess.record("show", of: bundle, options, in: environment, telling)
         return bundle.outcome
     }
 }

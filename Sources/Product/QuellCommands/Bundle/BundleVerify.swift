@@ -1,6 +1,7 @@
 internal import ArgumentParser
 import Base
 import Bundles
+import Response
 
 /// `quell bundle verify`.
 struct BundleVerify: QuellCommand {
@@ -19,11 +20,18 @@ struct BundleVerify: QuellCommand {
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let bundle = try options.verified(in: environment)
         let statement = bundle.statement
+        let custody = try CustodyChain.read(
+            beside: environment.absolute(BytePath(options.bundle)),
+            of: bundle,
+            trusting: try options.trusted(in: environment)
+        )
         if common.json {
             telling.document([
                 "root": .string(bundle.root.hex),
                 "signer": .string(bundle.signerWords), "untrustedStatement": try JSONEncoding.value(of: statement),
                 "files": .integer(Int64(bundle.payload.count)), "exit": .integer(Int64(bundle.outcome.rawValue)),
+                "untrustedHolder": custody?.holder.map(JSONValue.string) ?? .null,
+                "custodyHead": custody?.head.map { .string($0.hex) } ?? .null,
             ])
             return bundle.outcome
         }
@@ -39,6 +47,10 @@ struct BundleVerify: QuellCommand {
                 + "\(counts.skipped) skipped, \(counts.failed) failed"
         )
         telling.result("authority \(Escaped.terminal(statement.authority ?? "absent"))")
+        if let custody, let head = custody.head {
+            let records = Words.count(custody.entries.count, "record", "records")
+            telling.result("custody  \(records), held by \(Escaped.terminal(custody.holder ?? "nobody")), head \(head)")
+        }
         if bundle.outcome != .done {
             telling.say(
                 "hint: compare the fingerprint with the one that `quell init` printed on the host, then give --key"

@@ -35,10 +35,14 @@ struct Capture: QuellCommand {
     var since: String?
     @Option(name: .long, help: ArgumentHelp("Logs of the host until this time (default: now).", valueName: "time"))
     var until: String?
+    @OptionGroup var onward: OnwardOptions
     var common: CommonOptions { options.common }
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        let recipients = try onward.recipients(asJSON: common.json, in: environment)
         let verb = try SingleVerb("capture", options, environment, telling, orEnded: true)
+        var place = verb.place
+        if !recipients.isEmpty { place.recipients = { () throws(Failure) in recipients } }
         Interruption.listen()
         let teller = RunTeller(telling)
         let input = CaptureAction.Input(
@@ -48,17 +52,22 @@ struct Capture: QuellCommand {
             since: since,
             until: until
         )
-        let (result, output) = try verb.run(CaptureAction(verb.place), input) { event in
+        let (result, output) = try verb.run(CaptureAction(place), input) { event in
             if case .progress = event { teller.take(event) }
         }
+        let sent = try onward.send(output, trustingStore: common.store, in: environment, telling)
+        let outcome = sent.failure == nil || result.outcome != .done ? result.outcome : .partial
         if common.json {
             telling.document(try verb.document(result, output))
-            return result.outcome
+            return outcome
         }
+        // Beside the bundle's own bytes nothing goes to standard output.
+        let telling = onward.takesOutput ? telling.withoutResults : telling
         telling.result("capture \(result.step.state.rawValue)")
         for line in try StepStory.lines(of: result.step) { telling.result("             \(line)") }
         verb.tell(result, telling)
+        if let place = sent.place, sent.failure == nil { telling.result("sent to      \(place)") }
         telling.say("next         quell bundle verify \(ShellWord.quoted("\(output.bundle)"))")
-        return result.outcome
+        return outcome
     }
 }

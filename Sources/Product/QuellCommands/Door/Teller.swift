@@ -27,6 +27,17 @@ struct Teller: Sendable {
         output.line(text)
     }
 
+    /// The same, with results among what is for people.
+    var withoutResults: Teller {
+        Teller(
+            output: isQuiet ? Sink { _ in } : errors,
+            errors: errors,
+            isQuiet: isQuiet,
+            terminal: terminal,
+            command: command
+        )
+    }
+
     /// The one JSON document of a command: `body` with the version of its form and the command's words.
     func document(_ body: JSONValue) {
         var object = body.object ?? JSONObject()

@@ -224,7 +224,7 @@ struct Workbench {
 
     /// Where the actions of a case work.
     func workplace(_ home: Case, by actor: Responder, authority: String? = nil) throws(Failure) -> Workplace {
-        Workplace(
+        var place = Workplace(
             host: host,
             home: home,
             inventory: try inventory(),
@@ -233,6 +233,9 @@ struct Workbench {
             authority: authority,
             version: Version.number
         )
+        let root = store.root
+        place.recipients = { () throws(Failure) in try RecipientFiles.standing(in: root) }
+        return place
     }
 
     /// Who has to approve what, for an action that is asked for under the name `stated` or the one this host knows. Read

@@ -1,0 +1,166 @@
+public import Base
+public import Bundles
+import Glibc
+import Kernel
+
+/// Where a packed bundle goes, as it is packed: no second copy on this disk, and memory of one buffer.
+public enum BundleDestination: Hashable, Sendable {
+    /// A new file.
+    case file(BytePath)
+    /// Standard output.
+    case output
+    /// A new file on another host, by the stock ssh(1) and its SFTP subsystem.
+    case sftp(host: String, path: BytePath)
+
+    /// Reads `-`, `sftp:USER@HOST:/path`, or a path; a directory takes a file of the bundle's name.
+    ///
+    /// - Parameter absolute: Makes a path of the caller's absolute.
+    /// - Throws: `usage` when it is no such place.
+    public init(_ text: String, for name: String, absolute: (BytePath) -> BytePath) throws(Failure) {
+        let file = "\(name).quell.tar"
+        if text == "-" {
+            self = .output
+        } else if text.hasPrefix("sftp:") {
+            let rest = text.dropFirst("sftp:".count)
+            guard let colon = rest.firstIndex(of: ":"), rest[rest.index(after: colon)...].hasPrefix("/") else {
+                throw BundleDestination.usage(text, "sftp:USER@HOST:/path is meant, with the whole path")
+            }
+            let host = String(rest[..<colon])
+            // It stands on ssh's command line: what begins with a hyphen would be an option there.
+            let isPlain = host.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "@"),
+                    UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
+            guard isPlain, !host.isEmpty, !host.hasPrefix("-"), !host.hasPrefix("@"), !host.hasSuffix("@") else {
+                throw BundleDestination.usage(text, "\(host) is no host")
+            }
+            let path = BytePath(String(rest[rest.index(after: colon)...]))
+            self = .sftp(host: host, path: path.bytes.last == UInt8(ascii: "/") ? path.appending(file) : path)
+        } else {
+            let path = absolute(BytePath(text))
+            var status = stat()
+            let isDirectory = path.withCString { stat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFDIR
+            self = .file(isDirectory ? path.appending(file) : path)
+        }
+    }
+
+    /// The place in words.
+    public var words: String {
+        switch self {
+        case .file(let path): "\(path)"
+        case .output: "standard output"
+        case .sftp(let host, let path): "\(host):\(path)"
+        }
+    }
+
+    private static func usage(_ text: String, _ reason: String) -> Failure {
+        Failure(.usage, "read the destination", on: text, because: reason)
+    }
+}
+
+/// How ssh gets to the other host. Its own configuration of the user and of /etc/ssh holds besides.
+public struct SSHRoute: Hashable, Sendable {
+    /// The key's file.
+    public var identity: BytePath?
+    /// The socket of an agent: there is no environment to take it from (RT38).
+    public var agent: BytePath?
+    /// The file of known hosts. A host that is not known is never believed.
+    public var knownHosts: BytePath?
+    /// The port, when it is not 22.
+    public var port: UInt16?
+
+    /// Takes all parts.
+    public init(identity: BytePath? = nil, agent: BytePath? = nil, knownHosts: BytePath? = nil, port: UInt16? = nil) {
+        self.identity = identity
+        self.agent = agent
+        self.knownHosts = knownHosts
+        self.port = port
+    }
+
+    /// The arguments of ssh(1): nothing is asked, nothing is forwarded, a dead line ends within a minute.
+    func arguments(to host: String) -> [BytePath] {
+        var words = [
+            "-oBatchMode=yes", "-oStrictHostKeyChecking=yes", "-oServerAliveInterval=15", "-oServerAliveCountMax=3",
+            "-oForwardAgent=no", "-oForwardX11=no", "-oClearAllForwardings=yes", "-oPermitLocalCommand=no", "-T",
+        ].map { BytePath($0) }
+        if let identity { words += [BytePath("-i"), identity, BytePath("-oIdentitiesOnly=yes")] }
+        if let agent { words.append(BytePath(Array("-oIdentityAgent=".utf8) + agent.bytes)) }
+        if let knownHosts { words.append(BytePath(Array("-oUserKnownHostsFile=".utf8) + knownHosts.bytes)) }
+        if let port { words += [BytePath("-p"), BytePath("\(port)")] }
+        return words + [BytePath("-s"), BytePath("--"), BytePath(host), BytePath("sftp")]
+    }
+}
+
+/// Packs a bundle to where it goes.
+public struct BundleSender: Sendable {
+    private let route: SSHRoute
+    private let ssh: BytePath
+
+    /// Takes how ssh gets there. `ssh` is the program, root's alone.
+    public init(_ route: SSHRoute = SSHRoute(), ssh: BytePath = BytePath("/usr/bin/ssh")) {
+        self.route = route
+        self.ssh = ssh
+    }
+
+    /// Sends it.
+    ///
+    /// - Returns: how many bytes were sent.
+    /// - Throws: as ``BundlePacker/pack(_:to:)``; `system` when the other host does not take it: what ssh says of that went to
+    ///   standard error.
+    public func send(_ bundle: VerifiedBundle, to destination: BundleDestination) throws(Failure) -> UInt64 {
+        switch destination {
+        case .file(let path): return try BundlePacker.pack(bundle, to: path)
+        case .output:
+            let copy = fcntl(1, F_DUPFD_CLOEXEC, 3)
+            guard copy >= 0 else { throw Failure(errno: errno, "write the bundle", on: BytePath("standard output")) }
+            let output = Descriptor(adopting: copy)
+            return try BundlePacker.pack(bundle) { bytes throws(Failure) in
+                try output.write(bytes, to: BytePath("standard output"))
+            }
+        case .sftp(let host, let path):
+            return try send(bundle, to: path) { (end: Int32) throws(Failure) -> ChildProcess in
+                try ChildProcess.start(
+                    .rootOwned(ssh),
+                    route.arguments(to: host),
+                    descriptors: [
+                        ChildDescriptor(end, as: 0), ChildDescriptor(end, as: 1), ChildDescriptor(2, as: 2),
+                    ]
+                )
+            }
+        }
+    }
+
+    /// Sends it through a program that speaks SFTP.
+    func send(
+        _ bundle: VerifiedBundle,
+        to path: BytePath,
+        starting: (Int32) throws(Failure) -> ChildProcess
+    ) throws(Failure) -> UInt64 {
+        var ends: [Int32] = [-1, -1]
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        guard socketpair(AF_UNIX, type, 0, &ends) == 0 else {
+            throw Failure(errno: errno, "make a channel", on: BytePath("socketpair"))
+        }
+        let ours = Descriptor(adopting: ends[0])
+        let theirs = Descriptor(adopting: ends[1])
+        let child = try starting(theirs.number)
+        try theirs.close(of: BytePath("a channel"))
+        let upload = try SFTPUpload(to: path, through: ours)
+        let sent: UInt64
+        do throws(Failure) {
+            sent = try BundlePacker.pack(bundle) { bytes throws(Failure) in try upload.append(bytes) }
+            try upload.finish()
+        } catch {
+            upload.abandon()
+            throw error
+        }
+        // Its work is done and answered for; how it says good-bye changes nothing.
+        _ = try child.finish(by: Deadline(after: .seconds(1)))
+        return sent
+    }
+}

@@ -1,0 +1,227 @@
+import Base
+import Bundles
+import Glibc
+import Programs
+import Sealing
+import Testing
+
+@Suite("Memory and whole bundles go to their recipients alone")
+struct ConfidentialTests {
+    static let stream = "data/memory/7-99.core.zst"
+    static let secret = "secrets/memory/7-99.core.zst"
+
+    let bench: Workbench
+    let key: SigningKey
+    let policy: VerificationPolicy
+
+    init() throws {
+        bench = try Workbench()
+        key = try SigningKey.generate()
+        policy = VerificationPolicy(trusting: [key.verifyingKey])
+    }
+
+    private func recipient(_ name: String) throws -> (Recipient, Opener) {
+        let folder = try #require(bench.path.text)
+        let made = try Program(
+            "/usr/bin/openssl",
+            [
+                "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2", "-subj",
+                "/CN=\(name)", "-keyout", "\(name).key", "-out", "\(name).pem",
+            ],
+            directory: folder
+        ).run(within: .seconds(60))
+        try #require(made.status == 0, "\(made.errorText)")
+        let recipient = try Recipient(pem: try Disk.read(bench("\(name).pem")), called: name)
+        return (recipient, try Opener(recipient, keyFile: bench("\(name).key")))
+    }
+
+    /// A bundle with the memory of one process, encrypted.
+    @discardableResult
+    private func write(_ name: String, for recipients: [Recipient]) throws -> VolumeReceipt {
+        let bundle = try BundleWriter(creating: bench(name), volumeSize: 16 << 10, recipients: recipients)
+        let stream = try bundle.volumes(try PayloadName(Self.stream), workers: 0)
+        for _ in 0..<3 { try stream.append(Samples.noise) }
+        let receipt = try stream.close()
+        let index = try bundle.stream(try PayloadName("data/memory.jsonl"))
+        try index.appendLine([
+            "stream": .string(receipt.name.text), "size": .integer(Int64(receipt.size)),
+            "sha256": .string(receipt.digest.hex),
+        ])
+        try index.close()
+        try bundle.write(PayloadName("data/collection.jsonl"), Array(Samples.collection.utf8))
+        try bundle.write(PayloadName("data/journal.jsonl"), Array(Samples.journal.utf8))
+        _ = try bundle.seal(Samples.statement(), with: key)
+        return receipt
+    }
+
+    private func failure(_ body: () throws -> Void) -> Failure? {
+        do {
+            try body()
+            return nil
+        } catch {
+            return error as? Failure
+        }
+    }
+
+    @Test("RT31 memory lies encrypted beside data, verifies without a key, and both its digests are under the seal")
+    func memory() throws {
+        let (kim, opener) = try recipient("kim")
+        let receipt = try write("b", for: [kim])
+        #expect(receipt.name.text == Self.secret)
+        #expect(receipt.volumes.count >= 3)
+        #expect(Workbench.names(in: bench("b/data")).contains(BytePath("memory")) == false)
+
+        let bundle = try UnverifiedBundle(at: bench("b")).requireConsistent(policy)
+        let secrets = try bundle.secrets()
+        #expect(secrets.map(\.name.text) == receipt.volumes.map(\.name.text))
+        #expect(secrets.allSatisfy { $0.recipients == [kim.fingerprint.hex] })
+        let tags = String(decoding: try Disk.read(bench("b/tagmanifest-sha256.txt")), as: UTF8.self)
+        for secret in secrets { #expect(tags.contains("\(secret.digest)  \(secret.name)\n")) }
+        #expect(bundle.payload.contains { $0.name.text == "data/secrets.jsonl" })
+
+        let plain = Samples.noise + Samples.noise + Samples.noise
+        #expect(try bundle.decrypt(Self.secret, with: opener, to: bench("core")) == UInt64(plain.count))
+        #expect(try Disk.read(bench("core")) == plain)
+        #expect(secrets.map(\.plainSize).reduce(0, +) > 2 * 16 << 10)
+
+        try BundlePacker.pack(bundle, to: bench("b.quell.tar"))
+        let packed = try UnverifiedBundle(at: bench("b.quell.tar")).requireConsistent(policy)
+        #expect(try packed.decrypt(Self.secret, with: opener, to: bench("core2")) == UInt64(plain.count))
+    }
+
+    @Test("the commands of VERIFY.txt pass where memory is encrypted")
+    func verifyText() throws {
+        try write("b", for: [try recipient("kim").0])
+        try Disk.write(Array(key.verifyingKey.pem.utf8), to: bench("key.pem"))
+        #expect(bench("work").withCString { mkdir($0, 0o700) } == 0)
+        let text = String(decoding: try Disk.read(bench("b/VERIFY.txt")), as: UTF8.self)
+        let commands = text.split(separator: "\n").filter { $0.hasPrefix("    ") && !$0.contains("VOLUME") }
+        let script = "set -e\n" + commands.map { $0.dropFirst(4) + "\n" }.joined()
+        var environment = Program.ownEnvironment()
+        environment["KEY"] = bench("key.pem").text
+        environment["FINGERPRINT"] = key.verifyingKey.fingerprint.hex
+        environment["WORK"] = bench("work").text
+        let result = try Program("/bin/sh", ["-c", script], environment: environment, directory: bench("b").text)
+            .run(within: .seconds(60))
+        #expect(result.status == 0, "\(result.errorText)")
+        #expect(text.contains("openssl cms -decrypt -inform DER -in VOLUME"))
+    }
+
+    @Test(
+        "an encrypted volume that is altered, missing, doubled or not in the index is found without a key",
+        arguments: ["flipped", "missing", "extra", "index", "swapped"]
+    )
+    func mutations(_ change: String) throws {
+        let receipt = try write("b", for: [try recipient("kim").0])
+        let first = bench("b").appending(receipt.volumes[0].name.text)
+        let second = bench("b").appending(receipt.volumes[1].name.text)
+        var expected = VerificationFinding.Check.digest
+        switch change {
+        case "flipped":
+            var bytes = try Disk.read(first)
+            bytes[bytes.count / 2] ^= 1
+            try Disk.write(bytes, to: first)
+        case "missing":
+            _ = second.withCString { unlink($0) }
+            expected = .bag
+        case "extra":
+            try Disk.write([1], to: bench("b").appending(Self.secret + ".009.cms"))
+            expected = .bag
+        case "index":
+            let path = bench("b/data/secrets.jsonl")
+            try Disk.write(Array(try Disk.read(path).dropLast(10)), to: path)
+            expected = .bag
+        default:
+            let (one, two) = (try Disk.read(first), try Disk.read(second))
+            try Disk.write(two, to: first)
+            try Disk.write(one, to: second)
+        }
+        let finding = try #require(try UnverifiedBundle(at: bench("b")).finding(policy))
+        #expect(finding.check == expected || change == "index", "\(finding)")
+    }
+
+    @Test("another recipient opens nothing, a volume that changed since opens nothing, and no file is left")
+    func nothingLeft() throws {
+        let (kim, opener) = try recipient("kim")
+        let receipt = try write("b", for: [kim])
+        let bundle = try UnverifiedBundle(at: bench("b")).requireConsistent(policy)
+        let (_, other) = try recipient("lee")
+        let notMine = failure { _ = try bundle.decrypt(Self.secret, with: other, to: bench("core")) }
+        #expect(notMine?.code == .notVerified)
+        #expect(notMine?.reason.contains("not for the recipient") == true)
+        let last = try #require(receipt.volumes.last)
+        var bytes = try Disk.read(bench("b").appending(last.name.text))
+        bytes[bytes.count / 2] ^= 1
+        try Disk.write(bytes, to: bench("b").appending(last.name.text))
+        let altered = failure { _ = try bundle.decrypt(Self.secret, with: opener, to: bench("core")) }
+        #expect(altered?.code == .notVerified)
+        #expect(access(try #require(bench("core").text), F_OK) != 0)
+        #expect(failure { _ = try bundle.decrypt("secrets/x", with: opener, to: bench("core")) }?.code == .notFound)
+    }
+
+    @Test("a whole bundle goes through encryption and back byte for byte, for people and with a passphrase")
+    func whole() throws {
+        try Samples.write(to: bench("b"), key: key)
+        let bundle = try UnverifiedBundle(at: bench("b")).requireConsistent(policy)
+        try BundlePacker.pack(bundle, to: bench("plain.quell.tar"))
+        let (kim, opener) = try recipient("kim")
+        let secret = Secret(Array("word".utf8))
+        for (name, audience, opener) in [
+            ("people", Audience.recipients([kim]), opener), ("word", .passphrase(secret), Opener(passphrase: secret)),
+        ] {
+            let size = name == "people" ? 10_000 : 1 << 20
+            let written = try BundlePacker.encrypt(bundle, for: audience, volumeSize: size, to: bench(name))
+            #expect(UInt64(try Disk.read(bench(name)).count) == written.bytes)
+            #expect(EncryptedBundle.seems(bench(name)))
+            let encrypted = try EncryptedBundle(at: bench(name))
+            #expect(encrypted.volumeCount == written.volumes)
+            #expect(encrypted.name == "amber-7f3a-1")
+            try encrypted.decrypt(with: opener, to: bench("\(name).tar"))
+            #expect(try Disk.read(bench("\(name).tar")) == Disk.read(bench("plain.quell.tar")))
+        }
+        #expect(!EncryptedBundle.seems(bench("plain.quell.tar")))
+        #expect(!EncryptedBundle.seems(bench("b")))
+        #expect(failure { try BundlePacker.encrypt(bundle, for: .recipients([]), to: bench("x")) }?.code == .refused)
+        #expect(access(try #require(bench("x").text), F_OK) != 0)
+    }
+
+    @Test("every byte of an encrypted bundle that is another one is told, and nothing is left on disk")
+    func altered() throws {
+        try Samples.write(to: bench("b"), key: key)
+        let bundle = try UnverifiedBundle(at: bench("b")).requireConsistent(policy)
+        let (kim, opener) = try recipient("kim")
+        try BundlePacker.encrypt(bundle, for: .recipients([kim]), volumeSize: 10_000, to: bench("e"))
+        let whole = try Disk.read(bench("e"))
+        for place in stride(from: 3, to: whole.count, by: 1237) {
+            var bytes = whole
+            bytes[place] ^= 0x10
+            try Disk.write(bytes, to: bench("e2"))
+            let told = failure { try EncryptedBundle(at: bench("e2")).decrypt(with: opener, to: bench("out")) }
+            // OPEN.txt is for people and can be anything.
+            let isInWords = told == nil
+            if isInWords {
+                #expect(try Disk.read(bench("out")).isEmpty == false)
+                _ = bench("out").withCString { unlink($0) }
+                let text = whole[..<place].lastRange(of: Array("OPEN.txt".utf8))
+                #expect(text != nil, "byte \(place)")
+            }
+            #expect(access(try #require(bench("out").text), F_OK) != 0)
+        }
+        for cut in [0, 100, 512, 5000, whole.count - 1024, whole.count - 1] {
+            try Disk.write(Array(whole.prefix(cut)), to: bench("e2"))
+            #expect(failure { _ = try EncryptedBundle(at: bench("e2")) }?.code == .notVerified, "\(cut)")
+        }
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// Where `needle` stands last.
+    fileprivate func lastRange(of needle: [UInt8]) -> Range<Int>? {
+        guard count >= needle.count else { return nil }
+        for start in stride(from: endIndex - needle.count, through: startIndex, by: -1)
+        where self[start..<start + needle.count].elementsEqual(needle) {
+            return start..<start + needle.count
+        }
+        return nil
+    }
+}

@@ -81,6 +81,47 @@ extension SystemTests {
             #expect(zombie?["openFiles"]?.array?.isEmpty == false)
         }
 
+        @Test(
+            "RT24 marks of an upper layer that the kernel alone can set count, those that a container can set do not",
+            .sandbox
+        )
+        func layers() throws {
+            let sandbox = try Sandbox.of()
+            let script = """
+                import os, sys
+                os.chdir(sys.argv[1])
+                for name in ['lower/gone', 'lower/hidden/a', 'lower/kept/a', 'lower/forged', 'lower/touched', 'lower/link',
+                             'upper/new', 'upper/hidden/b', 'upper/kept/b', 'upper/forged', 'upper/touched']:
+                    os.makedirs(os.path.dirname(name), exist_ok=True)
+                    open(name, 'w').write('1234')
+                os.mknod('upper/gone', 0o20000, 0)
+                os.setxattr('upper/hidden', 'trusted.overlay.opaque', b'y')
+                os.setxattr('upper/kept', 'user.overlay.opaque', b'y')
+                open('upper/forged', 'w').write('4321')
+                os.chmod('upper/touched', 0o600)
+                for name in ['forged', 'touched']:
+                    for layer in ['lower/', 'upper/']: os.utime(layer + name, (1, 1))
+                """
+            let made = try Program("/usr/bin/python3", ["-c", script, sandbox.folder]).run()
+            #expect(made.status == 0, "\(made.errorText)")
+            var plan = request(.standard, workspace: sandbox.folder + "/upper")
+            let upper = PlannedTree(name: "upper", path: BytePath(sandbox.folder + "/upper"), role: .upper)
+            plan.trees = [upper]
+            plan.changes = .compare(upper: upper, lowers: [BytePath(sandbox.folder + "/lower")])
+            let (sealed, bundle) = try capture(plan, try Host())
+            let lines = try lines("data/changes.jsonl", of: bundle)
+            var told: [String: String] = [:]
+            for line in lines { told[line["path"]?.string ?? ""] = line["change"]?.string }
+            let expected = [
+                "gone": "deleted", "hidden": "replaced", "hidden/b": "added", "kept/b": "added", "new": "added",
+                "forged": "changed", "touched": "metadata",
+            ]
+            #expect(told == expected)
+            // Size and time are those of the image: only the content tells.
+            #expect(lines.first { $0["path"]?.string == "forged" }?["compared"]?.string == "content")
+            #expect(sealed.counts.failed == 0)
+        }
+
         @Test("device nodes and whiteouts are recorded and never opened", .sandbox)
         func devices() throws {
             let sandbox = try Sandbox.of()

@@ -25,6 +25,7 @@ public struct HostLogs {
     private let host: Host
     /// `/` but for tests.
     private let root: BytePath
+    private let reader = ImpatientReader()
 
     /// Looks below `root`, which is `/` but for tests.
     public init(in window: LogWindow, on host: Host, root: BytePath = BytePath("/")) {
@@ -135,16 +136,17 @@ public struct HostLogs {
         return log
     }
 
-    /// What stands there; `nil` when nothing does. What cannot be looked at is planned, so that copying it says why.
+    /// What stands there; `nil` when nothing does.
     private func look(_ path: BytePath, _ kind: PlannedLog.Kind, _ inside: ProcessPin?) -> PlannedLog? {
         var log = PlannedLog(path: path, kind: kind)
         log.inside = inside
         do throws(Failure) {
-            log.facts = try TreePlace(path: path, inside: inside).open(on: host).node.facts
+            log.facts = try TreePlace(path: path, inside: inside).look(on: host, by: reader)
         } catch {
-            if error.code == .notFound || error.errno == ENOTDIR { return nil }
+            log.leftOut = error.reason
+            return log
         }
-        return log
+        return log.facts == nil ? nil : log
     }
 
     private func absent(_ path: String, _ kind: PlannedLog.Kind, _ reason: String) -> PlannedLog {

@@ -61,7 +61,7 @@ public struct SessionHomes {
             let space = try process.namespace(.mount)
             let ourSpace = try ProcessDirectory(getpid(), on: host).namespace(.mount)
             let isOurs = isOfTheHost && space == ourSpace
-            let user = passwd(HeldFolder(root)).first { $0.uid == uid }
+            let user = passwd(pin).first { $0.uid == uid }
             let variables = environment(pin)
             let folder = try process.workingDirectory()
             var paths = [variables["HOME"], user?.home].compactMap { $0 }.filter(SessionHomes.isPlain)
@@ -118,14 +118,21 @@ public struct SessionHomes {
     }
 
     /// The users that /etc/passwd of a root names, which the session may have written: a hint where to look.
-    private func passwd(_ root: HeldFolder) -> [User] {
+    private func passwd(_ pin: ProcessPin) -> [User] {
+        let host = self.host
         do throws(Failure) {
-            let folder = try root.node.child(BytePath("etc"))
-            let content = try folder.child(BytePath("passwd")).content()
-            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-            defer { buffer.deallocate() }
-            let count = try content.read(into: buffer, at: 0)
-            return buffer.prefix(count).split(separator: UInt8(ascii: "\n")).compactMap { line in
+            let bytes = try reader.read("read the users", on: "\(pin.pid)") { () -> [UInt8] in
+                do throws(Failure) {
+                    let place = TreePlace(path: BytePath("/etc/passwd"), inside: pin)
+                    let content = try place.open(on: host).node.content()
+                    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+                    defer { buffer.deallocate() }
+                    return Array(buffer.prefix(try content.read(into: buffer, at: 0)))
+                } catch {
+                    return []
+                }
+            }
+            return bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
                 let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
                 guard fields.count >= 6, let uid = UInt32(String(decoding: fields[2], as: UTF8.self)) else {
                     return nil

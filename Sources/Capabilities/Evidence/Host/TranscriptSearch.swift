@@ -9,6 +9,7 @@ public struct TranscriptSearch {
     static let mostTrees = 128
 
     private let host: Host
+    private let reader = ImpatientReader()
 
     /// Looks on that machine.
     public init(on host: Host) { self.host = host }
@@ -21,9 +22,18 @@ public struct TranscriptSearch {
         for place in TranscriptPlaces.all {
             for home in homes {
                 for path in TranscriptSearch.paths(of: place, home) where found.count < TranscriptSearch.mostTrees {
-                    guard let facts = look(path, home), seen.insert(facts.identity).inserted || place.start == .work
-                    else { continue }
-                    guard place.start == .home || holds(path, place, home) else { continue }
+                    var lost: Failure?
+                    var uid = home.uid
+                    do throws(Failure) {
+                        guard let facts = try look(path, home) else { continue }
+                        guard seen.insert(facts.identity).inserted || place.start == .work else { continue }
+                        if place.start == .work {
+                            guard try holds(path, place, home) else { continue }
+                        }
+                        uid = facts.uid
+                    } catch {
+                        lost = error
+                    }
                     let count = names[place.runtime, default: 0] + 1
                     names[place.runtime] = count
                     var tree = PlannedTree(
@@ -34,9 +44,8 @@ public struct TranscriptSearch {
                     tree.inside = home.inside
                     tree.only = place.only.map { BytePath($0) }
                     tree.withheld = Set(place.withheld.map { BytePath($0) })
-                    if facts.uid != home.uid {
-                        tree.leftOut = "it belongs to uid \(facts.uid), not to the session's user"
-                    }
+                    tree.lost = lost
+                    if uid != home.uid { tree.leftOut = "it belongs to uid \(uid), not to the session's user" }
                     found.append(tree)
                 }
             }
@@ -59,26 +68,26 @@ public struct TranscriptSearch {
     }
 
     /// What stands there; `nil` when nothing does, or no directory. A symbolic link is told by the item that it becomes.
-    private func look(_ path: BytePath, _ home: SessionHome) -> FileFacts? {
-        do throws(Failure) {
-            let facts = try TreePlace(path: path, inside: home.inside).open(on: host).node.facts
-            return facts.kind == .directory || facts.kind == .symlink ? facts : nil
-        } catch {
-            return nil
-        }
+    private func look(_ path: BytePath, _ home: SessionHome) throws(Failure) -> FileFacts? {
+        guard let facts = try TreePlace(path: path, inside: home.inside).look(on: host, by: reader) else { return nil }
+        return facts.kind == .directory || facts.kind == .symlink ? facts : nil
     }
 
     /// Whether a folder that is everybody's, such as a working directory, has anything of that runtime in it.
-    private func holds(_ path: BytePath, _ place: TranscriptPlace, _ home: SessionHome) -> Bool {
+    private func holds(_ path: BytePath, _ place: TranscriptPlace, _ home: SessionHome) throws(Failure) -> Bool {
         if place.only.isEmpty { return true }
-        var tree = PlannedTree(name: "x", path: path, role: .transcripts)
-        tree.only = place.only.map { BytePath($0) }
-        do throws(Failure) {
-            let held = try TreePlace(path: path, inside: home.inside).open(on: host)
-            let names = try held.node.names(after: nil, limit: 65_536)
-            return (0..<names.count).contains { tree.has(names[$0]) }
-        } catch {
-            return false
+        var wanted = PlannedTree(name: "x", path: path, role: .transcripts)
+        wanted.only = place.only.map { BytePath($0) }
+        wanted.inside = home.inside
+        let (tree, host) = (wanted, self.host)
+        return try reader.read("list a place of the session's", on: "\(path)") { () -> Bool in
+            do throws(Failure) {
+                let held = try tree.open(on: host)
+                let names = try held.node.names(after: nil, limit: 65_536)
+                return (0..<names.count).contains { tree.has(names[$0]) }
+            } catch {
+                return false
+            }
         }
     }
 }

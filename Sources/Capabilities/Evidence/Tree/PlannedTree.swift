@@ -34,6 +34,8 @@ public struct PlannedTree: Hashable, Sendable {
     public var withheld: Set<BytePath> = []
     /// Why policy leaves it out; `nil` when it is to be archived.
     public var leftOut: String?
+    /// Why it cannot be reached, found out before; `nil` when it can.
+    public var lost: Failure?
     /// What else is to be known of it, told with its outcome.
     public var remark: String?
 
@@ -83,6 +85,24 @@ public struct PlannedTree: Hashable, Sendable {
 struct TreePlace: Hashable, Sendable {
     let path: BytePath
     var inside: ProcessPin?
+
+    /// What stands there, asked on a thread that is left behind when a process that may be frozen does not answer (RT7): a
+    /// home can lie on a filesystem that the session serves. `nil` when nothing stands there.
+    ///
+    /// - Throws: `timedOut`.
+    func look(on host: Host, by reader: ImpatientReader) throws(Failure) -> FileFacts? {
+        let place = self
+        return try reader.read("look at a place of the session's", on: "\(path)") { () -> FileFacts? in
+            do throws(Failure) {
+                let held = try place.open(on: host)
+                // Asks the filesystem's server, when it has one: who reads it later asks it, too.
+                _ = held.node.isServedByProcess()
+                return held.node.facts
+            } catch {
+                return nil
+            }
+        }
+    }
 
     func open(on host: Host) throws(Failure) -> HeldFolder {
         guard let inside else { return HeldFolder(try FileNode.at(path)) }

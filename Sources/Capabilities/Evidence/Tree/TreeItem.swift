@@ -19,6 +19,10 @@ struct TreeItem {
     /// - Throws: what the bundle throws. Whatever is wrong with the tree is told in its item.
     func collect() throws(Failure) -> String? {
         var whole = CollectionItem(.tree, root: tree.name, path: tree.path)
+        if let lost = tree.lost {
+            try log.end(whole.failed(lost))
+            return nil
+        }
         if let reason = tree.leftOut {
             try log.end(whole.outside(reason))
             return nil

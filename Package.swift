@@ -189,3 +189,16 @@ let package = Package(
         ),
     ]
 )
+
+// Fuzzers are built with flags that nothing else may be built with: `QUELL_FUZZ=1`, by scripts/fuzz.
+if Context.environment["QUELL_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "quell-fuzz",
+            dependencies: ["Base", "Kernel", "Sealing", "Sessions", "Casework", "Bundles", "Credentials", "Playbooks"],
+            path: "Tests/quell-fuzz",
+            exclude: ["Corpus"],
+            swiftSettings: [.swiftLanguageMode(.v6)]
+        )
+    )
+}

@@ -6,7 +6,7 @@ extension BundlePacker {
     /// Packs a bundle and encrypts it in volumes on the way, as the new file `destination`: a plain tar of CMS volumes, OPEN.txt
     /// and index.json. Nothing is ever on disk in plain, and an unfinished file has no name.
     ///
-    /// - Parameter volumeSize: Bytes of content in a volume. Opening one takes about three times that in memory; a passphrase is
+    /// - Parameter volumeSize: Bytes of content in a volume. Opening one takes about six times that in memory; a passphrase is
     ///   hashed anew for each, which takes half a second.
     /// - Returns: bytes written, and how many volumes they are.
     /// - Throws: as ``pack(_:to:)``; `refused` when there is no recipient.

@@ -56,7 +56,7 @@ private final class PrivateKeyPointer: @unchecked Sendable {
 }
 
 /// Opens one volume. libcrypto reads a whole CMS structure before it gives the first plain byte, and gives plain bytes before
-/// it has authenticated them: so a volume is opened in memory, about two and a half times its size, and nothing of it leaves
+/// it has authenticated them: so a volume is opened in memory, about five times its size, and nothing of it leaves
 /// this room until all of it is authentic.
 public enum Decryption {
     /// What is not opened: a volume has 64 MiB of content unless somebody chose otherwise.

@@ -28,6 +28,7 @@ public func chooseTarget(
     return 0
 }
 
+/// Gives one input to the chosen parser.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func tryOnce(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     chosen?.run(Array(UnsafeBufferPointer(start: bytes, count: count)))

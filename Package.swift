@@ -67,6 +67,7 @@ let package = Package(
     targets: [
         // Boundary: each C module has exactly one Swift importer.
         .target(name: "CLinux", path: "Sources/Boundary/CLinux"),
+        .target(name: "CParked", path: "Sources/Boundary/CParked"),
         .systemLibrary(name: "COpenSSL", path: "Sources/Boundary/COpenSSL", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZstd", path: "Sources/Boundary/CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CArchive", path: "Sources/Boundary/CArchive", providers: [.apt(["libarchive-dev"])]),
@@ -91,7 +92,11 @@ let package = Package(
 
         // Rank 3.
         room("Containment", on: .capabilities, uses: ["Base", "Kernel", "Sessions"]),
-        room("Evidence", on: .capabilities, uses: ["Base", "Kernel", "Sealing", "Sessions", "Bundles", "Logs"]),
+        room(
+            "Evidence",
+            on: .capabilities,
+            uses: ["Base", "Kernel", "Sealing", "Sessions", "Bundles", "Logs", "CParked"]
+        ),
         room("Credentials", on: .capabilities, uses: ["Base", "Kernel", "Documents", "Casework"]),
         room("Timeline", on: .capabilities, uses: ["Base", "Documents", "Logs", "Bundles", "Casework", grdb]),
         room("Playbooks", on: .capabilities, uses: ["Base", "Documents", "Sealing", "Engine"]),

@@ -39,7 +39,7 @@ struct CaptureDraft {
             seal: try sealParts()
         )
         request.frozenCgroups = held.frozenGroups
-        request.trees = try trees(of: request.subjects)
+        request.trees = try roots.trees(of: request.subjects)
         request.logs = agent?.logs ?? []
         if session.pin.namesNothing {
             try SessionRemains(place.host, session, times).fillEnded(&request)
@@ -76,52 +76,12 @@ struct CaptureDraft {
         return subjects
     }
 
-    /// What the inventory declares; where it declares nothing, what is plainly the session's own.
-    private func trees(of subjects: [CaptureSubject]) throws(Failure) -> [PlannedTree] {
-        if session.pin.namesNothing {
-            return named("workspace", agent?.workspace ?? [], .workspace)
-                + named("transcripts", agent?.transcripts ?? [], .transcripts)
-        }
-        let undeclared = UndeclaredTrees(on: place.host, store: place.home.folder.parent.parent)
-        let members = subjects.filter { $0.membership != .guest }.map(\.pin)
-        var workspace = agent?.workspace ?? []
-        if workspace.isEmpty { workspace = try undeclaredWorkspace(undeclared).map { [$0] } ?? [] }
-        var transcripts = agent?.transcripts ?? []
-        if transcripts.isEmpty { transcripts = undeclared.transcripts(of: members).folders }
-        return named("workspace", workspace, .workspace) + named("transcripts", transcripts, .transcripts)
+    private var roots: CaptureRoots {
+        CaptureRoots(of: session, agent, on: place.host, store: place.home.folder.parent.parent)
     }
 
-    private func undeclaredWorkspace(_ undeclared: UndeclaredTrees) throws(Failure) -> BytePath? {
-        do throws(Failure) {
-            return try undeclared.workspace(of: session.pin.leader)
-        } catch {
-            guard error.code == .notFound || error.code == .changed || error.code == .notPermitted else { throw error }
-            return nil
-        }
-    }
-
-    /// Why there is no workspace in the capture; `nil` when there is one, or the profile takes none, or the session's own
-    /// root is taken whole, or the session has ended.
-    func missingWorkspace(_ request: CaptureRequest) throws(Failure) -> String? {
-        let hasRoot = request.trees.contains { $0.role == .upper || $0.role == .root }
-        guard request.profile != .volatile, agent?.workspace.isEmpty ?? true, !hasRoot, request.ended == nil else {
-            return nil
-        }
-        do throws(Failure) {
-            _ = try UndeclaredTrees(on: place.host, store: place.home.folder.parent.parent).workspace(
-                of: session.pin.leader
-            )
-            return nil
-        } catch {
-            return "no workspace is declared for the session, and none was found: \(error.reason)"
-        }
-    }
-
-    private func named(_ name: String, _ paths: [BytePath], _ role: PlannedTree.Role) -> [PlannedTree] {
-        paths.enumerated().map { index, path in
-            PlannedTree(name: index == 0 ? name : "\(name)-\(index + 1)", path: path, role: role)
-        }
-    }
+    /// Why there is no workspace in the capture; `nil` when there is one or none is asked for.
+    func missingWorkspace(_ request: CaptureRequest) -> String? { roots.missingWorkspace(request) }
 
     private func sealParts() throws(Failure) -> SealParts {
         SealParts(

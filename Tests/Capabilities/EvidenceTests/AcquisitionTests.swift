@@ -346,8 +346,8 @@ struct AcquisitionTests {
         )
         #expect(
             phases.withLock { $0 } == [
-                "session", "containment", "processes", "sockets", "mounts", "deleted files", "workspace", "logs",
-                "clock", "journal", "seal",
+                "session", "containment", "processes", "sockets", "network", "parked data", "mounts", "deleted files",
+                "workspace", "logs", "facts", "clock", "journal", "seal",
             ]
         )
     }

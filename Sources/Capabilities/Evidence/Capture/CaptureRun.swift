@@ -19,6 +19,7 @@ final class CaptureRun {
     private let began = Instant.now()
     private let firstClock = ClockItem.reading()
     private var movedTrees: [String] = []
+    private var abstractSockets: [JSONObject] = []
     private var checkpoint: SealStatement.Checkpoint?
 
     init(
@@ -45,7 +46,9 @@ final class CaptureRun {
         for step in plan.steps {
             meter.enter(step.phase)
             budget.enter(step.share)
-            if let ended = request.ended, let item = step.live {
+            if let ended = request.ended, step == .parked {
+                for kind in ParkedKind.allCases { try log.end(kind.item.outside(ended)) }
+            } else if let ended = request.ended, let item = step.live {
                 try log.end(CollectionItem(item).outside(ended))
             } else {
                 try take(step)
@@ -79,8 +82,12 @@ final class CaptureRun {
             try processes.collect(request.subjects, to: writer, log: log, meter: meter, budget: budget)
         case .sockets:
             let cgroups = Set(request.pins.flatMap(\.cgroups).map(\.inode))
-            try SocketsItem(processes: processes, cgroups: cgroups, host: host)
+            abstractSockets = try SocketsItem(processes: processes, cgroups: cgroups, host: host)
                 .collect(to: writer, log: log, budget: budget)
+        case .network:
+            try NetworkItem(processes: processes, host: host, reader: reader)
+                .collect(to: writer, log: log, budget: budget)
+        case .parked: try takeParked()
         case .mounts:
             try MountsItem(processes: processes, host: host, reader: reader)
                 .collect(to: writer, log: log, budget: budget)
@@ -98,6 +105,7 @@ final class CaptureRun {
         case .hostLogs(let logs):
             let first = request.logs.count
             try LogsItem(logs: logs, after: first, host: host, copier: copier, leases: leases).collect(log: log)
+        case .facts: try document(.facts, "data/facts.json", HostFacts(host).document)
         case .clock:
             let clock = ClockItem.document(began: firstClock, sealed: ClockItem.reading())
             try document(.clock, "data/clock.json", clock)
@@ -120,6 +128,17 @@ final class CaptureRun {
             opened: acquisition.opened
         ).collect()
         if let moved { movedTrees.append(moved) }
+    }
+
+    private func takeParked() throws(Failure) {
+        try ParkedItem(
+            processes: processes,
+            copier: copier,
+            host: host,
+            reader: reader,
+            abstractSockets: abstractSockets,
+            log: log
+        ).collect()
     }
 
     private func document(_ item: CollectionItem.Class, _ name: String, _ value: JSONValue) throws(Failure) {

@@ -11,6 +11,8 @@ struct CollectionPlan {
         case containment
         case processes
         case sockets
+        case network
+        case parked
         case mounts
         case deletedFiles
         case tree(PlannedTree)
@@ -19,17 +21,18 @@ struct CollectionPlan {
         case runtime(ContainerFiles)
         case logs([BytePath])
         case hostLogs([PlannedLog])
+        case facts
         case clock
         case journal
 
         /// The share of the budget that it takes from.
         var share: CaptureBudget.Share {
             switch self {
-            case .session, .containment, .processes, .sockets, .mounts: .volatile
+            case .session, .containment, .processes, .sockets, .network, .parked, .mounts: .volatile
             case .tree(let tree): tree.role == .transcripts ? .transcripts : .workspace
             case .deletedFiles: .recovered
             case .changes, .volumes: .workspace
-            case .runtime, .logs, .hostLogs, .clock, .journal: .logs
+            case .runtime, .logs, .hostLogs, .facts, .clock, .journal: .logs
             }
         }
 
@@ -38,6 +41,7 @@ struct CollectionPlan {
             switch self {
             case .processes: .processes
             case .sockets: .sockets
+            case .network: .network
             case .mounts: .mounts
             case .deletedFiles: .deletedFiles
             default: nil
@@ -51,6 +55,8 @@ struct CollectionPlan {
             case .containment: "containment"
             case .processes: "processes"
             case .sockets: "sockets"
+            case .network: "network"
+            case .parked: "parked data"
             case .mounts: "mounts"
             case .deletedFiles: "deleted files"
             case .tree(let tree): tree.name
@@ -59,6 +65,7 @@ struct CollectionPlan {
             case .runtime: "runtime"
             case .logs: "logs"
             case .hostLogs: "logs of the host"
+            case .facts: "facts"
             case .clock: "clock"
             case .journal: "journal"
             }
@@ -68,7 +75,7 @@ struct CollectionPlan {
     let steps: [Step]
 
     init(_ request: CaptureRequest) {
-        var steps: [Step] = [.session, .containment, .processes, .sockets, .mounts]
+        var steps: [Step] = [.session, .containment, .processes, .sockets, .network, .parked, .mounts]
         if request.profile == .standard {
             steps += request.trees.filter { $0.role == .transcripts }.map(Step.tree)
         }
@@ -84,7 +91,7 @@ struct CollectionPlan {
             if !request.hostLogs.isEmpty { steps.append(.hostLogs(request.hostLogs)) }
         }
         // The clock is read at the start and written at the end; the journal ends with what led to this seal.
-        self.steps = steps + [.clock, .journal]
+        self.steps = steps + [.facts, .clock, .journal]
     }
 
     /// Announces the items that are known before anything is read.
@@ -95,6 +102,8 @@ struct CollectionPlan {
             case .containment: log.plan(.containment)
             case .processes: log.plan(.processes)
             case .sockets: log.plan(.sockets)
+            case .network: log.plan(.network)
+            case .parked: for _ in ParkedKind.allCases { log.plan(.parked) }
             case .mounts: log.plan(.mounts)
             case .deletedFiles: log.plan(.deletedFiles)
             case .tree: log.plan(.tree)
@@ -103,6 +112,7 @@ struct CollectionPlan {
             case .runtime(let container): for _ in 0..<RuntimeItem.count(container) { log.plan(.runtime) }
             case .logs(let paths): for _ in paths { log.plan(.log) }
             case .hostLogs(let logs): for _ in logs { log.plan(.hostLog) }
+            case .facts: log.plan(.facts)
             case .clock: log.plan(.clock)
             case .journal: log.plan(.journal)
             }

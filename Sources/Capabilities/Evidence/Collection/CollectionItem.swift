@@ -17,6 +17,12 @@ public struct CollectionItem: Sendable {
         case process
         /// data/sockets.jsonl.
         case sockets
+        /// data/network.jsonl.
+        case network
+        /// A place where data lies that no file walk finds (RT29), and the content of one: data/parked.jsonl.
+        case parked
+        /// data/facts.json.
+        case facts
         /// data/mounts.jsonl.
         case mounts
         /// The search for files that are open and have no name.

@@ -22,12 +22,13 @@ enum ClockItem {
         } catch {
             line["discipline"] = .string("unknown: \(error.reason)")
         }
+        ClockState.describe(in: &line)
         return .object(line)
     }
 
     /// The file: at the start and at the seal.
     static func document(began: JSONValue, sealed: JSONValue) -> JSONValue {
-        ["timezone": "UTC", "began": began, "sealed": sealed]
+        ["timezone": "UTC", "hostTimezone": ClockState.hostTimezone(), "began": began, "sealed": sealed]
     }
 
     private static func nanoseconds(_ clock: clockid_t) -> UInt64 {

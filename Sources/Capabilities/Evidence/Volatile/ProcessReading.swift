@@ -2,8 +2,8 @@ import Base
 import Glibc
 import Kernel
 
-/// All that is read of one process, on threads that may be left behind: its texts on one of their own, so that whoever
-/// makes their reader wait hides nothing else.
+/// All that is read of one process, on threads that may be left behind: what stands in its memory, what its threads
+/// wait for and what it has mapped each on one of their own, so that whoever makes their reader wait hides nothing else.
 struct ProcessReading: Sendable {
     /// Descriptors of one process that are listed; more are counted.
     static let mostDescriptors = 65_536
@@ -14,34 +14,50 @@ struct ProcessReading: Sendable {
         let number: Int32
         let target: BytePath
         let facts: FileFacts?
-        let position: UInt64?
-        let flags: UInt32?
+        let information: DescriptorInformation
 
         /// Whether it leads to a regular file that has no name any more; a memfd never had one.
         var isDeletedFile: Bool { facts.map { $0.kind == .file && $0.links == 0 } ?? false }
 
         /// The inode of `socket:[N]`.
-        var socketInode: UInt64? {
+        var socketInode: UInt64? { number(after: "socket:[") }
+
+        /// N of a link text such as `net:[N]`, for the text up to N.
+        func number(after prefix: String) -> UInt64? {
             let text = target.text ?? ""
-            guard text.hasPrefix("socket:["), text.hasSuffix("]") else { return nil }
-            return UInt64(text.dropFirst(8).dropLast())
+            guard text.hasPrefix(prefix), text.hasSuffix("]") else { return nil }
+            return UInt64(text.dropFirst(prefix.count).dropLast())
         }
     }
 
+    /// A directory or file that a process stands on: its working directory, root or executable.
+    struct Footing: Sendable {
+        let path: BytePath
+        /// `nil` when it could not be looked at.
+        let facts: FileFacts?
+
+        /// By inode, not by the text ` (deleted)`, which any name can end in (RT35).
+        var isDeleted: Bool { facts.map { $0.links == 0 } ?? false }
+    }
+
     let stat: ProcessStat
-    var status: ProcessStatus?
+    var status: StatusFacts?
+    var limits: ResourceLimits?
     var cgroups: [CgroupLine] = []
     var threads: [(stat: ProcessStat, cgroups: [CgroupLine])] = []
+    var depths: [Int32: ThreadDepths] = [:]
     var arguments: [BytePath] = []
-    var environmentNames: [BytePath] = []
-    var executable: BytePath?
-    var executableFacts: FileFacts?
-    /// By inode, not by the text ` (deleted)`, which any name can end in (RT35).
-    var isExecutableDeleted: Bool { executableFacts.map { $0.kind == .file && $0.links == 0 } ?? false }
-    var workingDirectory: BytePath?
-    var mountNamespace: UInt64?
-    var networkNamespace: UInt64?
+    var environment: [ToldVariable] = []
+    /// Entries of the environment without `=`: counted and dropped, a process can write anything there, a secret too.
+    var unnamedEntries = 0
+    var executable: Footing?
+    var workingDirectory: Footing?
+    var root: Footing?
+    /// Inodes of namespaces by their names in /proc/PID/ns.
+    var namespaces: [String: UInt64] = [:]
     var descriptors: [Descriptor] = []
+    /// What is mapped and has no name.
+    var mapped: [MappedFile] = []
     /// The prefix below /proc/PID that files are reached by: `task/TID/` of a living thread when the leader is a zombie.
     var prefix = ""
     /// What could not be read.
@@ -56,7 +72,9 @@ struct ProcessReading: Sendable {
         stat = try process.stat()
         var problems: [Failure] = []
         defer { gaps += problems }
-        problems.take { () throws(Failure) in status = try process.status() }
+        problems.take { () throws(Failure) in
+            status = StatusFacts(parsing: try process.contents("status", limit: 65_536))
+        }
         problems.take { () throws(Failure) in cgroups = try process.cgroups() }
         problems.take { () throws(Failure) in try readThreads(process) }
         // A leader that exited has no files; its threads share them (RT5).
@@ -64,51 +82,41 @@ struct ProcessReading: Sendable {
             prefix = "task/\(living.stat.pid)/"
         }
         if stat.numbers.isZombie, prefix.isEmpty { return }
-        problems.take { () throws(Failure) in mountNamespace = try process.namespaceInode(prefix, "mnt") }
-        problems.take { () throws(Failure) in networkNamespace = try process.namespaceInode(prefix, "net") }
-        problems.take { () throws(Failure) in executable = try process.link(prefix + "exe") }
-        problems.take { () throws(Failure) in workingDirectory = try process.link(prefix + "cwd") }
-        if executable != nil {
-            problems.take { () throws(Failure) in executableFacts = try FileNode(prefix + "exe", of: process).facts }
+        problems.take { () throws(Failure) in
+            limits = ResourceLimits(parsing: try process.contents(prefix + "limits", limit: 65_536))
         }
+        problems.take { () throws(Failure) in try readNamespaces(process) }
+        problems.take { () throws(Failure) in executable = try footing("exe", process, &gaps) }
+        problems.take { () throws(Failure) in workingDirectory = try footing("cwd", process, &gaps) }
+        problems.take { () throws(Failure) in root = try footing("root", process, &gaps) }
         problems.take { () throws(Failure) in try readDescriptors(process) }
     }
 
     /// Whether it has memory of its own, and with it arguments and an environment.
     var hasMemory: Bool { !stat.numbers.isZombie || !prefix.isEmpty }
 
-    /// What stands in the memory of the process: whoever holds the lock on it makes everybody wait who reads it (RT7).
-    struct Texts: Sendable {
-        fileprivate(set) var arguments: [BytePath] = []
-        fileprivate(set) var environmentNames: [BytePath] = []
-        fileprivate(set) var gaps: [Failure] = []
+    /// The namespaces whose tables are read for all their processes together.
+    var mountNamespace: UInt64? { namespaces["mnt"] }
+    var networkNamespace: UInt64? { namespaces["net"] }
 
-        /// Reads the process that `pin` names, through `prefix` (see ``ProcessReading/prefix``).
-        ///
-        /// - Throws: `notFound` when it is gone, `changed` when its pid was used again.
-        init(_ pin: ProcessPin, through prefix: String, on host: Host) throws(Failure) {
-            let process = try ProcessDirectory(pin, on: host)
-            let most = ProcessReading.mostText
-            var problems: [Failure] = []
-            var text: [UInt8] = []
-            problems.take { () throws(Failure) in text = try process.contents(prefix + "cmdline", limit: most + 1) }
-            arguments = ProcessReading.strings(problems.bound(text, to: most, "arguments", of: pin))
-            text = []
-            problems.take { () throws(Failure) in text = try process.contents(prefix + "environ", limit: most + 1) }
-            environmentNames = ProcessReading.strings(problems.bound(text, to: most, "environment", of: pin))
-                .compactMap(ProcessReading.environmentName)
-            gaps = problems
-        }
+    private func footing(
+        _ name: String,
+        _ process: borrowing ProcessDirectory,
+        _ gaps: inout [Failure]
+    ) throws(Failure) -> Footing? {
+        guard let path = try process.link(prefix + name) else { return nil }
+        var facts: FileFacts?
+        // O_PATH and what the filesystem has at hand: neither a FIFO nor a FUSE server is touched.
+        gaps.take { () throws(Failure) in facts = try FileNode(prefix + name, of: process).facts }
+        return Footing(path: path, facts: facts)
     }
 
-    /// Takes the texts, or why there are none.
-    mutating func take(_ texts: Result<Texts, Failure>) {
-        switch texts {
-        case .success(let texts):
-            arguments = texts.arguments
-            environmentNames = texts.environmentNames
-            gaps += texts.gaps
-        case .failure(let failure): gaps.append(failure)
+    private mutating func readNamespaces(_ process: borrowing ProcessDirectory) throws(Failure) {
+        let names = NamespaceKind.allCases.map(\.rawValue) + ["time", "time_for_children", "pid_for_children"]
+        for name in names {
+            // `mnt:[4026531841]`; a kind that this kernel has not has no link.
+            guard let text = try process.link("\(prefix)ns/\(name)")?.text else { continue }
+            namespaces[name] = UInt64(text.drop { $0 != "[" }.dropFirst().prefix { $0 != "]" })
         }
     }
 
@@ -131,18 +139,14 @@ struct ProcessReading: Sendable {
         for number in numbers.prefix(ProcessReading.mostDescriptors) {
             do throws(Failure) {
                 guard let target = try process.link("\(prefix)fd/\(number)") else { continue }
-                // O_PATH and what the filesystem has at hand: neither a FIFO nor a FUSE server is touched.
                 let facts = try FileNode("\(prefix)fd/\(number)", of: process).facts
-                let information = try process.contents("\(prefix)fdinfo/\(number)", limit: 65_536)
+                let information = try process.contents("\(prefix)fdinfo/\(number)", limit: 262_144)
                 descriptors.append(
                     Descriptor(
                         number: number,
                         target: target,
                         facts: facts,
-                        position: ProcessReading.field("pos:", of: information, radix: 10),
-                        flags: ProcessReading.field("flags:", of: information, radix: 8).map {
-                            UInt32(truncatingIfNeeded: $0)
-                        }
+                        information: DescriptorInformation(parsing: information)
                     )
                 )
             } catch {
@@ -150,10 +154,32 @@ struct ProcessReading: Sendable {
             }
         }
     }
+}
 
-    /// The name before `=`. An entry without one is dropped: a process can write anything there, a secret too.
-    static func environmentName(_ entry: BytePath) -> BytePath? {
-        entry.bytes.firstIndex(of: UInt8(ascii: "=")).map { BytePath(entry.bytes[..<$0]) }
+/// What stands in the memory of a process: whoever holds the lock on it makes everybody wait who reads it (RT7).
+struct ProcessTexts: Sendable {
+    fileprivate(set) var arguments: [BytePath] = []
+    fileprivate(set) var environment: [ToldVariable] = []
+    fileprivate(set) var unnamedEntries = 0
+    fileprivate(set) var gaps: [Failure] = []
+
+    /// Reads the process that `pin` names, through `prefix` (see ``ProcessReading/prefix``). Values of variables that
+    /// look like secrets end here: they become digests.
+    ///
+    /// - Throws: `notFound` when it is gone, `changed` when its pid was used again.
+    init(_ pin: ProcessPin, through prefix: String, _ digest: SecretDigest, on host: Host) throws(Failure) {
+        let process = try ProcessDirectory(pin, on: host)
+        let most = ProcessReading.mostText
+        var problems: [Failure] = []
+        var text: [UInt8] = []
+        problems.take { () throws(Failure) in text = try process.contents(prefix + "cmdline", limit: most + 1) }
+        arguments = ProcessTexts.strings(problems.bound(text, to: most, "arguments", of: pin))
+        text = []
+        problems.take { () throws(Failure) in text = try process.contents(prefix + "environ", limit: most + 1) }
+        let entries = ProcessTexts.strings(problems.bound(text, to: most, "environment", of: pin))
+        environment = entries.enumerated().compactMap { ToldVariable($1, number: $0, digest) }
+        unnamedEntries = entries.count - environment.count
+        gaps = problems
     }
 
     static func strings(_ bytes: [UInt8]) -> [BytePath] {
@@ -161,27 +187,25 @@ struct ProcessReading: Sendable {
         if bytes.isEmpty || bytes.last == 0 { parts.removeLast() }
         return parts.map { BytePath($0) }
     }
-
-    private static func field(_ name: String, of bytes: [UInt8], radix: Int) -> UInt64? {
-        for line in bytes.split(separator: UInt8(ascii: "\n")) where line.starts(with: name.utf8) {
-            let digits = line.dropFirst(name.utf8.count).filter { $0 != UInt8(ascii: "\t") && $0 != UInt8(ascii: " ") }
-            return UInt64(String(decoding: digits, as: UTF8.self), radix: radix)
-        }
-        return nil
-    }
 }
 
-extension ProcessDirectory {
-    /// The inode in `mnt:[4026531841]`; `nil` when the process has no such namespace any more.
-    fileprivate borrowing func namespaceInode(_ prefix: String, _ kind: String) throws(Failure) -> UInt64? {
-        guard let text = try link("\(prefix)ns/\(kind)")?.text else { return nil }
-        return UInt64(text.drop { $0 != "[" }.dropFirst().prefix { $0 != "]" })
+extension ProcessReading {
+    /// Takes the texts, or why there are none.
+    mutating func take(_ texts: Result<ProcessTexts, Failure>) {
+        switch texts {
+        case .success(let texts):
+            arguments = texts.arguments
+            environment = texts.environment
+            unnamedEntries = texts.unnamedEntries
+            gaps += texts.gaps
+        case .failure(let failure): gaps.append(failure)
+        }
     }
 }
 
 extension [Failure] {
     /// Runs `body` and keeps its failure.
-    fileprivate mutating func take(_ body: () throws(Failure) -> Void) {
+    mutating func take(_ body: () throws(Failure) -> Void) {
         do throws(Failure) { try body() } catch { append(error) }
     }
 

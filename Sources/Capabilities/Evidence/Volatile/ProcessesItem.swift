@@ -27,7 +27,13 @@ final class ProcessesItem {
     private let reader: ImpatientReader
     /// For what stands in the memory of processes, of which a session can make any number unreadable.
     private let texts: ImpatientReader
+    /// For what threads wait for and what is mapped, which other locks guard.
+    private let depths = ImpatientReader(patience: .seconds(2))
+    /// Withholds what looks like a secret.
+    let secrets = SecretDigest()
     private var holderCount = 0
+    /// What each process that could be read told of itself besides its line, for parked data.
+    private(set) var parking = ProcessParking()
     /// Who holds which socket, by its inode.
     private(set) var sockets: [UInt64: [Holder]] = [:]
     /// Files without a name, in the order in which they were found.
@@ -35,7 +41,8 @@ final class ProcessesItem {
     private var deletedIndex: [FileIdentity: Int] = [:]
     /// A process to look through, for each mount namespace and for each network namespace.
     private(set) var mountNamespaces: [(inode: UInt64, pin: ProcessPin, prefix: String)] = []
-    private(set) var networkNamespaces: [(inode: UInt64, pin: ProcessPin, prefix: String)] = []
+    /// With the link below /proc/PID that leads there: `ns/net`, or `fd/7` of one that only a descriptor holds.
+    private(set) var networkNamespaces: [(inode: UInt64, pin: ProcessPin, link: String)] = []
     private(set) var holdersLeftOut = 0
     /// Processes that are there and could not be read, or not whole: what only they hold is not known here.
     private(set) var unread = 0
@@ -122,20 +129,65 @@ final class ProcessesItem {
             do throws(Failure) { return .success(try ProcessReading(pin, on: host)) } catch { return .failure(error) }
         }
         var reading = try answer.get()
-        if reading.hasMemory { reading.take(readTexts(of: pin, through: reading.prefix)) }
+        if reading.hasMemory { readMemory(of: pin, &reading) }
         return reading
     }
 
-    private func readTexts(of pin: ProcessPin, through prefix: String) -> Result<ProcessReading.Texts, Failure> {
-        typealias Answer = Result<ProcessReading.Texts, Failure>
+    /// What locks guard that a session can hold: the texts, what threads wait for, what is mapped.
+    private func readMemory(of pin: ProcessPin, _ reading: inout ProcessReading) {
         let host = self.host
+        let digest = secrets
+        let prefix = reading.prefix
+        let found = answer(texts, "read the arguments and the environment", pin) { () throws(Failure) in
+            try ProcessTexts(pin, through: prefix, digest, on: host)
+        }
+        reading.take(found)
+        let threads = reading.threads.map(\.stat.pid)
+        let deadline = Deadline(after: .milliseconds(1500))
+        switch answer(
+            depths,
+            "read what threads wait for",
+            pin,
+            { () throws(Failure) in
+                try ThreadDepths.read(pin, threads, on: host, by: deadline)
+            }
+        ) {
+        case .success(let found):
+            reading.depths = found
+            if found.count < threads.count {
+                let missing = threads.count - found.count
+                reading.gaps.append(
+                    Failure(.refused, "look at every thread", on: "\(pin.pid)", because: "\(missing) are told briefly")
+                )
+            }
+        case .failure(let failure): reading.gaps.append(failure)
+        }
+        // The same lock as that of the texts: whoever holds it would make us wait twice.
+        if case .failure(let failure) = found, failure.code == .timedOut { return }
+        switch answer(
+            depths,
+            "read what is mapped",
+            pin,
+            { () throws(Failure) in
+                try MappedFile.all(of: pin, through: prefix, on: host)
+            }
+        ) {
+        case .success(let (files, gaps)):
+            reading.mapped = files
+            reading.gaps += gaps
+        case .failure(let failure): reading.gaps.append(failure)
+        }
+    }
+
+    private func answer<Answer: Sendable>(
+        _ reader: ImpatientReader,
+        _ what: String,
+        _ pin: ProcessPin,
+        _ body: @escaping @Sendable () throws(Failure) -> Answer
+    ) -> Result<Answer, Failure> {
         do throws(Failure) {
-            return try texts.read("read the arguments and the environment", on: "\(pin.pid)") { () -> Answer in
-                do throws(Failure) {
-                    return .success(try ProcessReading.Texts(pin, through: prefix, on: host))
-                } catch {
-                    return .failure(error)
-                }
+            return try reader.read(what, on: "\(pin.pid)") { () -> Result<Answer, Failure> in
+                do throws(Failure) { return .success(try body()) } catch { return .failure(error) }
             }
         } catch {
             return .failure(error)
@@ -146,23 +198,32 @@ final class ProcessesItem {
         if let inode = reading.mountNamespace, !mountNamespaces.contains(where: { $0.inode == inode }) {
             mountNamespaces.append((inode, pin, reading.prefix))
         }
-        if let inode = reading.networkNamespace, !networkNamespaces.contains(where: { $0.inode == inode }) {
-            networkNamespaces.append((inode, pin, reading.prefix))
-        }
+        if let inode = reading.networkNamespace { knowNetwork(inode, pin, reading.prefix + "ns/net") }
+        parking.take(reading, of: pin)
         for open in reading.descriptors {
             let holder = Holder(
                 pin: pin,
                 link: "\(reading.prefix)fd/\(open.number)",
-                position: open.position,
-                flags: open.flags
+                position: open.information.position,
+                flags: open.information.flags
             )
             if let inode = open.socketInode, hasRoom() { sockets[inode, default: []].append(holder) }
+            if let inode = open.number(after: "net:[") { knowNetwork(inode, pin, holder.link) }
             if open.isDeletedFile, let facts = open.facts { add(holder, of: open.target, facts) }
         }
-        if reading.isExecutableDeleted, let target = reading.executable, let facts = reading.executableFacts {
-            let holder = Holder(pin: pin, link: reading.prefix + "exe", position: nil, flags: nil)
-            add(holder, of: target, facts)
+        for file in reading.mapped where file.segment == nil && !file.isSharedMemory {
+            add(Holder(pin: pin, link: file.link, position: nil, flags: nil), of: file.target, file.facts)
         }
+        if let executable = reading.executable, let facts = executable.facts, executable.isDeleted,
+            facts.kind == .file
+        {
+            let holder = Holder(pin: pin, link: reading.prefix + "exe", position: nil, flags: nil)
+            add(holder, of: executable.path, facts)
+        }
+    }
+
+    private func knowNetwork(_ inode: UInt64, _ pin: ProcessPin, _ link: String) {
+        if !networkNamespaces.contains(where: { $0.inode == inode }) { networkNamespaces.append((inode, pin, link)) }
     }
 
     private func add(_ holder: Holder, of target: BytePath, _ facts: FileFacts) {
@@ -182,66 +243,5 @@ final class ProcessesItem {
         }
         holderCount += 1
         return true
-    }
-}
-
-extension ProcessReading {
-    /// The line of data/processes.jsonl. Values of environment variables never stand in it.
-    func line(for subject: CaptureSubject, on host: Host) -> JSONValue {
-        var line = JSONObject()
-        line["pid"] = .integer(Int64(stat.pid))
-        line["startTicks"] = .integer(Int64(clamping: stat.numbers.startTicks))
-        line["started"] = .string("\(host.started(atTicks: stat.numbers.startTicks).earliest)")
-        line["ppid"] = .integer(Int64(stat.numbers.parent))
-        line["comm"] = stat.name.json
-        line["state"] = .string(ProcessReading.letter(stat.numbers.state))
-        line["argv"] = .array(arguments.map(\.json))
-        line["exe"] = executable?.json
-        line["exeDeleted"] = executable == nil ? nil : .bool(isExecutableDeleted)
-        line["cwd"] = workingDirectory?.json
-        line["cgroups"] = .array(cgroups.map(\.json))
-        line["uid"] = status?.uids.first.map { .integer(Int64($0)) }
-        line["gid"] = status?.gids.first.map { .integer(Int64($0)) }
-        line["mountNamespace"] = mountNamespace.map { .integer(Int64(clamping: $0)) }
-        line["networkNamespace"] = networkNamespace.map { .integer(Int64(clamping: $0)) }
-        line["membership"] = .string(subject.membership.rawValue)
-        line["marks"] = .array(subject.marks.map(JSONValue.string))
-        line["environNames"] = .array(environmentNames.map(\.json))
-        line["openFiles"] = .array(descriptors.map(\.json))
-        line["threads"] = .array(
-            threads.map { thread in
-                var told = JSONObject()
-                told["tid"] = .integer(Int64(thread.stat.pid))
-                told["state"] = .string(ProcessReading.letter(thread.stat.numbers.state))
-                // Told only where a thread stands elsewhere than its process (RT5).
-                if thread.cgroups != cgroups { told["cgroups"] = .array(thread.cgroups.map(\.json)) }
-                return .object(told)
-            }
-        )
-        if !gaps.isEmpty { line["gaps"] = .array(gaps.map { .string($0.description) }) }
-        return .object(line)
-    }
-
-    private static func letter(_ state: UInt8) -> String { String(Unicode.Scalar(state)) }
-}
-
-extension CgroupLine {
-    fileprivate var json: JSONValue { ["hierarchy": .string(hierarchy), "path": path.json] }
-}
-
-extension ProcessReading.Descriptor {
-    fileprivate var json: JSONValue {
-        var line = JSONObject()
-        line["fd"] = .integer(Int64(number))
-        line["target"] = target.json
-        line["position"] = position.map { .integer(Int64(clamping: $0)) }
-        line["flags"] = flags.map { .string("0" + String($0, radix: 8)) }
-        guard let facts else { return .object(line) }
-        line["kind"] = .string(facts.kind.rawValue)
-        line["inode"] = .string(String(facts.identity.inode))
-        line["device"] = .string("\(facts.identity.device.major):\(facts.identity.device.minor)")
-        line["size"] = .integer(Int64(clamping: facts.size))
-        line["deleted"] = .bool(isDeletedFile)
-        return .object(line)
     }
 }

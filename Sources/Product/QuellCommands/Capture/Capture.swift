@@ -13,7 +13,8 @@ struct Capture: QuellCommand {
             volatile: clock, processes, sockets, mounts, files without a name. standard: all that, and workspace, \
             transcripts, what a container wrote over its image, mounts of the session's own, what its runtime keeps of it, \
             and logs: named ones, the host's between --since and --until (RFC 3339, or 30m, 2h, 3d ago), the container's. \
-            Reads only; what could not be collected is listed with its reason (exit 3).
+            Reads only; what could not be collected is listed with its reason (exit 3). --plan lists what would be taken, in \
+            that order, with sizes and times.
 
             A container that has ended (podman:ID, docker:ID), and a directory (path:/DIR), can be captured, too: files, \
             logs and records, without what only a running session has. Such a capture permits nothing.
@@ -36,9 +37,12 @@ struct Capture: QuellCommand {
     @Option(name: .long, help: ArgumentHelp("Logs of the host until this time (default: now).", valueName: "time"))
     var until: String?
     @OptionGroup var onward: OnwardOptions
+    @Flag(name: .long, help: "Only list what would be taken: no content is read, nothing is written.")
+    var plan = false
     var common: CommonOptions { options.common }
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
+        if plan { return try tellPlan(in: environment, telling) }
         let recipients = try onward.recipients(asJSON: common.json, in: environment)
         let verb = try SingleVerb("capture", options, environment, telling, orEnded: true)
         var place = verb.place

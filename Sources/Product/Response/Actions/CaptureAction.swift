@@ -95,15 +95,7 @@ public struct CaptureAction: Action {
 
     /// Resolves the session again by its pins; one whose processes have all ended can still be captured from disk.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
-        guard let profile = CaptureProfile(rawValue: input.profile ?? "standard") else {
-            throw Failure(
-                .usage,
-                "capture",
-                on: input.profile ?? "",
-                because: "no such profile",
-                hint: "profiles are \(CaptureProfile.allCases.map(\.rawValue).joined(separator: " and "))"
-            )
-        }
+        let profile = try CaptureAction.profile(input.profile ?? "standard")
         _ = try place.agent(of: input.session)
         return Observation(
             target: Target(
@@ -114,6 +106,20 @@ public struct CaptureAction: Action {
             ),
             pins: input.session.pin.namesNothing ? [] : [input.session.pin],
             decisions: ["capture \(profile.rawValue) of \(input.session.locator)"]
+        )
+    }
+
+    /// The profile of that name.
+    ///
+    /// - Throws: `usage` when there is none.
+    static func profile(_ word: String) throws(Failure) -> CaptureProfile {
+        if let profile = CaptureProfile(rawValue: word) { return profile }
+        throw Failure(
+            .usage,
+            "capture",
+            on: word,
+            because: "no such profile",
+            hint: "profiles are \(CaptureProfile.allCases.map(\.rawValue).joined(separator: " and "))"
         )
     }
 
@@ -140,7 +146,7 @@ public struct CaptureAction: Action {
         let draft = try CaptureDraft(place, plan.target.session, number: number, name: name)
         let target = plan.target
         let request = try draft.request(target.profile, budget: target.budget, times: target.times)
-        let missing = try draft.missingWorkspace(request)
+        let missing = draft.missingWorkspace(request)
         let control = CaptureControl(
             report: { scope.progress.report($0.phase, $0.bytes, $0.expectedBytes ?? 0) },
             isCancelled: { scope.cancellation.isCancelled || scope.deadline.hasPassed }

@@ -144,7 +144,11 @@ let package = Package(
         ),
         tests("Logs", on: .core, uses: ["Logs", "Base"], besides: ["Fixtures"]),
         tests("Containment", on: .capabilities, uses: ["Containment", "Sessions", "Kernel", "Base"]),
-        tests("Evidence", on: .capabilities, uses: ["Evidence", "Bundles", "Sessions", "Kernel", "Sealing", "Base"]),
+        tests(
+            "Evidence",
+            on: .capabilities,
+            uses: ["Evidence", "Bundles", "Sessions", "Kernel", "Sealing", "Base", "Programs"]
+        ),
         tests("Credentials", on: .capabilities, uses: ["Credentials", "Kernel", "Base"]),
         tests(
             "Timeline",

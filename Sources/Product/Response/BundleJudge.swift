@@ -18,14 +18,22 @@ public enum BundleJudge {
         trusting keys: [VerifyingKey],
         fingerprint: Digest? = nil
     ) throws(Failure) -> VerifiedBundle {
-        var policy = policy(trusting: keys, fingerprint: fingerprint)
-        policy.journal = { journal, checkpoint in finding(in: journal, at: checkpoint, trusting: keys) }
-        switch try UnverifiedBundle(at: path).verify(policy) {
-        case .consistent(let bundle):
-            if let finding = subjectFinding(bundle) { throw finding.failure }
-            return bundle
+        switch try judge(path, policy(trusting: keys, fingerprint: fingerprint)) {
+        case .consistent(let bundle): return bundle
         case .wrong(let finding): throw finding.failure
         }
+    }
+
+    /// The same as a result, with everything that the policy says but its judge of the journal, which is Quell's own.
+    ///
+    /// - Throws: why it cannot be read.
+    public static func judge(_ path: BytePath, _ policy: VerificationPolicy) throws(Failure) -> Verification {
+        let keys = policy.trusted + policy.trust.sealingKeys
+        var policy = policy
+        policy.journal = { journal, checkpoint in finding(in: journal, at: checkpoint, trusting: keys) }
+        let result = try UnverifiedBundle(at: path).verify(policy)
+        if case .consistent(let bundle) = result, let finding = subjectFinding(bundle) { return .wrong(finding) }
+        return result
     }
 
     /// Verifies a capture of a case from disk: it must be the very bundle that the case's journal recorded, whoever sealed

@@ -161,6 +161,8 @@ struct MutationTests {
 enum Frame: CaseIterable {
     case twice, unsorted, trailing, oneZeroBlock, noZeroBlocks, truncated, gnuLongName, paxHeader, directory, symlink
     case otherMode, otherOwner, otherTime, otherBundle, dirtyPadding, upperCaseMember, empty
+    case hardLink, sparse, globalHeader, gnuMagic, oldTar, linkName, device, ownerName, baseTwoSize, longerSize,
+        wrongSum
 
     func bytes(_ forger: Forger) throws -> [UInt8] {
         var members = forger.sortedMembers
@@ -188,6 +190,17 @@ enum Frame: CaseIterable {
         case .paxHeader: return with("x", "PaxHeaders/x", Array("19 path=data/other\n".utf8))
         case .directory: return with("5", "data", [])
         case .symlink: return with("2", "data/link", [])
+        case .hardLink: return with("1", "data/link", [])
+        case .sparse: return with("S", "data/sparse", [])
+        case .globalHeader: return with("g", "PaxHeaders/g", Array("19 path=data/other\n".utf8))
+        case .gnuMagic: return first { $0.replaceSubrange(257..<265, with: "ustar  \0".utf8) }
+        case .oldTar: return first { $0.replaceSubrange(257..<265, with: [UInt8](repeating: 0, count: 8)) }
+        case .linkName: return first { $0.replaceSubrange(157..<160, with: "a/b".utf8) }
+        case .device: return first { $0[335] = UInt8(ascii: "1") }
+        case .ownerName: return first { $0.replaceSubrange(265..<269, with: "root".utf8) }
+        case .baseTwoSize: return first { $0[124] = 0x80 }
+        case .longerSize: return first { $0[131] += 1 }
+        case .wrongSum: return honest.flipped(at: 150)
         case .otherMode: return first { $0[105] = UInt8(ascii: "7") }
         case .otherOwner: return first { $0[114] = UInt8(ascii: "1") }
         case .otherTime: return first { $0[146] = UInt8(ascii: "1") }

@@ -58,6 +58,8 @@ final class CaptureRun {
         meter.enter("seal")
         let stillness = look()
         let statement = statement(stillness)
+        let graph = CaseGraph(parts: request.seal, payload: writer.written(), began: began, ended: Instant.now())
+        try writer.write(try PayloadName(CaseGraph.file), graph.bytes)
         let sealed = try writer.seal(statement, with: key)
         return SealedCapture(
             path: writer.path,

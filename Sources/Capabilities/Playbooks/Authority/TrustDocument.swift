@@ -14,6 +14,13 @@ public import Sealing
 ///           - ssh-ed25519 AAAA... ada@desk
 ///           - { key: ssh-rsa AAAA..., to: 2026-11-01 }
 ///
+///     timeAuthorities:
+///       - |
+///         -----BEGIN CERTIFICATE-----
+///
+/// A key is a line of OpenSSH's, or a public key in PEM, as `quell init` writes it: hosts whose seals count are persons with
+/// the role `sealer`. `timeAuthorities` are certificates of the CAs of time stamping authorities.
+///
 /// `logins` are the names by which hosts know the person beside `name`; `from` counts, `to` does not any more; a day begins
 /// at midnight in UTC.
 public enum TrustDocument {
@@ -23,14 +30,16 @@ public enum TrustDocument {
     ///
     /// - Throws: `malformed` with file, line and column, and the fix.
     public static func parse(_ bytes: [UInt8], named file: BytePath) throws(Failure) -> TrustList {
-        let mapping = try YAMLReader.read(bytes, named: file).mapping(known: ["persons"])
+        let mapping = try YAMLReader.read(bytes, named: file).mapping(known: ["persons", "timeAuthorities"])
         var persons: [TrustedPerson] = []
         for item in try mapping.required("persons").list() {
             let person = try person(item)
             try refuseTwice(person, persons, item)
             persons.append(person)
         }
-        return TrustList(persons)
+        var authorities: [TimeAuthority] = []
+        for item in try mapping["timeAuthorities"]?.list() ?? [] { authorities.append(try item.timeAuthority()) }
+        return TrustList(persons, timeAuthorities: authorities)
     }
 
     private static func person(_ document: Document) throws(Failure) -> TrustedPerson {
@@ -111,10 +120,19 @@ extension Document {
 
     fileprivate func sshKey() throws(Failure) -> SSHPublicKey {
         let line = try string()
+        if let key = VerifyingKey(pem: line) { return SSHPublicKey(key) }
         do {
             return try SSHPublicKey(line: line)
         } catch {
             throw place.failure("no SSH public key: \(error.reason)", fix: "paste the line of a .pub file")
+        }
+    }
+
+    fileprivate func timeAuthority() throws(Failure) -> TimeAuthority {
+        do {
+            return try TimeAuthority(pem: try string())
+        } catch {
+            throw place.failure(error.reason, fix: "paste the certificate of the authority's CA, in PEM")
         }
     }
 

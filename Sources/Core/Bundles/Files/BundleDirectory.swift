@@ -29,6 +29,13 @@ final class BundleDirectory: Sendable {
         }
     }
 
+    /// Takes a file away. That there is none is no error.
+    func remove(_ name: String) throws(Failure) {
+        guard BytePath(name).withCString({ unlinkat(descriptor.number, $0, 0) }) == 0 || errno == ENOENT else {
+            throw Failure(errno: errno, "take the file away", on: subject(name))
+        }
+    }
+
     /// Opens a regular file for reading; anything else is `malformed`.
     func open(_ name: String) throws(Failure) -> OwnedDescriptor {
         let file = try within(name, makingDirectories: false) { parent, last throws(Failure) -> OwnedDescriptor in

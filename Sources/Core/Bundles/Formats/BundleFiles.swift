@@ -12,10 +12,24 @@ enum BundleFiles {
     static let seal = "seal.dsse.json"
     static let unsignedStatement = "seal.unsigned.json"
 
+    /// The token of RFC 3161 over the seal's signature, and the query while there is no token yet.
+    static let timestamp = "seal.tsr"
+    static let timestampQuery = "seal.tsq"
+    /// What others say about the bundle, a statement and its signature each.
+    static let countersignatures = "countersignatures/"
+
     /// What the tag manifest lists, sorted.
     static let tagged = [summary, verify, info, declaration, manifest]
     /// Files of a bundle that are no payload: the tagged ones, the tag manifest and the seal.
     static let countBesidesPayload = tagged.count + 2
+
+    /// Whether a file of that name may come after the seal: it stands outside the tag manifest.
+    static func mayFollowSeal(_ name: String) -> Bool {
+        if name == timestamp || name == timestampQuery { return true }
+        guard name.hasPrefix(countersignatures), MemberName.problem(of: name) == nil else { return false }
+        let inner = name.dropFirst(countersignatures.count)
+        return !inner.contains("/") && (inner.hasSuffix(".json") || inner.hasSuffix(".sshsig"))
+    }
 
     /// The whole content of bagit.txt (RFC 8493 section 2.1.1).
     static let declarationText = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"

@@ -10,6 +10,7 @@ final class PaxReader {
     private var sourceProblem: Problem?
     private var delivered: Int64 = 0
     private var pathInWords = ""
+    private var framing = TarFraming()
 
     /// `source` gives the next bytes, empty at the end; `name` is for findings.
     init(name: String, source: @escaping () throws(Problem) -> UnsafeRawBufferPointer) throws(Problem) {
@@ -160,9 +161,8 @@ final class PaxReader {
     private func requireNothingBehind() throws(Problem) {
         let end = archive_filter_bytes(archive, 0)
         while true {
-            let more = try source()
+            let more = try watched()
             if more.isEmpty { break }
-            delivered += Int64(more.count)
         }
         pathInWords = ""
         guard delivered == end else { throw wrong("nothing behind the archive's end", "\(delivered - end) bytes") }
@@ -174,12 +174,19 @@ final class PaxReader {
         }
     }
 
+    /// The next bytes, after the watch over the archive's framing has seen them.
+    private func watched() throws(Problem) -> UnsafeRawBufferPointer {
+        let bytes = try source()
+        let problem = bytes.isEmpty ? framing.finish() : framing.take(bytes)
+        if let problem { throw wrong(problem.expected, problem.found) }
+        delivered += Int64(bytes.count)
+        return bytes
+    }
+
     fileprivate func fetch() -> UnsafeRawBufferPointer? {
         if sourceProblem != nil { return nil }
         do throws(Problem) {
-            let bytes = try source()
-            delivered += Int64(bytes.count)
-            return bytes
+            return try watched()
         } catch {
             sourceProblem = error
             return nil

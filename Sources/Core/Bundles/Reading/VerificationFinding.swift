@@ -16,6 +16,10 @@ public struct VerificationFinding: Error, Hashable, Sendable {
         case seal
         /// The signature or the fingerprint of its key.
         case signature
+        /// seal.tsr: its form, and that it stamps this seal.
+        case timestamp
+        /// countersignatures/: their form, and that they are about this bundle.
+        case countersignature
         /// An archive: zstd frames, volumes, pax, and its agreement with the mtree.
         case archive
         /// data/collection.jsonl: the sum against the seal.

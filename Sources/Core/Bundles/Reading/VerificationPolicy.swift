@@ -11,13 +11,29 @@ public struct VerificationPolicy: Sendable {
     public var trusted: [VerifyingKey]
     /// The fingerprint from the ticket: when given, the seal must be by that key, and the key be among `trusted` (RT19).
     public var fingerprint: Digest?
+    /// Persons and hosts whose keys count in their time and roles, beside ``trusted``, whose keys always count.
+    public var trust: TrustList
+    /// Whose timestamps count.
+    public var timeAuthorities: [TimeAuthority]
+    /// When the verification takes place: keys that no trusted timestamp speaks for are judged now.
+    public var now: Instant
     /// The judge of the journal; without one only its presence is checked.
     public var journal: JournalCheck?
 
     /// Takes all parts.
-    public init(trusting trusted: [VerifyingKey], fingerprint: Digest? = nil, journal: JournalCheck? = nil) {
+    public init(
+        trusting trusted: [VerifyingKey],
+        fingerprint: Digest? = nil,
+        trust: TrustList = .empty,
+        timeAuthorities: [TimeAuthority] = [],
+        now: Instant = .now(),
+        journal: JournalCheck? = nil
+    ) {
         self.trusted = trusted
         self.fingerprint = fingerprint
+        self.trust = trust
+        self.timeAuthorities = timeAuthorities + trust.timeAuthorities
+        self.now = now
         self.journal = journal
     }
 }

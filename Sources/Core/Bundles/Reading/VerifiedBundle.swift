@@ -1,4 +1,5 @@
 public import Base
+public import Sealing
 
 /// A bundle of which everything was checked: only ``UnverifiedBundle`` makes one. Reading checks digests again, so a file
 /// that changes after the verification is a failure and never silently other content.
@@ -11,6 +12,24 @@ public struct VerifiedBundle: Sendable {
         case unknown(fingerprint: Digest)
         /// There is no signature: content is consistent, nothing more.
         case unsigned
+
+        /// Whether a trusted key signed it.
+        public var isTrusted: Bool {
+            if case .trusted = self { return true }
+            return false
+        }
+    }
+
+    /// What a time stamping authority says about the seal. Only ``none`` and ``trusted`` may be green (RT31).
+    public enum Timestamp: Hashable, Sendable {
+        /// Nothing, and nobody was asked.
+        case none
+        /// A query was made, and there is no answer yet.
+        case pending
+        /// A token that is consistent in itself, by an authority that is not trusted here.
+        case unknown(TimestampToken.Statement)
+        /// A token by an authority that is trusted here.
+        case trusted(TimestampToken.Statement)
     }
 
     /// What the seal says.
@@ -19,6 +38,14 @@ public struct VerifiedBundle: Sendable {
     public let root: Digest
     /// Who stands behind it.
     public let signer: Signer
+    /// Why a key that is known does not count as the signer's: its time, its role. `nil` when there is nothing to say.
+    public let doubt: String?
+    /// Whose key the trust list says it is.
+    public let signerName: String?
+    /// When it was sealed at the latest.
+    public let timestamp: Timestamp
+    /// What others say about it, sorted by name.
+    public let countersignatures: [Countersignature]
     /// All payload files, sorted by name.
     public let payload: [PayloadRecord]
 
@@ -28,10 +55,14 @@ public struct VerifiedBundle: Sendable {
     /// The names of the archived roots, sorted.
     public var roots: [String] { archives.map(\.name) }
 
-    /// The exit status that the verification leads to: done for a trusted signer, partial for any other.
+    /// The exit status that the verification leads to: done when everybody who stands behind it is trusted here, the
+    /// authority of a timestamp and countersigners among them; else partial.
     public var outcome: Outcome {
-        if case .trusted = signer { return .done }
-        return .partial
+        guard case .trusted = signer else { return .partial }
+        switch timestamp {
+        case .pending, .unknown: return .partial
+        case .none, .trusted: return countersignatures.allSatisfy(\.isTrusted) ? .done : .partial
+        }
     }
 }
 

@@ -26,6 +26,10 @@ struct Verifier {
             statement: statement,
             root: outside.statement.root,
             signer: outside.signer,
+            doubt: outside.doubt,
+            signerName: outside.signerName,
+            timestamp: outside.timestamp,
+            countersignatures: outside.countersignatures,
             payload: outside.payload,
             store: store,
             archives: roots
@@ -36,6 +40,10 @@ struct Verifier {
     struct Outside {
         let statement: InTotoStatement
         let signer: VerifiedBundle.Signer
+        let doubt: String?
+        let signerName: String?
+        let timestamp: VerifiedBundle.Timestamp
+        let countersignatures: [Countersignature]
         let payload: [PayloadRecord]
     }
 
@@ -44,6 +52,9 @@ struct Verifier {
         let sealName = try requireMembers()
         let tagManifest = try bytes(of: BundleFiles.tagManifest)
         let seal = try SealCheck(policy: policy).read(try bytes(of: sealName), named: sealName)
+        let timestamp = try TimestampCheck(store: store, policy: policy).read(over: seal.signature)
+        let standing = SealStanding(of: seal, timestamp, policy)
+        let countersignatures = try CountersignatureCheck(store: store, policy: policy).read(about: seal.statement)
         try require(
             SHA256.digest(of: tagManifest) == seal.statement.root,
             .digest,
@@ -64,7 +75,15 @@ struct Verifier {
             )
         }
         try PayloadDigests(payload: payload, store: store).check()
-        return Outside(statement: seal.statement, signer: seal.signer, payload: payload)
+        return Outside(
+            statement: seal.statement,
+            signer: standing.signer,
+            doubt: standing.doubt,
+            signerName: standing.name,
+            timestamp: timestamp,
+            countersignatures: countersignatures,
+            payload: payload
+        )
     }
 
     /// Every name is a tag file's or a payload name; every tag file and exactly one kind of seal is there.
@@ -74,7 +93,8 @@ struct Verifier {
         for name in store.members.keys.sorted() where !known.contains(name) {
             let isPlaced = name.hasPrefix("data/") || name.hasPrefix(PayloadName.secrets)
             let isPayload = isPlaced && MemberName.problem(of: name) == nil
-            try require(isPayload, .members, in: name, expected: "only the files of a bundle", found: "this file too")
+            let isKnown = isPayload || BundleFiles.mayFollowSeal(name)
+            try require(isKnown, .members, in: name, expected: "only the files of a bundle", found: "this file too")
         }
         for name in BundleFiles.tagged + [BundleFiles.tagManifest] where store.members[name] == nil {
             throw wrong(.members, in: name, expected: "this file", found: "none")

@@ -158,6 +158,11 @@ public final class BundleWriter: Sendable {
         state.withLock { state in state.openStreams -= 1 }
     }
 
+    /// The payload files that were written to their end so far, sorted by name.
+    public func written() -> [PayloadRecord] {
+        state.withLock { state in state.records.sorted { $0.name < $1.name } }
+    }
+
     func streamDidClose(_ record: PayloadRecord) {
         state.withLock { state in
             state.openStreams -= 1

@@ -4,11 +4,11 @@ internal import ArgumentParser
 struct BundleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bundle",
-        abstract:
-            "Evidence bundles: verify, show, list, print, extract, compare, pack, encrypt. Offline, no case, no root.",
+        abstract: "Evidence bundles: verify, show, extract, compare, sign, pack, encrypt. Offline, no case, no root.",
         subcommands: [
             BundleVerify.self, BundleShow.self, BundleList.self, BundleCat.self, BundleExtract.self, BundleDiff.self,
-            BundleCustody.self, BundlePack.self, BundleEncrypt.self, BundleDecrypt.self,
+            BundleSign.self, BundleTimestamp.self, BundleCountersign.self, BundleCustody.self, BundlePack.self,
+            BundleEncrypt.self, BundleDecrypt.self,
         ]
     )
 }

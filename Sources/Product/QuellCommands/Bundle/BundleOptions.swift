@@ -2,6 +2,8 @@ internal import ArgumentParser
 import Base
 import Bundles
 import Casework
+import Documents
+import Playbooks
 import Response
 import Sealing
 
@@ -23,15 +25,66 @@ struct BundleOptions: ParsableArguments {
     )
     var fingerprint: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Who may seal (role sealer) and countersign (default: trust.yaml of /etc/quell or the store).",
+            valueName: "file"
+        )
+    )
+    var trust: String?
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Trust timestamps under this CA (PEM); may be given again.", valueName: "file")
+    )
+    var tsaCA: [String] = []
+
     /// Verifies the bundle, or `another` one, before anything is done with it.
     ///
     /// - Throws: `notVerified` with the first thing that is wrong.
     func verified(_ another: String? = nil, in environment: Environment) throws(Failure) -> VerifiedBundle {
-        return try BundleJudge.verify(
-            environment.absolute(BytePath(another ?? bundle)),
+        switch try judged(another, in: environment) {
+        case .consistent(let bundle): return bundle
+        case .wrong(let finding): throw finding.failure
+        }
+    }
+
+    /// Verifies the bundle, or another one, with everything that was said about whom to trust.
+    ///
+    /// - Throws: why it cannot be read.
+    func judged(_ other: String? = nil, in environment: Environment) throws(Failure) -> Verification {
+        let policy = VerificationPolicy(
             trusting: try trusted(in: environment),
-            fingerprint: try expectedFingerprint()
+            fingerprint: try expectedFingerprint(),
+            trust: try trustList(environment),
+            timeAuthorities: try authorities(environment),
+            now: environment.now()
         )
+        return try BundleJudge.judge(environment.absolute(BytePath(other ?? bundle)), policy)
+    }
+
+    private func trustList(_ environment: Environment) throws(Failure) -> TrustList {
+        if let trust {
+            let path = environment.absolute(BytePath(trust))
+            return try TrustDocument.parse(try TrustedFile.readExplicit(path, to: "read the trust file"), named: path)
+        }
+        let folders = [BytePath("/etc/quell"), environment.storeDirectory(common.store)]
+        do throws(Failure) {
+            return try AuthorityFiles(folders: folders).trust()
+        } catch {
+            guard error.code == .notPermitted else { throw error }
+            return .empty
+        }
+    }
+
+    private func authorities(_ environment: Environment) throws(Failure) -> [TimeAuthority] {
+        var result: [TimeAuthority] = []
+        for file in tsaCA {
+            let path = environment.absolute(BytePath(file))
+            let bytes = try TrustedFile.readExplicit(path, to: "read the certificate")
+            result.append(try TimeAuthority(pem: String(decoding: bytes, as: UTF8.self)))
+        }
+        return result
     }
 
     /// The keys that were named, else the store's own.
@@ -57,8 +110,9 @@ extension VerifiedBundle {
     /// Who stands behind the seal, in words.
     var signerWords: String {
         switch signer {
-        case .trusted(let fingerprint): "signed by the trusted key \(fingerprint)"
-        case .unknown(let fingerprint): "signed by a key that is not trusted here: \(fingerprint)"
+        case .trusted(let fingerprint): "signed by \(signerName.map { "\($0), " } ?? "")the trusted key \(fingerprint)"
+        case .unknown(let fingerprint):
+            "signed by a key that is not trusted here: \(fingerprint)\(doubt.map { " (\($0))" } ?? "")"
         case .unsigned: "not signed"
         }
     }

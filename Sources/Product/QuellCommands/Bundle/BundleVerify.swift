@@ -1,6 +1,7 @@
 internal import ArgumentParser
 import Base
 import Bundles
+import Casework
 import Response
 
 /// `quell bundle verify`.
@@ -9,31 +10,55 @@ struct BundleVerify: QuellCommand {
         commandName: "verify",
         abstract: "Check everything in a bundle and name the first thing that is wrong.",
         discussion: """
-            Exit 0: intact and signed by a trusted key. 3: intact, signer unknown. 4: the first thing that is wrong is \
-            named. The fingerprint of the signer comes from outside the bundle: from the ticket, the case or the phone.
+            Exit 0: intact, and everybody who stands behind it is trusted. 3: intact, but the signer, a countersigner or \
+            the authority of the timestamp is not known here, or the timestamp is still pending. 4: the first thing that is \
+            wrong is named. The fingerprint of the signer comes from outside the bundle: from the ticket, the case or the \
+            phone. With more bundles, and against a case of that name in the store: two seals of one case, session and \
+            number with different content are a conflict (exit 4).
             """
     )
 
     @OptionGroup var options: BundleOptions
+    @Argument(help: ArgumentHelp("More bundles, to find conflicts.", valueName: "others")) var others: [String] = []
     var common: CommonOptions { options.common }
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
-        let bundle = try options.verified(in: environment)
+        var verification = try options.judged(in: environment)
+        if case .consistent(let bundle) = verification, let finding = try conflict(of: bundle, environment, telling) {
+            verification = .wrong(finding)
+        }
+        switch verification {
+        case .consistent(let bundle):
+            try tell(bundle, environment, telling)
+            return bundle.outcome
+        case .wrong(let finding):
+            guard common.json else { throw finding.failure }
+            telling.document(["result": BundleResult(wrong: finding).document, "exit": .integer(4)])
+            return .notVerified
+        }
+    }
+
+    private func tell(
+        _ bundle: VerifiedBundle,
+        _ environment: Environment,
+        _ telling: Teller
+    ) throws(Failure) {
         let statement = bundle.statement
         let custody = try CustodyChain.read(
             beside: environment.absolute(BytePath(options.bundle)),
             of: bundle,
             trusting: try options.trusted(in: environment)
         )
+        let result = BundleResult(of: bundle)
         if common.json {
             telling.document([
-                "root": .string(bundle.root.hex),
+                "root": .string(bundle.root.hex), "result": result.document,
                 "signer": .string(bundle.signerWords), "untrustedStatement": try JSONEncoding.value(of: statement),
                 "files": .integer(Int64(bundle.payload.count)), "exit": .integer(Int64(bundle.outcome.rawValue)),
                 "untrustedHolder": custody?.holder.map(JSONValue.string) ?? .null,
                 "custodyHead": custody?.head.map { .string($0.hex) } ?? .null,
             ])
-            return bundle.outcome
+            return
         }
         let word = bundle.outcome == .done ? telling.terminal.good("intact") : telling.terminal.bad("intact")
         telling.result("\(word), \(bundle.signerWords)")
@@ -51,11 +76,41 @@ struct BundleVerify: QuellCommand {
             let records = Words.count(custody.entries.count, "record", "records")
             telling.result("custody  \(records), held by \(Escaped.terminal(custody.holder ?? "nobody")), head \(head)")
         }
-        if bundle.outcome != .done {
+        for line in result.lines { telling.result(line) }
+        if !bundle.signer.isTrusted {
             telling.say(
                 "hint: compare the fingerprint with the one that `quell init` printed on the host, then give --key"
             )
+        } else if bundle.outcome != .done {
+            telling.say("hint: give --trust FILE for countersigners, --tsa-ca FILE for the authority of the timestamp")
         }
-        return bundle.outcome
+    }
+
+    /// A second seal of one case, session and number: among the bundles that were given, or in the case of the store.
+    private func conflict(
+        of bundle: VerifiedBundle,
+        _ environment: Environment,
+        _ telling: Teller
+    ) throws(Failure) -> VerificationFinding? {
+        for other in others {
+            switch try options.judged(other, in: environment) {
+            case .wrong(let finding):
+                throw finding.failure
+            case .consistent(let found):
+                if let finding = bundle.conflict(with: found) { return finding }
+            }
+        }
+        guard bundle.statement.purpose != .imported, let id = CaseID(bundle.statement.caseID) else { return nil }
+        do throws(Failure) {
+            let home = try environment.store(common.store).open(id)
+            for record in try home.captures() where record.bundle == bundle.statement.name {
+                if let finding = bundle.conflict(withRoot: record.root, in: "the case in the store") { return finding }
+            }
+        } catch {
+            if error.code != .notFound && error.code != .notPermitted {
+                telling.say("note: not compared with the case in the store: \(error.description)")
+            }
+        }
+        return nil
     }
 }

@@ -42,7 +42,7 @@ struct TimelineCommand: QuellCommand {
         let (store, bundle) = try events(environment)
         // Of a case the journal says which bundle it is; of a file only its signer vouches.
         var isWhole = true
-        if let bundle, bundle.outcome != .done {
+        if let bundle, !bundle.signer.isTrusted {
             isWhole = false
             telling.warn("the bundle is \(bundle.signerWords): nobody vouches for what it says")
         }

@@ -4,7 +4,7 @@ import Sealing
 @testable import Bundles
 
 extension Mutation {
-    static let all: [Mutation] = members + bag + seal + archive + records
+    static let all: [Mutation] = members + bag + seal + archive + records + later
 
     static let members: [Mutation] = [
         .init("a payload file is missing", .members, "data/session.json") { forger, _ in
@@ -31,8 +31,8 @@ extension Mutation {
         .init("there are two seals", .members, "seal.unsigned.json") { forger, _ in
             forger.files["seal.unsigned.json"] = forger.files["seal.dsse.json"]
         },
-        .init("a file of a later version stands there", .members, "seal.tsr") { forger, _ in
-            forger.files["seal.tsr"] = [0x30]
+        .init("a file of a later version stands there", .members, "seal.sig") { forger, _ in
+            forger.files["seal.sig"] = [0x30]
         },
         .init("a payload file was cut", .bag, "bag-info.txt") { forger, _ in
             forger.files["data/session.json"]?.removeLast()

@@ -1,14 +1,12 @@
-import Base
 import Glibc
-import Programs
-import Testing
 
 /// A time stamping authority by `openssl ts` in a folder: what somebody runs who has no other.
-struct LocalAuthority {
-    let folder: String
+public struct LocalAuthority {
+    /// Where its keys and certificates lie.
+    public let folder: String
 
     /// Makes a CA and, under it, the certificate of an authority, which is valid from now for one day.
-    init(in folder: String) throws {
+    public init(in folder: String) throws(Program.Problem) {
         self.folder = folder
         Files.write(LocalAuthority.configuration, to: "\(folder)/tsa.cnf")
         Files.write("01\n", to: "\(folder)/serial")
@@ -20,22 +18,23 @@ struct LocalAuthority {
     }
 
     /// The CA's certificate.
-    var certificate: String { Files.text("\(folder)/ca.pem") ?? "" }
+    public var certificate: String { Files.text("\(folder)/ca.pem") ?? "" }
 
     /// Answers a query.
-    func answer(_ query: [UInt8], _ more: String = "") throws -> [UInt8] {
+    public func answer(_ query: [UInt8]) throws(Program.Problem) -> [UInt8] {
         Files.write(query, to: "\(folder)/q.tsq")
         try openssl(
-            "ts -reply -config tsa.cnf -section tsa_config -queryfile q.tsq -signer tsa.pem -inkey tsa.key -out r.tsr \(more)"
+            "ts -reply -config tsa.cnf -section tsa_config -queryfile q.tsq -signer tsa.pem -inkey tsa.key -out r.tsr"
         )
-        return try #require(Files.read("\(folder)/r.tsr"))
+        guard let answer = Files.read("\(folder)/r.tsr") else { throw Program.Problem("openssl ts left no answer") }
+        return answer
     }
 
     /// Runs openssl in the folder; it must succeed.
-    func openssl(_ arguments: String) throws {
+    public func openssl(_ arguments: String) throws(Program.Problem) {
         let words = arguments.split(separator: " ").map(String.init)
         let result = try Program("/usr/bin/openssl", words, directory: folder).run()
-        try #require(result.status == 0, "openssl \(arguments): \(result.errorText)")
+        guard result.status == 0 else { throw Program.Problem("openssl \(arguments): \(result.errorText)") }
     }
 
     private static let configuration = """

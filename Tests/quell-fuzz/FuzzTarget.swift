@@ -36,6 +36,7 @@ extension FuzzTarget {
             _ = MtreeLine.links(of: bytes)
         },
         FuzzTarget(name: "pax") { bytes in pax(bytes) },
+        FuzzTarget(name: "tar-framing") { bytes in framing(bytes) },
         FuzzTarget(name: "statement") { bytes in
             guard let statement = parsed({ () throws(Failure) in try InTotoStatement(parsing: bytes) }) else { return }
             let written = parsed { () throws(Failure) in try statement.bytes() }
@@ -45,6 +46,19 @@ extension FuzzTarget {
             _ = parsed { () throws(Failure) in try Entry(parsing: bytes) }
         },
     ]
+
+    /// In one piece and in pieces of 7 bytes it must come to the same.
+    private static func framing(_ bytes: [UInt8]) {
+        var whole = TarFraming()
+        let once = bytes.withUnsafeBytes { whole.take($0) }?.expected
+        var pieces = TarFraming()
+        var again: String?
+        for start in stride(from: 0, to: bytes.count, by: 7) where again == nil {
+            again = Array(bytes[start..<min(start + 7, bytes.count)]).withUnsafeBytes { pieces.take($0) }?.expected
+        }
+        precondition(once == again, "pieces are judged as the whole is")
+        if once == nil { precondition((whole.finish() == nil) == (pieces.finish() == nil)) }
+    }
 
     private static func pax(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { whole in
@@ -97,6 +111,12 @@ extension FuzzTarget {
         FuzzTarget(name: "timestamp") { bytes in
             _ = parsed { () throws(Failure) in try TimestampToken(parsing: bytes) }
             _ = parsed { () throws(Failure) in try TimestampQuery(parsing: bytes) }
+        },
+        FuzzTarget(name: "countersignature") { bytes in
+            guard let said = parsed({ () throws(Failure) in try CountersignatureStatement(parsing: bytes) }) else {
+                return
+            }
+            precondition(parsed { () throws(Failure) in try said.bytes() } == bytes, "only the canonical form is taken")
         },
         FuzzTarget(name: "trust") { bytes in
             _ = parsed { () throws(Failure) in try TrustDocument.parse(bytes, named: BytePath("trust.yaml")) }

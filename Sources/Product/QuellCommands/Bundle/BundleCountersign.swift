@@ -60,7 +60,11 @@ struct BundleCountersign: QuellCommand {
         )
         let text = try said.bytes()
         if show {
-            telling.output.bytes(text)
+            if common.json {
+                telling.document(["statement": .string(String(decoding: text, as: UTF8.self))])
+            } else {
+                telling.output.bytes(text)
+            }
             return .done
         }
         var signing = SignerOptions()

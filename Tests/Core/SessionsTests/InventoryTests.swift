@@ -68,7 +68,7 @@ struct InventoryTests {
                 "add \"locator: ...\" to this mapping"
             ),
             (
-                "agents:\n  - {name: a, locator: path:x}", "2:24", "path: is not built yet",
+                "agents:\n  - {name: a, locator: firecracker:x}", "2:24", "firecracker: is not built yet",
                 "write cgroup:/PATH, podman:NAME, runc:ID, lxc:NAME or pid:N"
             ),
             (

@@ -47,7 +47,7 @@ enum BundleFiles {
 
     /// The line that counts the payload: octets, a point, files.
     static func oxum(of payload: [PayloadRecord]) -> String {
-        "Payload-Oxum: \(payload.reduce(UInt64(0)) { $0 + $1.size }).\(payload.count)"
+        "Payload-Oxum: \(payload.reduce(UInt64(0)) { $0 &+ $1.size }).\(payload.count)"
     }
 
     private static func oneLine(_ text: String) -> String { Escaped.terminal(text) }

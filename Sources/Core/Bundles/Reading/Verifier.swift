@@ -21,7 +21,7 @@ struct Verifier {
         try SecretsCheck(store: store).run(tagManifest: tags)
         try MemoryCheck(payload: outside.payload, store: store).run()
         try CollectionCheck(store: store).run(against: statement.counts)
-        try requireJournal(statement.checkpoint)
+        try requireJournal(statement.checkpoint, among: outside.payload)
         return VerifiedBundle(
             statement: statement,
             root: outside.statement.root,
@@ -62,8 +62,8 @@ struct Verifier {
             expected: "SHA-256 \(seal.statement.root) as the seal says",
             found: "SHA-256 \(SHA256.digest(of: tagManifest))"
         )
-        try requireTagFiles(tagManifest)
-        let payload = try requirePayload(seal.statement)
+        let tags = try requireTagFiles(tagManifest)
+        let payload = try requirePayload(seal.statement, tags)
         if let packedAs {
             let name = seal.statement.statement.name
             try require(
@@ -108,7 +108,9 @@ struct Verifier {
         }
     }
 
-    private func requireTagFiles(_ tagManifest: [UInt8]) throws(Problem) {
+    /// The bytes of the tag files by name, as they were when their digests were compared: what is used is what was hashed,
+    /// also where the bundle changes meanwhile.
+    private func requireTagFiles(_ tagManifest: [UInt8]) throws(Problem) -> [String: [UInt8]] {
         let lines = try manifest(tagManifest, named: BundleFiles.tagManifest).lines
         let listed = lines.map(\.name)
         let secrets = store.members.keys.filter { $0.hasPrefix(PayloadName.secrets) }
@@ -121,8 +123,11 @@ struct Verifier {
             found: listed.joined(separator: ", ")
         )
         try SecretsCheck(store: store).compare(lines)
+        var tags: [String: [UInt8]] = [:]
         for line in lines where !line.name.hasPrefix(PayloadName.secrets) {
-            let digest = SHA256.digest(of: try bytes(of: line.name))
+            let bytes = try bytes(of: line.name)
+            tags[line.name] = bytes
+            let digest = SHA256.digest(of: bytes)
             try require(
                 digest == line.digest,
                 .digest,
@@ -131,7 +136,7 @@ struct Verifier {
                 found: "SHA-256 \(digest)"
             )
         }
-        let declaration = try bytes(of: BundleFiles.declaration)
+        let declaration = tags[BundleFiles.declaration] ?? []
         try require(
             declaration == Array(BundleFiles.declarationText.utf8),
             .bag,
@@ -139,11 +144,15 @@ struct Verifier {
             expected: "BagIt 1.0 in UTF-8",
             found: String(decoding: declaration, as: UTF8.self)
         )
+        return tags
     }
 
     /// The manifest lists exactly the payload that is there; counts and sizes agree with bag-info.txt and the seal.
-    private func requirePayload(_ statement: InTotoStatement) throws(Problem) -> [PayloadRecord] {
-        let lines = try manifest(try bytes(of: BundleFiles.manifest), named: BundleFiles.manifest).lines
+    private func requirePayload(
+        _ statement: InTotoStatement,
+        _ tags: [String: [UInt8]]
+    ) throws(Problem) -> [PayloadRecord] {
+        let lines = try manifest(tags[BundleFiles.manifest] ?? [], named: BundleFiles.manifest).lines
         var records: [PayloadRecord] = []
         for line in lines {
             let name = try payloadName(line.name)
@@ -157,7 +166,7 @@ struct Verifier {
             throw wrong(.members, in: name, expected: "only files that the manifest lists", found: "this file too")
         }
         let oxum = BundleFiles.oxum(of: records)
-        let info = String(decoding: try bytes(of: BundleFiles.info), as: UTF8.self)
+        let info = String(decoding: tags[BundleFiles.info] ?? [], as: UTF8.self)
         let found = info.split(separator: "\n").filter { $0.lowercased().hasPrefix("payload-oxum") }
         try require(
             found == [Substring(oxum)],
@@ -166,7 +175,7 @@ struct Verifier {
             expected: oxum,
             found: found.isEmpty ? "no Payload-Oxum" : found.joined(separator: ", ")
         )
-        let size = records.reduce(UInt64(0)) { $0 + $1.size }
+        let size = records.reduce(UInt64(0)) { $0 &+ $1.size }
         try require(
             records.count == statement.payloadFiles && size == statement.payloadBytes,
             .seal,
@@ -177,14 +186,19 @@ struct Verifier {
         return records
     }
 
-    private func requireJournal(_ checkpoint: SealStatement.Checkpoint?) throws(Problem) {
+    private func requireJournal(
+        _ checkpoint: SealStatement.Checkpoint?,
+        among payload: [PayloadRecord]
+    ) throws(Problem) {
         guard let checkpoint else { return }
         let name = "data/journal.jsonl"
-        guard store.members[name] != nil else {
+        guard let record = payload.first(where: { $0.name.text == name }) else {
             throw wrong(.journal, in: name, expected: "the journal up to entry \(checkpoint.sequence)", found: "none")
         }
         guard let judge = policy.journal else { return }
-        if let finding = judge(try bytes(of: name), checkpoint) { throw .finding(finding) }
+        let journal = try bytes(of: name)
+        try PayloadCheck.compare(record, with: SHA256.digest(of: journal))
+        if let finding = judge(journal, checkpoint) { throw .finding(finding) }
     }
 
     private func manifest(_ bytes: [UInt8], named name: String) throws(Problem) -> Manifest {

@@ -59,6 +59,10 @@ struct InTotoStatement: Equatable {
             payloadBytes: UInt64(bytes),
             signer: signer.string.flatMap { Digest(hex: $0) }
         )
+        // The name becomes a file's and a directory's: it is of the closed form whoever wrote the seal.
+        if let problem = VolumeName.problem(of: statement.name) {
+            throw Self.malformed("the bundle's name is not of its form: \(problem)")
+        }
         guard try self.bytes() == text else {
             throw Self.malformed("not exactly the statement that this version writes")
         }

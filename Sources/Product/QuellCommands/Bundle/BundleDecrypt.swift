@@ -71,8 +71,8 @@ struct BundleDecrypt: QuellCommand {
         do throws(Failure) {
             bundle = try options.verified(to, in: environment)
         } catch {
-            // It was ours and new a moment ago: what does not verify is not left lying in plain.
-            if error.code == .notVerified { _ = destination.withCString { unlink($0) } }
+            // It was ours and new a moment ago: what was not verified is not left lying in plain, whatever the reason.
+            _ = destination.withCString { unlink($0) }
             throw error
         }
         if common.json {

@@ -46,9 +46,10 @@ struct BundleDiff: QuellCommand {
         let sign = ["added": "+", "gone": "-"][change.what] ?? "~"
         let place = [change.kind, change.root].compactMap { $0 }.joined(separator: " ")
         let detail = change.detail.isEmpty ? "" : "  (\(Escaped.terminal(change.detail)))"
-        // Paths are escaped by the mtree already; a second escape would double its backslashes.
-        let name = change.kind == "file" ? change.name : Escaped.terminal(change.name)
-        return "\(sign) \(place)  \(name)\(detail)"
+        // A path that the mtree escaped has nothing left to escape but its backslashes, which would be doubled. What is not
+        // plain ASCII was not written by Quell.
+        let isPlain = change.kind == "file" && change.name.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+        return "\(sign) \(place)  \(isPlain ? change.name : Escaped.terminal(change.name))\(detail)"
     }
 
     private func document(of change: CaptureDiff.Change) -> JSONValue {

@@ -136,7 +136,7 @@ struct BundleStory {
                 + "\(counts.skipped) skipped, \(counts.failed) failed",
         ]
         for thing in review.missing {
-            let place = [thing.item, safe(thing.place)].filter { !$0.isEmpty }.joined(separator: " ")
+            let place = [safe(thing.item), safe(thing.place)].filter { !$0.isEmpty }.joined(separator: " ")
             lines.append("  \(thing.outcome)  \(place): \(safe(thing.reason))")
         }
         if review.missingCount > review.missing.count {

@@ -110,7 +110,7 @@ final class SFTPUpload {
             guard isReady(POLLOUT) else {
                 throw failure("the other end does not answer")
             }
-            let count = rest.withUnsafeBytes { send(socket.number, $0.baseAddress, $0.count, noSignal) }
+            let count = rest.withUnsafeBytes { send(socket.number, $0.baseAddress, $0.count, atOnce) }
             if count < 0, errno == EINTR || errno == EAGAIN { continue }
             guard count > 0 else { throw failure("the connection ended") }
             rest = rest.dropFirst(count)
@@ -163,4 +163,4 @@ final class SFTPUpload {
 }
 
 /// MSG_NOSIGNAL of send(2): a reader that went away is an error here, not a signal.
-private let noSignal: Int32 = 0x4000
+private let atOnce: Int32 = 0x4000 | 0x40

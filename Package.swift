@@ -163,8 +163,8 @@ let package = Package(
             "Response",
             on: .product,
             uses: [
-                "Response", "Engine", "Casework", "Bundles", "Containment", "Sessions", "Kernel", "Playbooks",
-                "Sealing", "Base",
+                "Response", "Engine", "Casework", "Bundles", "Containment", "Evidence", "Sessions", "Kernel",
+                "Playbooks", "Sealing", "Base",
             ]
         ),
         tests("QuellCommands", on: .product, uses: ["QuellCommands", "Casework", "Base", argumentParser]),

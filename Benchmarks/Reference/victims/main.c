@@ -3,7 +3,8 @@
 //     reference-victims sleepers N CGROUP...     N processes inside the cgroup folders
 //     reference-victims sender PORT CGROUP...    sends 1400 bytes to 127.0.0.1 every half millisecond, from inside them
 //     reference-victims hogs N                   N processes that only burn time
-//     reference-victims memory N CGROUP...       maps 8 GiB and touches N MiB of it, inside the cgroup folders
+//     reference-victims memory N CGROUP...       writes N MiB of memory, inside the cgroup folders
+//     reference-victims room N CGROUP...         maps 8 GiB and writes N MiB of it
 //     reference-victims writer PATH              one MiB after another with fsync, in a file of 256 MiB
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -73,9 +74,9 @@ static _Noreturn void write_for_ever(const char *path) {
 }
 
 // A quarter each of zeros, text, what looks like pointers, and noise, as the memory of programs has them.
-static void touch_memory(int wanted) {
-    size_t size = (size_t)wanted << 20, all = (size_t)8 << 30;
-    char *memory = mmap(NULL, size > all ? size : all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+static void touch_memory(int wanted, size_t room) {
+    size_t size = (size_t)wanted << 20;
+    char *memory = mmap(NULL, size + room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) die("map");
     uint64_t state = 1;
     for (size_t block = 0; block < size; block += 1 << 16) {
@@ -103,7 +104,9 @@ int main(int count, char **arguments) {
     } else if (strcmp(arguments[1], "sender") == 0) {
         send_for_ever(wanted);
     } else if (strcmp(arguments[1], "memory") == 0) {
-        touch_memory(wanted);
+        touch_memory(wanted, 0);
+    } else if (strcmp(arguments[1], "room") == 0) {
+        touch_memory(wanted, ((size_t)8 << 30) - ((size_t)wanted << 20));
     } else if (strcmp(arguments[1], "hogs") == 0) {
         start(wanted, burn);
     } else {

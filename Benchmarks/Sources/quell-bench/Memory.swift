@@ -4,7 +4,9 @@ extension Bench {
     /// The memory of a frozen process of 2 GiB against gcore on the running one, and of one that touched 512 MiB of 8 GiB.
     mutating func memory() throws {
         let large = isSmoke ? 64 : 2048
-        let (ours, theirs) = try memory(of: large, rounds: isSmoke ? 1 : 5)
+        let rounds = isSmoke ? 1 : 5
+        let theirs = try gcore(of: large, rounds: rounds)
+        let ours = try memory("memory", of: large, rounds: rounds)
         table.add(
             "memory of \(large) MiB: wall",
             milliseconds(median(ours.map(\.wall))),
@@ -17,7 +19,7 @@ extension Bench {
                 + "\(milliseconds(median(theirs.map(\.cpu)))); peak \((ours.map(\.peak).max() ?? 0) >> 20) MiB"
         )
         let few = isSmoke ? 16 : 512
-        let touched = try memory(of: few, rounds: isSmoke ? 1 : 5).ours
+        let touched = try memory("room", of: few, rounds: rounds)
         table.add(
             "8 GiB mapped, \(few) MiB touched: wall",
             milliseconds(median(touched.map(\.wall))),
@@ -27,38 +29,38 @@ extension Bench {
         )
     }
 
-    private mutating func memory(
-        of size: Int,
-        rounds: Int
-    ) throws -> (ours: [Command.Measured], theirs: [Command.Measured]) {
-        var ours: [Command.Measured] = []
-        var theirs: [Command.Measured] = []
+    private func gcore(of size: Int, rounds: Int) throws -> [Command.Measured] {
         let groups = try Groups(victims: "\(references)/reference-victims", kind: "memory", count: size)
         defer { groups.destroy() }
-        for _ in 0..<rounds {
-            let core = "\(work)/reference-core"
-            theirs.append(
-                try Command(
-                    path: "/usr/bin/gcore",
-                    arguments: ["-o", core, "\(groups.leader)"],
-                    environment: ["PATH": "/usr/bin:/bin"]
-                ).run()
-            )
-            unlink("\(core).\(groups.leader)")
+        let core = "\(work)/reference-core"
+        let command = Command(
+            path: "/usr/bin/gcore",
+            arguments: ["-o", core, "\(groups.leader)"],
+            environment: ["PATH": "/usr/bin:/bin"]
+        )
+        return try (0..<rounds).map { _ in
+            defer { unlink("\(core).\(groups.leader)") }
+            return try command.run()
         }
+    }
+
+    /// Not the process that gcore read: it brings in a page for each that it reads, and leaves it there.
+    private func memory(_ kind: String, of size: Int, rounds: Int) throws -> [Command.Measured] {
+        let groups = try Groups(victims: "\(references)/reference-victims", kind: kind, count: size)
+        defer { groups.destroy() }
         _ = try quellCommand(["freeze", "cgroup:/\(groups.name)"]).run(allowing: [0, 3])
         let before = try resident(groups.leader)
-        for _ in 0..<rounds {
-            let words = ["--profile", "volatile", "--memory", "all", "--plain-memory", "--json"]
-            ours.append(try quellCommand(["capture", "cgroup:/\(groups.name)"] + words).run(allowing: [0, 3]))
+        let words = ["--profile", "volatile", "--memory", "all", "--plain-memory", "--json"]
+        let measured = try (0..<rounds).map { _ in
+            try quellCommand(["capture", "cgroup:/\(groups.name)"] + words).run(allowing: [0, 3])
         }
         guard try resident(groups.leader) == before else {
             throw Command.Failed(description: "the resident size of the target changed")
         }
-        return (ours, theirs)
+        return measured
     }
 
-    /// VmRSS as the kernel writes it.
+    /// The resident size as the kernel writes it.
     private func resident(_ process: pid_t) throws -> String {
         guard let file = fopen("/proc/\(process)/smaps_rollup", "r") else {
             throw Command.Failed(description: "the target is gone")

@@ -102,14 +102,14 @@ struct MemoryTests {
         return try #require(read(Array(line.utf8)).maps.first)
     }
 
-    private func run(_ start: UInt64, _ end: UInt64, zero: Bool = false) -> PageRun {
-        PageRun(start: start, end: end, isPresent: true, isSwapped: false, isFile: false, isZero: zero)
+    private func run(_ start: UInt64, _ end: UInt64) -> PageRun {
+        PageRun(start: start, end: end, isPresent: true, isSwapped: false, isFile: false, isZero: false)
     }
 
     @Test("each mapping stands in the core whole: what is taken, and what is missing behind it")
     func layout() throws {
         var layout = CoreLayout()
-        layout.add(try map(0x1000, 0x9000), taking: [run(0x2000, 0x3000), run(0x3000, 0x4000, zero: true)])
+        layout.add(try map(0x1000, 0x9000), taking: [run(0x2000, 0x3000), run(0x3000, 0x4000)])
         layout.add(try map(0x9000, 0xA000), taking: [run(0x9000, 0xA000)])
         layout.add(try map(0xF000, 0x10000), taking: [])
         #expect(
@@ -121,7 +121,7 @@ struct MemoryTests {
             ]
         )
         #expect(layout.bytes == 0x3000)
-        #expect(layout.pieces.map(\.isZero) == [false, true, false])
+        #expect(layout.pieces == [.init(address: 0x2000, size: 0x2000), .init(address: 0x9000, size: 0x1000)])
         #expect(layout.pieces.reduce(0) { $0 + $1.size } == layout.bytes)
     }
 

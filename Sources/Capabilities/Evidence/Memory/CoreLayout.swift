@@ -10,11 +10,10 @@ struct CoreLayout: Sendable {
         let flags: UInt32
     }
 
-    /// Pages in a row whose content is read, or is known to be zeros.
+    /// Pages in a row whose content is read.
     struct Piece: Hashable, Sendable {
         let address: UInt64
         let size: UInt64
-        let isZero: Bool
     }
 
     /// How many stretches of pages are kept apart; a process can make every second page absent.
@@ -61,10 +60,10 @@ struct CoreLayout: Sendable {
 
     private mutating func take(_ run: PageRun) {
         bytes += run.size
-        if let last = pieces.last, last.address + last.size == run.start, last.isZero == run.isZero {
-            pieces[pieces.count - 1] = Piece(address: last.address, size: last.size + run.size, isZero: run.isZero)
+        if let last = pieces.last, last.address + last.size == run.start {
+            pieces[pieces.count - 1] = Piece(address: last.address, size: last.size + run.size)
         } else {
-            pieces.append(Piece(address: run.start, size: run.size, isZero: run.isZero))
+            pieces.append(Piece(address: run.start, size: run.size))
         }
     }
 }

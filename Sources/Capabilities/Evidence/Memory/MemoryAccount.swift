@@ -82,6 +82,7 @@ struct MemoryAccount {
         line["threadCount"] = .integer(Int64(look.threads.count))
         line["pageBytes"] = .integer(Int64(clamping: written.bytes))
         line["namedFileBytes"] = .integer(Int64(clamping: choice.namedFileBytes))
+        line["zeroBytes"] = .integer(Int64(clamping: choice.zeroBytes))
         line["swappedBytes"] = .integer(Int64(clamping: choice.swappedBytes))
         line["elsewhereBytes"] = .integer(Int64(clamping: choice.elsewhereBytes))
         line["deviceMappings"] = .integer(Int64(choice.deviceMaps))

@@ -7,6 +7,8 @@ struct MemoryChoice: Sendable {
     private(set) var swappedBytes: UInt64 = 0
     /// Shared memory that stands in the core of another process.
     private(set) var elsewhereBytes: UInt64 = 0
+    /// Pages that were read and never written: the kernel has one page of zeros for all of them.
+    private(set) var zeroBytes: UInt64 = 0
     /// Mappings of device memory, which is never read.
     private(set) var deviceMaps = 0
 
@@ -18,6 +20,8 @@ struct MemoryChoice: Sendable {
             for run in runs {
                 if run.isSwapped {
                     swappedBytes += run.size
+                } else if run.isZero {
+                    zeroBytes += run.size
                 } else if mode == .dirty, run.isFile, !(map.isShared && (map.inode == 0 || isNameless)) {
                     namedFileBytes += run.size
                 } else if map.isShared, map.inode != 0 {

@@ -14,7 +14,7 @@ final class MemoryItem {
     private let meter: CaptureMeter
     private let budget: CaptureBudget
     /// Maps and pages of a large process take their time; whoever holds its locks is left behind.
-    private let reader = ImpatientReader(patience: .seconds(15))
+    private let reader = ImpatientReader(patience: .seconds(30))
     private let registers = RegisterReader()
     private let shared = SharedPages()
 

@@ -1,3 +1,5 @@
+import Glibc
+
 /// One mapping of a process as /proc/PID/smaps tells it (proc_pid_smaps(5)).
 struct MemoryMap: Hashable, Sendable {
     let start: UInt64
@@ -39,13 +41,14 @@ struct SmapsReader {
 
     /// Takes the next bytes.
     mutating func feed(_ bytes: UnsafeRawBufferPointer) {
+        guard let base = bytes.baseAddress else { return }
         var position = 0
         while position < bytes.count {
-            let tail = bytes[position...]
-            guard let end = tail.firstIndex(of: UInt8(ascii: "\n")) else {
-                rest.append(contentsOf: tail)
+            guard let found = memchr(base + position, 0x0A, bytes.count - position) else {
+                rest.append(contentsOf: bytes[position...])
                 return
             }
+            let end = UnsafeRawPointer(found) - base
             if rest.isEmpty {
                 take(UnsafeRawBufferPointer(rebasing: bytes[position..<end]))
             } else {
@@ -72,19 +75,35 @@ struct SmapsReader {
     }
 
     private mutating func note(_ line: UnsafeRawBufferPointer, of index: Int) {
-        switch line[0] {
-        case UInt8(ascii: "R"), UInt8(ascii: "S"):
-            guard line.starts(with: "Rss:".utf8) || line.starts(with: "Swap:".utf8) else { return }
+        guard line.count > 8, !maps[index].isTouched || line[0] == UInt8(ascii: "V") else { return }
+        switch (line[0], line[1], line[3], line[4]) {
+        case (UInt8(ascii: "R"), UInt8(ascii: "s"), UInt8(ascii: ":"), _),
+            (UInt8(ascii: "S"), UInt8(ascii: "w"), _, UInt8(ascii: ":")):
             if Self.isNotZero(line) { maps[index].isTouched = true }
-        case UInt8(ascii: "V") where line.starts(with: "VmFlags:".utf8):
-            let flags = line.dropFirst(8).split(separator: UInt8(ascii: " "))
-            maps[index].isDevice = flags.contains { $0.elementsEqual("io".utf8) || $0.elementsEqual("pf".utf8) }
+        case (UInt8(ascii: "V"), UInt8(ascii: "m"), _, _): maps[index].isDevice = Self.isDevice(line)
         default: break
         }
     }
 
     private static func isNotZero(_ line: UnsafeRawBufferPointer) -> Bool {
-        line.contains { (UInt8(ascii: "1")...UInt8(ascii: "9")).contains($0) }
+        var position = 4
+        while position < line.count {
+            if line[position] > UInt8(ascii: "0"), line[position] <= UInt8(ascii: "9") { return true }
+            position += 1
+        }
+        return false
+    }
+
+    /// `VmFlags:` and flags of two letters, each behind a space.
+    private static func isDevice(_ line: UnsafeRawBufferPointer) -> Bool {
+        var position = 9
+        while position + 1 < line.count {
+            switch (line[position], line[position + 1]) {
+            case (UInt8(ascii: "i"), UInt8(ascii: "o")), (UInt8(ascii: "p"), UInt8(ascii: "f")): return true
+            default: position += 3
+            }
+        }
+        return false
     }
 }
 

@@ -55,11 +55,7 @@ struct PageFiller {
             let piece = pieces[index]
             let size = min(piece.size - done, UInt64(buffer.count - filled))
             let into = buffer.baseAddress.map { $0 + filled }
-            if piece.isZero {
-                into.map { _ = memset($0, 0, Int(size)) }
-            } else {
-                spans.append(cmemory_span(address: piece.address + done, size: size, into: into))
-            }
+            spans.append(cmemory_span(address: piece.address + done, size: size, into: into))
             filled += Int(size)
             done += size
             if done == piece.size {

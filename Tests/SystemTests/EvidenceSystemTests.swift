@@ -252,7 +252,7 @@ extension SystemTests {
             })
             let sealed = try Acquisition(request(.standard, workspace: workspace), on: host, control: control)
                 .capture(to: BytePath(sandbox.folder + "/b"), sealedWith: nil)
-            #expect(sealed.counts.planned == 100_000 + 1 + 23)
+            #expect(sealed.counts.planned == 100_000 + 1 + 24)
             #expect(highest.load(ordering: .relaxed) - before < 100_000)
         }
     }

@@ -19,10 +19,12 @@ static char *map(size_t size, int flags, int file) {
     return address;
 }
 
-// Runs with a known value in r12 and never enters the kernel.
+static volatile int is_spinning;
+
+// Runs with a known value in r12 and never enters the kernel; what waits for it sees that the value is there.
 static void *spin(void *unused) {
     (void)unused;
-    __asm__ volatile("movabs $0x1122334455667788, %%r12\n1: pause\njmp 1b" ::: "r12");
+    __asm__ volatile("movabs $0x1122334455667788, %%r12\nmovl $1, %0\n1: pause\njmp 1b" : "=m"(is_spinning)::"r12");
     return NULL;
 }
 
@@ -92,6 +94,7 @@ int memory(int count, char **arguments) {
     start(nap);
     start(nap);
     start(is_sleepy ? nap : spin);
+    while (!is_sleepy && !is_spinning) usleep(1000);
     say("ready %p %p %p\n", (void *)pattern, (void *)shared, (void *)guarded);
     rest();
 }

@@ -15,7 +15,7 @@ struct MemoryWishTests {
         let pin = SessionPin(bootID: "b", cgroups: [], leader: ProcessPin(pid: 7, startTicks: 8))
         let session = SessionReference(locator: .pid(7), pin: pin)
         let input = CaptureAction.Input(session: session, profile: profile.rawValue, memory: memory, plainMemory: plain)
-        return try MemoryWish(input, profile).mode()
+        return try MemoryWish(input, profile).mode { [] }
     }
 
     @Test("volatile and standard take none unless told, full takes all")

@@ -20,16 +20,7 @@ struct MemoryWish {
     /// - Throws: `usage` for a word that is none of the modes; `refused` when memory is asked for and would stand in the
     ///   bundle for everybody, and nobody said that it may.
     func mode(for recipients: () throws(Failure) -> [Recipient]) throws(Failure) -> MemoryMode {
-        let word = input.memory ?? (profile == .full ? MemoryMode.all.rawValue : MemoryMode.nothing.rawValue)
-        guard let mode = MemoryMode(rawValue: word) else {
-            throw Failure(
-                .usage,
-                "capture memory",
-                on: word,
-                because: "no such choice",
-                hint: "choices are \(MemoryMode.allCases.map(\.rawValue).joined(separator: ", "))"
-            )
-        }
+        let mode = try Self.mode(input.memory, of: profile)
         if mode == .nothing || input.plainMemory == true { return mode }
         guard try !recipients().isEmpty else {
             throw Failure(
@@ -41,5 +32,20 @@ struct MemoryWish {
             )
         }
         return mode
+    }
+
+    /// What a word means, or the profile where there is none; nobody is asked whether it may be taken.
+    ///
+    /// - Throws: `usage` for a word that is none of the modes.
+    static func mode(_ word: String?, of profile: CaptureProfile) throws(Failure) -> MemoryMode {
+        guard let word else { return profile == .full ? .all : .nothing }
+        if let mode = MemoryMode(rawValue: word) { return mode }
+        throw Failure(
+            .usage,
+            "capture memory",
+            on: word,
+            because: "no such choice",
+            hint: "choices are \(MemoryMode.allCases.map(\.rawValue).joined(separator: ", "))"
+        )
     }
 }

@@ -113,7 +113,7 @@ final class CaptureForecast {
     /// not asked for.
     private func memory(_ step: CollectionPlan.Step) -> [CapturePlan.Entry] {
         guard request.memory != .nothing else { return [] }
-        var amount = CaptureAmount(objects: 0, bytes: 0, isAtLeast: request.memory == .dirty)
+        var amount = CaptureAmount()
         for subject in request.subjects where subject.membership != .guest {
             do throws(Failure) {
                 amount.bytes &+= try ProcessDirectory(subject.pin, on: host).status().residentBytes

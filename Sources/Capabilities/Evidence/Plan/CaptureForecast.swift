@@ -56,7 +56,7 @@ final class CaptureForecast {
         return trees + request.logs.map { omission("log", "log", $0, reason) }
     }
 
-    private func omission(_ item: String, _ name: String, _ path: BytePath, _ reason: String) -> CapturePlan.Entry {
+    private func omission(_ item: String, _ name: String, _ path: BytePath?, _ reason: String) -> CapturePlan.Entry {
         CapturePlan.Entry(
             item: item,
             name: name,
@@ -109,10 +109,11 @@ final class CaptureForecast {
         )
     }
 
-    /// What is in RAM of each process, by its status file: none of its locks is asked for. Nothing is listed when memory was
-    /// not asked for.
+    /// What is in RAM of each process, by its status file: none of its locks is asked for.
     private func memory(_ step: CollectionPlan.Step) -> [CapturePlan.Entry] {
-        guard request.memory != .nothing else { return [] }
+        guard request.memory != .nothing else {
+            return [omission("memory", "memory", nil, "skipped: \(MemoryItem.notAsked)")]
+        }
         var amount = CaptureAmount()
         for subject in request.subjects where subject.membership != .guest {
             do throws(Failure) {

@@ -135,7 +135,7 @@ public struct CaptureAction: Action {
             "capture",
             on: word,
             because: "no such profile",
-            hint: "profiles are \(CaptureProfile.allCases.map(\.rawValue).joined(separator: " and "))"
+            hint: "profiles are \(CaptureProfile.allCases.map(\.rawValue).joined(separator: ", "))"
         )
     }
 

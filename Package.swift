@@ -72,6 +72,8 @@ let package = Package(
         .systemLibrary(name: "CZstd", path: "Sources/Boundary/CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CArchive", path: "Sources/Boundary/CArchive", providers: [.apt(["libarchive-dev"])]),
 
+        .target(name: "CMemory", path: "Sources/Boundary/CMemory"),
+
         // Rank 0 and 1.
         room("Base", on: .ground),
         room("Kernel", on: .ground, uses: ["Base", "CLinux"]),
@@ -95,7 +97,7 @@ let package = Package(
         room(
             "Evidence",
             on: .capabilities,
-            uses: ["Base", "Kernel", "Sealing", "Sessions", "Bundles", "Logs", "CParked"]
+            uses: ["Base", "Kernel", "Sealing", "Sessions", "Bundles", "Logs", "CParked", "CMemory"]
         ),
         room("Credentials", on: .capabilities, uses: ["Base", "Kernel", "Documents", "Casework"]),
         room("Timeline", on: .capabilities, uses: ["Base", "Documents", "Logs", "Bundles", "Casework", grdb]),
@@ -161,8 +163,8 @@ let package = Package(
             "Response",
             on: .product,
             uses: [
-                "Response", "Engine", "Casework", "Bundles", "Containment", "Sessions", "Kernel", "Playbooks",
-                "Sealing", "Base",
+                "Response", "Engine", "Casework", "Bundles", "Containment", "Evidence", "Sessions", "Kernel",
+                "Playbooks", "Sealing", "Base",
             ]
         ),
         tests("QuellCommands", on: .product, uses: ["QuellCommands", "Casework", "Base", argumentParser]),

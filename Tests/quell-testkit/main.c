@@ -61,6 +61,7 @@ static const struct command commands[] = {
     {"slowargs", slow_arguments, "SERVER FOLDER N"},
     {"slowmember", slow_member, "FILE PIPE PADDING"},
     {"holdmemory", hold_memory, "PARENT"},
+    {"memory", memory, "[--maps N] [--sieve N] [--file PATH] [--twin] [--sleepy]"},
     {"stuck", stuck_reader, "SERVER FOLDER N"},
 };
 

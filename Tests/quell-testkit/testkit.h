@@ -61,6 +61,7 @@ int serve_file(int count, char **arguments);
 int slow_arguments(int count, char **arguments);
 int slow_member(int count, char **arguments);
 int hold_memory(int count, char **arguments);
+int memory(int count, char **arguments);
 int stuck_reader(int count, char **arguments);
 
 #endif

@@ -3,6 +3,8 @@
 //     reference-victims sleepers N CGROUP...     N processes inside the cgroup folders
 //     reference-victims sender PORT CGROUP...    sends 1400 bytes to 127.0.0.1 every half millisecond, from inside them
 //     reference-victims hogs N                   N processes that only burn time
+//     reference-victims memory N CGROUP...       writes N MiB of memory, inside the cgroup folders
+//     reference-victims room N CGROUP...         maps 8 GiB and writes N MiB of it
 //     reference-victims writer PATH              one MiB after another with fsync, in a file of 256 MiB
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -70,6 +73,26 @@ static _Noreturn void write_for_ever(const char *path) {
     }
 }
 
+// A quarter each of zeros, text, what looks like pointers, and noise, as the memory of programs has them.
+static void touch_memory(int wanted, size_t room) {
+    size_t size = (size_t)wanted << 20;
+    char *memory = mmap(NULL, size + room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) die("map");
+    uint64_t state = 1;
+    for (size_t block = 0; block < size; block += 1 << 16) {
+        uint64_t *words = (uint64_t *)(memory + block);
+        for (size_t index = 0; index < (1 << 16) / sizeof *words; index++) {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            switch (block >> 16 & 3) {
+            case 0: words[index] = 0; break;
+            case 1: memcpy(&words[index], &"{\"role\": \"user\", \"content\": \"list the files\"}"[state >> 60 << 1], 8); break;
+            case 2: words[index] = 0x7f0000000000 + (state >> 44 << 4); break;
+            default: words[index] = state ^ state >> 29;
+            }
+        }
+    }
+}
+
 int main(int count, char **arguments) {
     if (count < 3) return 64;
     if (strcmp(arguments[1], "writer") == 0) write_for_ever(arguments[2]);
@@ -80,6 +103,10 @@ int main(int count, char **arguments) {
         start(wanted - 1, rest);
     } else if (strcmp(arguments[1], "sender") == 0) {
         send_for_ever(wanted);
+    } else if (strcmp(arguments[1], "memory") == 0) {
+        touch_memory(wanted, 0);
+    } else if (strcmp(arguments[1], "room") == 0) {
+        touch_memory(wanted, ((size_t)8 << 30) - ((size_t)wanted << 20));
     } else if (strcmp(arguments[1], "hogs") == 0) {
         start(wanted, burn);
     } else {

@@ -10,7 +10,7 @@ struct Times {
 
 /// Runs Quell and the C reference alternately and compares medians. Called by scripts/benchmark, which knows the paths.
 ///
-///     quell-bench QUELL REFERENCES WORK [--smoke] [--freeze | --containment | --evidence]
+///     quell-bench QUELL REFERENCES WORK [--smoke] [--freeze | --containment | --evidence | --memory]
 @main
 struct Bench {
     let quell: String
@@ -22,7 +22,8 @@ struct Bench {
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())
         guard arguments.count >= 3 else {
-            complain("usage: quell-bench QUELL REFERENCES WORK [--smoke] [--freeze | --containment | --evidence]")
+            let kinds = "--freeze | --containment | --evidence | --memory"
+            complain("usage: quell-bench QUELL REFERENCES WORK [--smoke] [\(kinds)]")
             exit(64)
         }
         var bench = Bench(
@@ -34,6 +35,8 @@ struct Bench {
         do {
             if arguments.contains("--containment") {
                 try bench.containment()
+            } else if arguments.contains("--memory") {
+                try bench.memory()
             } else if arguments.contains("--evidence") {
                 try bench.evidence()
             } else {
@@ -43,6 +46,7 @@ struct Bench {
                 if bench.isSmoke {
                     try bench.containment()
                     try bench.evidence()
+                    try bench.memory()
                 }
                 if !arguments.contains("--freeze") {
                     try bench.isolation()

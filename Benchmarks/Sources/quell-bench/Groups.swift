@@ -24,6 +24,9 @@ final class Groups {
         close(output)
     }
 
+    /// The process that was started.
+    var leader: pid_t { parent }
+
     /// Thaws, kills and removes them.
     func destroy() {
         for folder in folders {

@@ -25,7 +25,8 @@ public struct CapturePlanning {
         profile word: String,
         budget: UInt64?,
         since: String? = nil,
-        until: String? = nil
+        until: String? = nil,
+        memory: String? = nil
     ) throws(Failure) -> (plan: CapturePlan, lacking: String?) {
         let profile = try CaptureAction.profile(word)
         let agent = session.agent.flatMap { inventory.agent(named: $0) }
@@ -46,6 +47,7 @@ public struct CapturePlanning {
             remains.fill(&request, declared: agent?.transcripts ?? [])
         }
         request.budget = budget
+        request.memory = try MemoryWish.mode(memory, of: profile)
         return (CapturePlan(request, on: host), roots.missingWorkspace(request))
     }
 

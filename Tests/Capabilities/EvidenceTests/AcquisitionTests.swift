@@ -36,7 +36,7 @@ struct AcquisitionTests {
         let captured = try scene.capture(request)
         captured.expectBalanced()
         let classes = Set(captured.items.compactMap { $0["item"]?.string })
-        for wanted in CollectionItem.Class.allCases where wanted != .deletedFile {
+        for wanted in CollectionItem.Class.allCases where ![.deletedFile, .processMemory].contains(wanted) {
             #expect(classes.contains(wanted.rawValue), "\(wanted)")
         }
         #expect(captured.items(of: "log").map { $0["outcome"]?.string } == ["collected", "failed"])
@@ -346,8 +346,8 @@ struct AcquisitionTests {
         )
         #expect(
             phases.withLock { $0 } == [
-                "session", "containment", "processes", "sockets", "network", "parked data", "mounts", "deleted files",
-                "workspace", "logs", "facts", "clock", "journal", "seal",
+                "session", "containment", "processes", "sockets", "network", "parked data", "mounts", "memory",
+                "deleted files", "workspace", "logs", "facts", "clock", "journal", "seal",
             ]
         )
     }

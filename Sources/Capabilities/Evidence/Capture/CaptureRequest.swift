@@ -10,6 +10,8 @@ public enum CaptureProfile: String, Hashable, Sendable, CaseIterable, Codable {
     case volatile
     /// All that, and transcripts, workspace, logs.
     case standard
+    /// All that, and the memory of the processes.
+    case full
 }
 
 /// What to capture, decided before anything is read.
@@ -46,6 +48,8 @@ public struct CaptureRequest: Sendable {
     public var budget: UInt64?
     /// Who alone may open memory and secret values; nobody: they lie in plain.
     public var recipients: [Recipient]
+    /// How much of the memory of members and strays is taken; none unless told.
+    public var memory: MemoryMode
     /// Bytes in a volume of an archive.
     public var volumeSize: Int
     /// What else the seal says.
@@ -73,6 +77,7 @@ public struct CaptureRequest: Sendable {
         journal = { nil }
         budget = nil
         recipients = []
+        memory = profile == .full ? .all : .nothing
         volumeSize = 64 << 20
     }
 }
@@ -174,9 +179,11 @@ public struct SealedCapture: Sendable {
     public let lostRoots: [String]
     /// Whether the budget left something out.
     public let wasCut: Bool
+    /// Items that were left out because nobody asked for them.
+    public let notAsked: Int
 
-    /// Whether everything that was planned is there, whole.
-    public var isComplete: Bool { counts.collected == counts.planned && !wasCancelled }
+    /// Whether everything that was asked for is there, whole.
+    public var isComplete: Bool { counts.collected + notAsked == counts.planned && !wasCancelled }
 
     /// Whether it has every class that a kill asks for (RT16): no class failed as a whole, no root was lost, the budget
     /// left nothing out, and nobody ended it early. Single items may be missing; they are listed.

@@ -36,7 +36,7 @@ final class CaptureRun {
         self.acquisition = acquisition
         plan = CollectionPlan(request)
         log = CollectionLog(writing: try writer.stream(try PayloadName("data/collection.jsonl")))
-        budget = CaptureBudget(request.budget)
+        budget = CaptureBudget(request.budget, withMemory: request.memory != .nothing)
         processes = ProcessesItem(on: host, reader: reader)
         watch = FreezeWatch(cgroups: request.frozenCgroups, subjects: request.subjects, on: host)
     }
@@ -72,7 +72,8 @@ final class CaptureRun {
             stillness: stillness,
             wasCancelled: meter.isCancelled,
             lostRoots: log.lostRoots,
-            wasCut: budget.hasRefused
+            wasCut: budget.hasRefused,
+            notAsked: log.notAsked
         )
     }
 
@@ -93,6 +94,7 @@ final class CaptureRun {
         case .mounts:
             try MountsItem(processes: processes, host: host, reader: reader)
                 .collect(to: writer, log: log, budget: budget)
+        case .memory: try takeMemory()
         case .deletedFiles:
             try RecoveredItem(processes: processes, copier: copier, host: host, leases: leases).collect(log: log)
         case .tree(let tree): try take(tree)
@@ -150,6 +152,11 @@ final class CaptureRun {
         var ended = CollectionItem(item)
         ended.member = name
         try log.end(ended)
+    }
+
+    private func takeMemory() throws(Failure) {
+        guard request.memory != .nothing else { return try log.end(.memoryNotAsked) }
+        try MemoryItem(request, on: host, writer: writer, meter: meter, budget: budget).collect(log: log)
     }
 
     private func takeJournal() throws(Failure) {

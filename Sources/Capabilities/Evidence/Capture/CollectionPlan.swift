@@ -14,6 +14,7 @@ struct CollectionPlan {
         case network
         case parked
         case mounts
+        case memory
         case deletedFiles
         case tree(PlannedTree)
         case changes(PlannedChanges)
@@ -29,6 +30,7 @@ struct CollectionPlan {
         var share: CaptureBudget.Share {
             switch self {
             case .session, .containment, .processes, .sockets, .network, .parked, .mounts: .volatile
+            case .memory: .memory
             case .tree(let tree): tree.role == .transcripts ? .transcripts : .workspace
             case .deletedFiles: .recovered
             case .changes, .volumes: .workspace
@@ -43,6 +45,7 @@ struct CollectionPlan {
             case .sockets: .sockets
             case .network: .network
             case .mounts: .mounts
+            case .memory: .memory
             case .deletedFiles: .deletedFiles
             default: nil
             }
@@ -58,6 +61,7 @@ struct CollectionPlan {
             case .network: "network"
             case .parked: "parked data"
             case .mounts: "mounts"
+            case .memory: "memory"
             case .deletedFiles: "deleted files"
             case .tree(let tree): tree.name
             case .changes: "changes"
@@ -75,12 +79,12 @@ struct CollectionPlan {
     let steps: [Step]
 
     init(_ request: CaptureRequest) {
-        var steps: [Step] = [.session, .containment, .processes, .sockets, .network, .parked, .mounts]
-        if request.profile == .standard {
+        var steps: [Step] = [.session, .containment, .processes, .sockets, .network, .parked, .mounts, .memory]
+        if request.profile != .volatile {
             steps += request.trees.filter { $0.role == .transcripts }.map(Step.tree)
         }
         steps.append(.deletedFiles)
-        if request.profile == .standard {
+        if request.profile != .volatile {
             for role in [PlannedTree.Role.mount, .workspace, .upper, .root] {
                 steps += request.trees.filter { $0.role == role }.map(Step.tree)
             }
@@ -105,6 +109,7 @@ struct CollectionPlan {
             case .network: log.plan(.network)
             case .parked: for _ in ParkedKind.allCases { log.plan(.parked) }
             case .mounts: log.plan(.mounts)
+            case .memory: log.plan(.memory)
             case .deletedFiles: log.plan(.deletedFiles)
             case .tree: log.plan(.tree)
             case .changes: log.plan(.changes)

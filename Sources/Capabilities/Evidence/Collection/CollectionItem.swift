@@ -25,6 +25,10 @@ public struct CollectionItem: Sendable {
         case facts
         /// data/mounts.jsonl.
         case mounts
+        /// data/memory.jsonl as a whole; `processMemory` items tell of the single processes.
+        case memory
+        /// The memory of one process.
+        case processMemory
         /// The search for files that are open and have no name.
         case deletedFiles
         /// One such file.

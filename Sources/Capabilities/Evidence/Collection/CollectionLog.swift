@@ -28,6 +28,8 @@ final class CollectionLog {
     private(set) var tallies: [CollectionItem.Class: Tally] = [:]
     /// The first items that were not collected in full.
     private(set) var shortfalls: [Shortfall] = []
+    /// Items that nobody asked for: they are no shortfall.
+    private(set) var notAsked = 0
     private var roots: [String: RootTally] = [:]
 
     init(writing stream: PayloadStream) { self.stream = stream }
@@ -38,7 +40,9 @@ final class CollectionLog {
     /// Ends one planned item.
     func end(_ item: CollectionItem) throws(Failure) {
         tallies[item.item, default: Tally()].ended[item.outcome, default: 0] += 1
-        if item.outcome != .collected, !item.isOutside, shortfalls.count < CollectionLog.toldToPeople {
+        if item.isNotAsked { notAsked += 1 }
+        let isShort = item.outcome != .collected && !item.isOutside && !item.isNotAsked
+        if isShort, shortfalls.count < CollectionLog.toldToPeople {
             shortfalls.append(Shortfall(item))
         }
         note(item)

@@ -35,6 +35,7 @@ final class CaptureForecast {
             let count = UInt64(max(1, request.subjects.count))
             let amount = CaptureAmount(objects: count, bytes: count &* CaptureForecast.rows, isAtLeast: true)
             return [entry(step, amount, CaptureRates.files(amount) &+ 20_000_000)]
+        case .memory: return memory(step)
         case .deletedFiles: return [deletedFiles(step)]
         case .tree(let tree): return [census(tree, step)]
         case .logs(let paths): return paths.map { log($0, step) }
@@ -55,7 +56,7 @@ final class CaptureForecast {
         return trees + request.logs.map { omission("log", "log", $0, reason) }
     }
 
-    private func omission(_ item: String, _ name: String, _ path: BytePath, _ reason: String) -> CapturePlan.Entry {
+    private func omission(_ item: String, _ name: String, _ path: BytePath?, _ reason: String) -> CapturePlan.Entry {
         CapturePlan.Entry(
             item: item,
             name: name,
@@ -106,6 +107,23 @@ final class CaptureForecast {
             nanoseconds: time,
             objection: objection
         )
+    }
+
+    /// What is in RAM of each process, by its status file: none of its locks is asked for.
+    private func memory(_ step: CollectionPlan.Step) -> [CapturePlan.Entry] {
+        guard request.memory != .nothing else {
+            return [omission("memory", "memory", nil, "skipped: \(MemoryItem.notAsked)")]
+        }
+        var amount = CaptureAmount()
+        for subject in request.subjects where subject.membership != .guest {
+            do throws(Failure) {
+                amount.bytes &+= try ProcessDirectory(subject.pin, on: host).status().residentBytes
+                amount.objects += 1
+            } catch {
+                amount.isAtLeast = true
+            }
+        }
+        return [entry(step, amount, CaptureRates.files(amount))]
     }
 
     private func hostLog(_ log: PlannedLog, _ step: CollectionPlan.Step) -> CapturePlan.Entry {

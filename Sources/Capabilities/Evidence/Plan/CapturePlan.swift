@@ -65,11 +65,12 @@ extension CapturePlan {
         }
         self.total = total
         nanoseconds = time
-        shares = CaptureBudget.Share.allCases.map { share in
+        let withMemory = request.memory != .nothing
+        shares = CaptureBudget.Share.allCases.filter { withMemory || $0 != .memory }.map { share in
             Share(
                 name: share.word,
-                percent: share.percent,
-                bytes: request.budget.map { $0 / 100 * share.percent },
+                percent: CaptureBudget.reserve(of: share, in: 10_000, withMemory: withMemory) / 100,
+                bytes: request.budget.map { CaptureBudget.reserve(of: share, in: $0, withMemory: withMemory) },
                 wanted: wanted[share.word] ?? 0
             )
         }
@@ -130,6 +131,7 @@ extension CaptureBudget.Share {
     var word: String {
         switch self {
         case .volatile: "volatile"
+        case .memory: "memory"
         case .transcripts: "transcripts"
         case .recovered: "recovered"
         case .workspace: "workspace"

@@ -3,7 +3,8 @@ import Base
 extension BundleText {
     /// The whole of VERIFY.txt.
     var verify: String {
-        [opening, counting, isSigned ? signature : noSignature, digests, archives + confidential, later, closing]
+        let middle = archives + memory + confidential
+        return [opening, counting, isSigned ? signature : noSignature, digests, middle, later, closing]
             .joined(separator: "\n")
     }
 
@@ -114,6 +115,19 @@ extension BundleText {
             \(commands.joined(separator: "\n"))
 
             """
+    }
+
+    private var memory: String {
+        guard payload.contains(where: { $0.name.text.hasPrefix("data/memory/") }) else { return "" }
+        return #"""
+
+            5. The memory of each process is an ELF core in one zstd stream, whose SHA-256 stands in data/memory.jsonl. Each
+               can be opened by gdb and eu-readelf: cat data/memory/PID-START.core.zst.* | zstd -d > core
+
+                for one in data/memory/*.core.zst.000; do cat "${one%000}"* | zstd -q -d | sha256sum | cut -c-64; done | LC_ALL=C sort > "$WORK/cores"
+                sed -E 's/^.*"sha256":"([0-9a-f]{64})".*$/\1/' data/memory.jsonl | LC_ALL=C sort | cmp - "$WORK/cores"
+
+            """#
     }
 
     private var confidential: String {

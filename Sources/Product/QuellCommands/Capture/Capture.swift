@@ -13,8 +13,8 @@ struct Capture: QuellCommand {
             volatile: clock, processes, sockets, mounts, files without a name. standard: all that, and workspace, \
             transcripts, what a container wrote over its image, mounts of the session's own, what its runtime keeps of it, \
             and logs: named ones, the host's between --since and --until (RFC 3339, or 30m, 2h, 3d ago), the container's. \
-            Reads only; what could not be collected is listed with its reason (exit 3). --plan lists what would be taken, in \
-            that order, with sizes and times.
+            full: all that, and the memory of the processes, which holds secrets. Reads only; what could not be collected \
+            is listed with its reason (exit 3). --plan lists what would be taken, in that order, with sizes and times.
 
             A container that has ended (podman:ID, docker:ID), and a directory (path:/DIR), can be captured, too: files, \
             logs and records, without what only a running session has. Such a capture permits nothing.
@@ -22,7 +22,7 @@ struct Capture: QuellCommand {
     )
 
     @OptionGroup var options: VerbOptions
-    @Option(name: .long, help: ArgumentHelp("volatile or standard.", valueName: "profile"))
+    @Option(name: .long, help: ArgumentHelp("volatile, standard or full.", valueName: "profile"))
     var profile: String = "standard"
     @Option(name: .long, help: ArgumentHelp("At most so many bytes before compression.", valueName: "bytes"))
     var budget: UInt64?
@@ -36,6 +36,10 @@ struct Capture: QuellCommand {
     var since: String?
     @Option(name: .long, help: ArgumentHelp("Logs of the host until this time (default: now).", valueName: "time"))
     var until: String?
+    @Option(name: .long, help: ArgumentHelp("Pages of its processes: all, dirty or none.", valueName: "pages"))
+    var memory: String?
+    @Flag(name: .long, help: "Memory may stand in the bundle unencrypted, where nobody is named to encrypt it to.")
+    var plainMemory = false
     @OptionGroup var onward: OnwardOptions
     @Flag(name: .long, help: "Only list what would be taken: no content is read, nothing is written.")
     var plan = false
@@ -54,7 +58,9 @@ struct Capture: QuellCommand {
             profile: profile,
             budget: budget,
             since: since,
-            until: until
+            until: until,
+            memory: memory,
+            plainMemory: plainMemory ? true : nil
         )
         let (result, output) = try verb.run(CaptureAction(place), input) { event in
             if case .progress = event { teller.take(event) }

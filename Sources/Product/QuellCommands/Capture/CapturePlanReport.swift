@@ -139,7 +139,8 @@ extension Capture {
             profile: profile,
             budget: budget,
             since: since,
-            until: until
+            until: until,
+            memory: memory
         )
         let report = CapturePlanReport(
             locator: "\(session.locator)",

@@ -14,7 +14,7 @@ public struct CaptureAction: Action {
     public struct Input: Hashable, Sendable, Codable {
         /// Whose.
         public var session: SessionReference
-        /// `volatile` or `standard`, which is the default.
+        /// `volatile`, `standard`, which is the default, or `full`.
         public var profile: String?
         /// Bytes that the capture may take before compression; no bound by default.
         public var budget: UInt64?
@@ -23,6 +23,10 @@ public struct CaptureAction: Action {
         public var since: String?
         /// Until when; now by default.
         public var until: String?
+        /// `all`, `dirty` or `none`; what the profile says by default.
+        public var memory: String?
+        /// Whether memory may stand in the bundle as it is, for everybody who has it.
+        public var plainMemory: Bool?
 
         /// Takes all parts.
         public init(
@@ -30,13 +34,17 @@ public struct CaptureAction: Action {
             profile: String? = nil,
             budget: UInt64? = nil,
             since: String? = nil,
-            until: String? = nil
+            until: String? = nil,
+            memory: String? = nil,
+            plainMemory: Bool? = nil
         ) {
             self.session = session
             self.profile = profile
             self.budget = budget
             self.since = since
             self.until = until
+            self.memory = memory
+            self.plainMemory = plainMemory
         }
     }
 
@@ -46,6 +54,7 @@ public struct CaptureAction: Action {
         let profile: CaptureProfile
         let budget: UInt64?
         var times = CaptureTimes()
+        let memory: MemoryMode
     }
 
     /// The one thing that a capture does to the world.
@@ -80,10 +89,12 @@ public struct CaptureAction: Action {
         deadline: .seconds(6 * 3600),
         inputs: [
             Field("session", .session, "whose"),
-            Field("profile", .text, isRequired: false, choices: ["volatile", "standard"], "how much"),
+            Field("profile", .text, isRequired: false, choices: CaptureProfile.allCases.map(\.rawValue), "how much"),
             Field("budget", .integer, isRequired: false, "bytes that may be taken before compression"),
             Field("since", .text, isRequired: false, "from when on logs of the host are taken"),
             Field("until", .text, isRequired: false, "until when"),
+            Field("memory", .text, isRequired: false, choices: MemoryMode.allCases.map(\.rawValue), "which pages"),
+            Field("plainMemory", .flag, isRequired: false, "memory may stand in the bundle unencrypted"),
         ],
         outputs: [Field("bundle", .text, "where the bundle lies"), Field("sealed", .object, "what was sealed")]
     )
@@ -96,16 +107,21 @@ public struct CaptureAction: Action {
     /// Resolves the session again by its pins; one whose processes have all ended can still be captured from disk.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
         let profile = try CaptureAction.profile(input.profile ?? "standard")
+        let memory = try MemoryWish(input, profile).mode(for: place.recipients)
         _ = try place.agent(of: input.session)
         return Observation(
             target: Target(
                 session: input.session,
                 profile: profile,
                 budget: input.budget,
-                times: try CaptureTimes(since: input.since, until: input.until, now: Instant.now())
+                times: try CaptureTimes(since: input.since, until: input.until, now: Instant.now()),
+                memory: memory
             ),
             pins: input.session.pin.namesNothing ? [] : [input.session.pin],
-            decisions: ["capture \(profile.rawValue) of \(input.session.locator)"]
+            decisions: [
+                "capture \(profile.rawValue) of \(input.session.locator)"
+                    + (memory == .nothing ? "" : ", memory \(memory.rawValue)")
+            ]
         )
     }
 
@@ -119,7 +135,7 @@ public struct CaptureAction: Action {
             "capture",
             on: word,
             because: "no such profile",
-            hint: "profiles are \(CaptureProfile.allCases.map(\.rawValue).joined(separator: " and "))"
+            hint: "profiles are \(CaptureProfile.allCases.map(\.rawValue).joined(separator: ", "))"
         )
     }
 
@@ -145,7 +161,8 @@ public struct CaptureAction: Action {
         let name = shelf.name(number)
         let draft = try CaptureDraft(place, plan.target.session, number: number, name: name)
         let target = plan.target
-        let request = try draft.request(target.profile, budget: target.budget, times: target.times)
+        var request = try draft.request(target.profile, budget: target.budget, times: target.times)
+        request.memory = target.memory
         let missing = draft.missingWorkspace(request)
         let control = CaptureControl(
             report: { scope.progress.report($0.phase, $0.bytes, $0.expectedBytes ?? 0) },
@@ -172,7 +189,7 @@ public struct CaptureAction: Action {
     private func output(of bundle: VerifiedBundle, _ target: Target) throws(Failure) -> Output {
         let statement = bundle.statement
         let counts = statement.counts
-        let missing = counts.planned - counts.collected
+        let missing = counts.planned - counts.collected - (try CollectionItem.notAsked(in: bundle))
         return Output(
             sealed: CaptureRecord(
                 bundle: statement.name,
@@ -217,6 +234,7 @@ extension CaptureProfile {
         switch self {
         case .volatile: .volatile
         case .standard: .standard
+        case .full: .full
         }
     }
 }

@@ -1,0 +1,34 @@
+import Base
+import Glibc
+import Kernel
+
+/// What /proc/PID/smaps_rollup says of a process, in bytes (proc_pid_smaps(5)).
+struct ResidentSize: Hashable, Sendable {
+    var resident: UInt64 = 0
+    var anonymous: UInt64 = 0
+    var swapped: UInt64 = 0
+
+    init(parsing bytes: [UInt8]) {
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            let words = line.split(separator: UInt8(ascii: " "))
+            guard words.count >= 2, let value = UInt64(String(decoding: words[1], as: UTF8.self)) else { continue }
+            switch String(decoding: words[0], as: UTF8.self) {
+            case "Rss:": resident = value &* 1024
+            case "Anonymous:": anonymous = value &* 1024
+            case "Swap:": swapped = value &* 1024
+            default: break
+            }
+        }
+    }
+
+    init(of process: borrowing ProcessDirectory, through prefix: String) throws(Failure) {
+        self.init(parsing: try process.contents(prefix + "smaps_rollup", limit: 65_536))
+    }
+
+    var json: JSONValue {
+        [
+            "rss": .integer(Int64(clamping: resident)), "anonymous": .integer(Int64(clamping: anonymous)),
+            "swap": .integer(Int64(clamping: swapped)),
+        ]
+    }
+}

@@ -30,7 +30,12 @@ struct CaptureTimes: Hashable, Sendable, Codable {
         if let last = text.last, let unit = units[last], let count = Int64(text.dropLast()),
             (0...1_000_000).contains(count)
         {
-            return Instant(nanoseconds: now.nanoseconds &- count * unit * 1_000_000_000)
+            let age = (count * unit).multipliedReportingOverflow(by: 1_000_000_000)
+            let moment = now.nanoseconds.subtractingReportingOverflow(age.partialValue)
+            guard !age.overflow, !moment.overflow else {
+                throw Failure(.usage, "capture", on: "--\(option)", because: "'\(text)' is longer ago than can be told")
+            }
+            return Instant(nanoseconds: moment.partialValue)
         }
         throw Failure(
             .usage,

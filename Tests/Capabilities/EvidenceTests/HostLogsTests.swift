@@ -108,6 +108,24 @@ struct HostLogsTests {
         #expect(logs.of([home(scene, geteuid() + 1)]).first?.leftOut?.contains("not to the session's user") == true)
     }
 
+    @Test("a folder of logs that cannot be listed has failed; it is not one without logs")
+    func unlisted() throws {
+        let scene = try Scene()
+        scene.python("os.makedirs('var/log'); open('var/log/audit', 'w').write('a file where a folder is meant')")
+        var request = scene.request()
+        request.hostLogs = HostLogs(
+            in: window(0, HostLogsTests.always),
+            on: try Host(),
+            root: BytePath(scene.workspace)
+        ).ofTheHost()
+        request.trees = []
+        let captured = try scene.capture(request)
+        captured.expectBalanced()
+        let items = captured.items(of: "hostLog").filter { $0["path"]?.string?.hasSuffix("/var/log/audit") == true }
+        #expect(items.map { $0["outcome"]?.string } == ["failed"])
+        #expect(items.first?["reason"]?.string?.contains("ENOTDIR") == true)
+    }
+
     private func home(_ scene: Scene, _ uid: UInt32) -> SessionHome {
         SessionHome(
             path: BytePath(scene.workspace + "/home/u"),

@@ -42,6 +42,7 @@ struct LogsItem {
         let planned = logs[number]
         var item = planned.item
         item.facts = planned.facts
+        if let failure = planned.failure { return item.failed(failure) }
         if let reason = planned.leftOut { return item.outside(reason) }
         if copier.meter.mustStop() { return item.skipped("cancelled") }
         return try collect(planned, to: try PayloadName("data/logs/\(after + number + 1)\(planned.ending)"), item)

@@ -40,15 +40,22 @@ public struct HostLogs {
         if found.isEmpty { found = [absent("var/log/audit/audit.log", .audit, "auditd has written none here")] }
         var journal: [PlannedLog] = []
         for top in ["var/log/journal", "run/log/journal"] {
-            for folder in names(in: root.appending(top)) {
-                journal += journals(in: root.appending(top).appending(folder))
+            journal += each(in: root.appending(top), .journal) { name in
+                let folder = root.appending(top).appending(name)
+                // A file that lies beside the folders of the machines.
+                guard let log = look(folder, .journal, nil), log.failure != nil || log.facts?.kind == .directory else {
+                    return []
+                }
+                return log.failure == nil ? journals(in: folder) : [log]
             }
         }
         found += journal.isEmpty ? [absent("var/log/journal", .journal, "journald keeps none here")] : journal
         let folder = root.appending("var/log")
         for name in HostLogs.plain { found += named(name, in: folder, .system) }
         for name in HostLogs.logins { found += named(name, in: folder, .logins) }
-        return found
+        // A folder that cannot be listed is told once, not for each name.
+        var told: Set<PlannedLog> = []
+        return found.filter { told.insert($0).inserted }
     }
 
     /// What the runtime keeps of the output of a container, all of it.
@@ -83,11 +90,12 @@ public struct HostLogs {
         isTimed: Bool = true,
         where isMeant: (FileFacts) -> Bool = { _ in true }
     ) -> [PlannedLog] {
-        names(in: folder).compactMap { name in
-            guard HostLogs.isRotation(name, of: prefix) else { return nil }
-            guard let log = look(folder.appending(name), kind, nil), let facts = log.facts else { return nil }
-            guard facts.kind == .file || facts.kind == .symlink, isMeant(facts) else { return nil }
-            return isTimed ? timed(log, from: start(of: facts, name)) : log
+        each(in: folder, kind) { name in
+            guard HostLogs.isRotation(name, of: prefix) else { return [] }
+            guard let log = look(folder.appending(name), kind, nil) else { return [] }
+            guard let facts = log.facts else { return [log] }
+            guard facts.kind == .file || facts.kind == .symlink, isMeant(facts) else { return [] }
+            return [isTimed ? timed(log, from: start(of: facts, name)) : log]
         }
     }
 
@@ -100,13 +108,15 @@ public struct HostLogs {
 
     /// `system.journal`, `user-1000@SEQUENCE-NUMBER-MICROSECONDS.journal`, and what was found broken, with a `~`.
     private func journals(in folder: BytePath) -> [PlannedLog] {
-        names(in: folder).compactMap { name in
+        each(in: folder, .journal) { name in
             let text = String(decoding: name.bytes, as: UTF8.self)
-            guard text.hasSuffix(".journal") || text.hasSuffix(".journal~") else { return nil }
-            guard let log = look(folder.appending(name), .journal, nil), log.facts?.kind == .file else { return nil }
+            guard text.hasSuffix(".journal") || text.hasSuffix(".journal~") else { return [] }
+            guard let log = look(folder.appending(name), .journal, nil) else { return [] }
+            if log.failure != nil { return [log] }
+            guard log.facts?.kind == .file else { return [] }
             let words = text.split(separator: "@").last?.split(separator: ".").first?.split(separator: "-") ?? []
             let first = words.count == 3 ? UInt64(words[2], radix: 16) : nil
-            return timed(log, from: first.flatMap { Int64(exactly: $0) }.map { Instant(nanoseconds: $0 &* 1000) })
+            return [timed(log, from: first.flatMap { Int64(exactly: $0) }.map { Instant(nanoseconds: $0 &* 1000) })]
         }
     }
 
@@ -118,7 +128,7 @@ public struct HostLogs {
         if let facts = log.facts, facts.uid != home.uid, kind == .history {
             log.leftOut = "it belongs to uid \(facts.uid), not to the session's user"
         }
-        if kind == .history, log.leftOut == nil { return [timed(log, from: nil)] }
+        if kind == .history, log.leftOut == nil, log.failure == nil { return [timed(log, from: nil)] }
         return [log]
     }
 
@@ -143,7 +153,7 @@ public struct HostLogs {
         do throws(Failure) {
             log.facts = try TreePlace(path: path, inside: inside).look(on: host, by: reader)
         } catch {
-            log.leftOut = error.reason
+            log.failure = error
             return log
         }
         return log.facts == nil ? nil : log
@@ -155,12 +165,20 @@ public struct HostLogs {
         return log
     }
 
-    private func names(in folder: BytePath) -> [BytePath] {
+    /// What `plan` makes of the names in a folder, none when it does not exist; else that it could not be listed.
+    private func each(
+        in folder: BytePath,
+        _ kind: PlannedLog.Kind,
+        _ plan: (BytePath) -> [PlannedLog]
+    ) -> [PlannedLog] {
         do throws(Failure) {
             let names = try FileNode.at(folder).names(after: nil, limit: HostLogs.mostNames)
-            return (0..<names.count).map { names[$0] }
+            return (0..<names.count).flatMap { plan(names[$0]) }
         } catch {
-            return []
+            if error.code == .notFound { return [] }
+            var log = PlannedLog(path: folder, kind: kind)
+            log.failure = error
+            return [log]
         }
     }
 }

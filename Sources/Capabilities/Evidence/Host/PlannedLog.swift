@@ -31,6 +31,8 @@ public struct PlannedLog: Hashable, Sendable {
     public var inside: ProcessPin?
     /// Why it is left out; `nil` when it is to be copied.
     public var leftOut: String?
+    /// Why it, or the folder it stands for, could not be looked at; `nil` when it could.
+    public var failure: Failure?
     /// What the kernel told of it when it was found.
     public var facts: FileFacts?
 

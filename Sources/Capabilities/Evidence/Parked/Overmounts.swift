@@ -64,9 +64,9 @@ struct Overmounts {
             return
         }
         guard isOwn else {
-            if Overmounts.isCustomary(mount) { return }
             line["hides"] = .string("not looked at")
             try parked.tell(.overmounts, line)
+            if Overmounts.isCustomary(mount) { return }
             item = item.partial("\(mount.mountPoint): what it hides is in a mount namespace that Quell does not enter")
             return
         }
@@ -76,7 +76,6 @@ struct Overmounts {
                 try Overmounts.look(under: mount, below)
             }
         } catch {
-            if Overmounts.isCustomary(mount) { return }
             line["hides"] = .string("not looked at: \(error.reason)")
             try parked.tell(.overmounts, line)
             item = item.missed("\(mount.mountPoint)", error)

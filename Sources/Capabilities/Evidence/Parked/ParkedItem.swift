@@ -16,6 +16,8 @@ final class ParkedItem {
     private let log: CollectionLog
     private let stream: PayloadStream
     private var contents = 0
+    /// Lines that the budget did not have room for.
+    private var untold: [ParkedKind: Int] = [:]
 
     init(
         processes: ProcessesItem,
@@ -43,6 +45,9 @@ final class ParkedItem {
                 continue
             }
             var ended = try collect(kind, systemV)
+            if let lines = untold[kind], ended.outcome != .failed {
+                ended = ended.partial((ended.reason.map { $0 + "; " } ?? "") + "over the budget: \(lines) lines")
+            }
             if ended.outcome != .failed, ended.outcome != .skipped { ended.member = stream.name.text }
             try log.end(kind == .keys || kind == .overmounts ? ended : processes.judge(ended))
         }
@@ -68,15 +73,17 @@ final class ParkedItem {
         }
     }
 
-    /// Writes a line of data/parked.jsonl.
+    /// Writes a line of data/parked.jsonl, or counts it when the budget does not have room for it.
     ///
     /// - Throws: what the bundle throws.
     func tell(_ kind: ParkedKind, _ object: JSONObject) throws(Failure) {
         var line = object
         line["parked"] = .string(kind.rawValue)
         let bytes = CanonicalJSON.bytes(of: .object(line)) + [UInt8(ascii: "\n")]
-        // Lines of tables are small and bounded in number: what they tell is worth more than the budget they take.
-        copier.budget.spend(UInt64(bytes.count))
+        guard copier.budget.take(UInt64(bytes.count)) else {
+            untold[kind, default: 0] += 1
+            return
+        }
         try stream.append(bytes)
     }
 
@@ -102,18 +109,18 @@ final class ParkedItem {
     }
 
     private func inFlight() throws(Failure) -> CollectionItem {
-        var waiting: UInt64 = 0
-        for carrier in processes.parking.carriers {
-            waiting &+= carrier.information.number("scm_fds") ?? 0
+        let parking = processes.parking
+        for carrier in parking.carriers {
             var line = carrier.line
             line["type"] = .string("unix socket")
             line["inode"] = carrier.information.inode.map { .string(String($0)) }
             try tell(.inFlight, line)
         }
-        guard waiting > 0 else { return ParkedKind.inFlight.item }
+        guard parking.waiting > 0 else { return ParkedKind.inFlight.item }
+        let unlisted = parking.carriersLeftOut > 0 ? "; \(parking.carriersLeftOut) of the sockets are not listed" : ""
         return ParkedKind.inFlight.item.partial(
-            "\(waiting) descriptors wait in queues of unix sockets: the kernel counts them and gives them only to who "
-                + "receives them, which would take them from the session"
+            "\(parking.waiting) descriptors wait in queues of unix sockets: the kernel counts them and gives them only to who "
+                + "receives them, which would take them from the session\(unlisted)"
         )
     }
 

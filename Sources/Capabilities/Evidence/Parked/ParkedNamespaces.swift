@@ -35,6 +35,9 @@ struct ParkedNamespaces {
                 )
             }
         }
+        if parking.heldSpacesLeftOut > 0 {
+            item = item.partial("\(parking.heldSpacesLeftOut) descriptors of namespaces are not listed")
+        }
         for view in MountView.all(parked) {
             for mount in view.table?.entries ?? [] where mount.type == "nsfs" {
                 try tell(mount, view, known, &item)

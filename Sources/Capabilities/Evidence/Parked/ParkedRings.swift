@@ -11,6 +11,8 @@ struct RingFacts: Hashable, Sendable {
     /// How many of each the kernel counts.
     private(set) var fileCount: UInt64 = 0
     private(set) var bufferCount: UInt64 = 0
+    /// Whether the kernel counts files that it does not list, as it does while somebody works with the ring.
+    var lacksFiles: Bool { UInt64(files.count) < fileCount }
 
     /// Takes the lines of fdinfo.
     init(_ details: [String]) {
@@ -74,10 +76,12 @@ struct ParkedRings {
             }
             if let first = lost.first {
                 item = item.partial("\(lost.count) registered files have no name and no descriptor, such as \(first)")
-            } else if UInt64(facts.files.count) < facts.fileCount, ring.information.detailsLeftOut > 0 {
+            } else if facts.lacksFiles || ring.information.detailsLeftOut > 0 {
                 item = item.partial("a ring has more registered files than are listed")
             }
         }
+        let more = parked.processes.parking.specialsLeftOut
+        if more > 0 { item = item.partial("\(more) descriptors are not looked at, which may be rings") }
         return item
     }
 }

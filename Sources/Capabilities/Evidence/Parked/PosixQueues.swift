@@ -41,6 +41,7 @@ struct PosixQueues {
 
     func collect() throws(Failure) -> CollectionItem {
         var item = ParkedKind.queues.item
+        var isRead = false
         let own = ParkedItem.ownSpace(.ipc, on: parked.host)
         for space in parked.processes.parking.ipcSpaces {
             let queues: (found: [Queue], leftOut: Int)
@@ -54,6 +55,7 @@ struct PosixQueues {
                 item = item.missed("IPC namespace \(space.inode)", error)
                 continue
             }
+            if !queues.found.isEmpty { isRead = true }
             let isShared = own == nil || own == space.inode
             for queue in queues.found where !isShared || parked.processes.parking.uids.contains(queue.uid) {
                 try parked.tell(.queues, line(of: queue, in: space))
@@ -65,6 +67,10 @@ struct PosixQueues {
                 }
             }
             item = item.lacking(queues.leftOut)
+        }
+        if isRead {
+            let touched = "to read the status of a queue sets its access and change times"
+            item.reason = (item.reason.map { $0 + "; " } ?? "") + touched
         }
         return item
     }

@@ -6,6 +6,10 @@ import Kernel
 struct ProcessParking: Sendable {
     /// Descriptors that are remembered.
     static let mostDescriptors = 65_536
+    /// What the kernel tells of them that is remembered, in bytes.
+    static let mostDetails = 64 << 20
+    /// Sockets that carry descriptors, and descriptors of namespaces, that are remembered.
+    static let mostOfAKind = 4096
 
     /// A descriptor whose kind holds something of its own.
     struct Special: Sendable {
@@ -33,8 +37,13 @@ struct ProcessParking: Sendable {
     private(set) var specialsLeftOut = 0
     /// Unix sockets with descriptors in their queues.
     private(set) var carriers: [Special] = []
+    private(set) var carriersLeftOut = 0
+    /// Descriptors in the queues of all of them, those that are left out too.
+    private(set) var waiting: UInt64 = 0
     /// Descriptors of namespaces, by kind and inode.
     private(set) var heldSpaces: [(kind: String, space: Space)] = []
+    private(set) var heldSpacesLeftOut = 0
+    private var details = 0
     /// Where processes stand.
     private(set) var memberSpaces: [String: Set<UInt64>] = [:]
     /// IPC namespaces in which processes stand or that a descriptor holds.
@@ -65,8 +74,12 @@ struct ProcessParking: Sendable {
         for kind in ParkedNamespaces.kinds {
             guard let inode = open.number(after: kind + ":[") else { continue }
             let space = Space(inode: inode, pin: pin, link: link)
-            heldSpaces.append((kind, space))
             if kind == "ipc" { know(space) }
+            if heldSpaces.count < ProcessParking.mostOfAKind {
+                heldSpaces.append((kind, space))
+            } else {
+                heldSpacesLeftOut += 1
+            }
             return
         }
         let special = Special(
@@ -76,13 +89,17 @@ struct ProcessParking: Sendable {
             target: open.target,
             information: open.information
         )
-        if open.socketInode != nil, open.information.number("scm_fds") ?? 0 > 0 {
-            carriers.append(special)
+        if open.socketInode != nil, let carried = open.information.number("scm_fds"), carried > 0 {
+            waiting &+= carried
+            if carriers.count < ProcessParking.mostOfAKind { carriers.append(special) } else { carriersLeftOut += 1 }
         } else if open.target.bytes.starts(with: "anon_inode:".utf8) || open.target.bytes.starts(with: "pidfd:".utf8) {
-            guard specials.count < ProcessParking.mostDescriptors else {
+            guard specials.count < ProcessParking.mostDescriptors,
+                details + special.information.cost <= ProcessParking.mostDetails
+            else {
                 specialsLeftOut += 1
                 return
             }
+            details += special.information.cost
             specials.append(special)
         }
     }

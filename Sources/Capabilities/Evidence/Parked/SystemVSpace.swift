@@ -47,9 +47,26 @@ struct SystemVSpace: Sendable {
         }
     }
 
+    /// Why a segment is not attached, by what kernel.shm_rmid_forced says in its namespace; `nil` when it may be. Where
+    /// that is on, the detach of whoever had it attached last destroys it (proc_sys_kernel(5)).
+    static func refusal(to id: Int64, where forced: [UInt8]) -> Failure? {
+        guard Int(String(decoding: forced.filter { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) != 0 else { return nil }
+        return Failure(
+            .refused,
+            "attach a segment",
+            on: "\(id)",
+            because: "kernel.shm_rmid_forced is on in its namespace: to attach and detach it could destroy it"
+        )
+    }
+
     /// Attaches a segment for reading, which changes its attach time and the pid that touched it last.
+    ///
+    /// - Throws: `refused` where the detach could destroy it.
     static func attach(_ id: Int64, in space: ProcessParking.Space, on host: Host) throws(Failure) -> Attached {
         try enter(space, on: host)
+        let rule = BytePath("sys/kernel/shm_rmid_forced")
+        let forced = try host.proc.descriptor.open(rule, O_RDONLY).readToEnd(limit: 64, from: rule)
+        if let refusal = refusal(to: id, where: forced) { throw refusal }
         let subject = BytePath("System V segment \(id)")
         guard let start = shmat(Int32(truncatingIfNeeded: id), nil, Int32(SHM_RDONLY)), UInt(bitPattern: start) != .max
         else { throw Failure(errno: errno, "attach", on: subject) }

@@ -127,6 +127,9 @@ final class CaptureForecast {
     }
 
     private func hostLog(_ log: PlannedLog, _ step: CollectionPlan.Step) -> CapturePlan.Entry {
+        if let failure = log.failure {
+            return omission("hostLog", log.kind.rawValue, log.path, "failed: \(failure.reason)")
+        }
         if let reason = log.leftOut { return omission("hostLog", log.kind.rawValue, log.path, "skipped: \(reason)") }
         let amount = CaptureAmount(objects: 1, bytes: log.facts?.size ?? 0, isAtLeast: log.facts == nil)
         return entry(step, path: log.path, amount, CaptureRates.files(amount))

@@ -136,6 +136,7 @@ struct ProcessReading: Sendable {
         let table = try process.open(prefix + "fd", O_RDONLY | O_DIRECTORY)
         let numbers = try table.numbers(in: path).sorted()
         descriptorsLeftOut = max(0, numbers.count - ProcessReading.mostDescriptors)
+        var budget = DescriptorInformation.mostBytes
         for number in numbers.prefix(ProcessReading.mostDescriptors) {
             do throws(Failure) {
                 guard let target = try process.link("\(prefix)fd/\(number)") else { continue }
@@ -146,7 +147,7 @@ struct ProcessReading: Sendable {
                         number: number,
                         target: target,
                         facts: facts,
-                        information: DescriptorInformation(parsing: information)
+                        information: DescriptorInformation(parsing: information, within: &budget)
                     )
                 )
             } catch {

@@ -108,6 +108,8 @@ final class ProcessesItem {
         if reading.descriptorsLeftOut > 0 {
             return item.partial("\(reading.descriptorsLeftOut) descriptors are not listed")
         }
+        let cut = reading.descriptors.filter { $0.information.detailsLeftOut > 0 }.count
+        if cut > 0 { return item.partial("not all that the kernel tells of \(cut) descriptors is listed") }
         return item
     }
 

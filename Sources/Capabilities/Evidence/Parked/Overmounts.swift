@@ -60,13 +60,15 @@ struct Overmounts {
         if mount.mountPoint == below.mountPoint {
             line["hides"] = .string("the whole mount below it")
             try parked.tell(.overmounts, line)
+            // Some hosts mount /dev/shm twice as they start. It is told and not read; nothing says that it is the session's.
+            if isOwn, Overmounts.isCustomary(mount), Overmounts.isCustomary(below) { return }
             item = item.partial("\(mount.mountPoint): a mount of \(below.type) lies under another and is not read")
             return
         }
         guard isOwn else {
             line["hides"] = .string("not looked at")
             try parked.tell(.overmounts, line)
-            if Overmounts.isCustomary(mount) { return }
+            if Overmounts.isCustomary(mount) || Overmounts.isOfRuntime(mount) { return }
             item = item.partial("\(mount.mountPoint): what it hides is in a mount namespace that Quell does not enter")
             return
         }
@@ -76,6 +78,7 @@ struct Overmounts {
                 try Overmounts.look(under: mount, below)
             }
         } catch {
+            if Overmounts.isCustomary(mount) { return }
             line["hides"] = .string("not looked at: \(error.reason)")
             try parked.tell(.overmounts, line)
             item = item.missed("\(mount.mountPoint)", error)
@@ -91,6 +94,11 @@ struct Overmounts {
     static func isCustomary(_ mount: Mount) -> Bool {
         guard customary.contains(mount.type), let path = mount.mountPoint.text else { return false }
         return temporary.contains(path) || places.contains { path == $0 || path.hasPrefix($0 + "/") }
+    }
+
+    /// Whether it stands on a single file that container runtimes put into every container.
+    static func isOfRuntime(_ mount: Mount) -> Bool {
+        ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/run/.containerenv"].contains(mount.mountPoint.text)
     }
 
     /// What lies at the place of `mount` in the mount below it.

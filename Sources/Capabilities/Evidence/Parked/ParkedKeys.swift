@@ -35,30 +35,6 @@ struct KeyLine: Hashable, Sendable {
     var hasPayload: Bool { !KeyLine.open.contains(type) }
 }
 
-/// How many keys each user has, whoever may see them: /proc/key-users. Source: keyrings(7).
-struct KeyCounts: Hashable, Sendable {
-    /// By uid.
-    private(set) var keys: [UInt32: Int] = [:]
-
-    /// Parses lines such as `    0:     9 8/8 3/1000000 40/25000000`; others are passed over.
-    init(parsing bytes: [UInt8]) {
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            let words = String(decoding: line, as: UTF8.self).split(separator: " ")
-            guard words.count >= 3, words[0].hasSuffix(":"), let uid = UInt32(words[0].dropLast()) else { continue }
-            keys[uid] = Int(words[2].prefix { $0 != "/" })
-        }
-    }
-
-    /// What is not shown of the keys of `uids`, where so many of each are; `nil` when all are.
-    func missing(_ uids: Set<UInt32>, where shown: [UInt32: Int]) -> String? {
-        let hidden = uids.sorted().compactMap { uid -> String? in
-            let more = (keys[uid] ?? 0) - (shown[uid] ?? 0)
-            return more > 0 ? "\(more) keys of uid \(uid) are not shown" : nil
-        }
-        return hidden.isEmpty ? nil : hidden.joined(separator: ", ")
-    }
-}
-
 /// Keys of the session's users as the kernel shows them to Quell: each by its description; a payload that may be read
 /// becomes a handle, for it is a secret.
 struct ParkedKeys {
@@ -68,36 +44,24 @@ struct ParkedKeys {
 
     func collect() throws(Failure) -> CollectionItem {
         let text: [UInt8]
-        let counts: KeyCounts
         do throws(Failure) {
-            // Counted first: a key that is made meanwhile is not taken for one that is hidden.
-            counts = KeyCounts(parsing: try contents("key-users"))
-            text = try contents("keys")
+            let path = BytePath("keys")
+            text = try parked.host.proc.descriptor.open(path, O_RDONLY).readToEnd(limit: 16 << 20, from: path)
         } catch {
             return ParkedKind.keys.item.failed(error)
         }
         var closed = 0
-        var shown: [UInt32: Int] = [:]
         let uids = parked.processes.parking.uids
         for line in text.split(separator: UInt8(ascii: "\n")) {
             guard let key = KeyLine(parsing: line), uids.contains(key.uid) else { continue }
-            shown[key.uid, default: 0] += 1
             var told = told(key)
             if key.hasPayload, !addPayload(of: key, to: &told) { closed += 1 }
             try parked.tell(.keys, told)
         }
-        var reasons = [counts.missing(uids, where: shown)].compactMap { $0 }
-        if closed > 0 {
-            reasons.append(
-                "the payload of \(closed) keys: the kernel gives it only to who possesses them; they are described"
-            )
-        }
-        return reasons.isEmpty ? ParkedKind.keys.item : ParkedKind.keys.item.partial(reasons.joined(separator: "; "))
-    }
-
-    private func contents(_ name: String) throws(Failure) -> [UInt8] {
-        let path = BytePath(name)
-        return try parked.host.proc.descriptor.open(path, O_RDONLY).readToEnd(limit: 16 << 20, from: path)
+        guard closed > 0 else { return ParkedKind.keys.item }
+        return ParkedKind.keys.item.partial(
+            "the payload of \(closed) keys: the kernel gives it only to who possesses them; they are described"
+        )
     }
 
     private func told(_ key: KeyLine) -> JSONObject {

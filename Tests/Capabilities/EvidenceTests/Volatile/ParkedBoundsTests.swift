@@ -31,14 +31,4 @@ struct ParkedBoundsTests {
         #expect(RingFacts(["UserFiles:\t3", "UserBufs:\t0"]).lacksFiles)
         #expect(!RingFacts(["UserFiles:\t1", "    0: /etc/passwd"]).lacksFiles)
     }
-
-    @Test("keys that the kernel counts and does not show are missing, of the session's users alone")
-    func keys() {
-        let counts = KeyCounts(
-            parsing: Array("    0:     9 8/8 3/1000000 40/25000000\n 1000:     2 5/5 5/200 1/20000\nx\n".utf8)
-        )
-        #expect(counts.keys == [0: 8, 1000: 5])
-        #expect(counts.missing([1000], where: [1000: 3]) == "2 keys of uid 1000 are not shown")
-        #expect(counts.missing([1000, 7], where: [1000: 5]) == nil)
-    }
 }

@@ -32,12 +32,8 @@ struct TreeItem {
             return nil
         }
         let before: TreeCensus
-        let walker = TreeWalker(tree, on: host)
-        let top: HeldFolder
         do throws(Failure) {
             before = try census()
-            // The process through which the path leads may end while the tree is counted.
-            top = try walker.takeHold()
         } catch {
             try log.end(whole.failed(error))
             return nil
@@ -54,7 +50,7 @@ struct TreeItem {
             meter: meter,
             opened: opened
         )
-        try walker.walk(collector, from: top)
+        try TreeWalker(tree, on: host).walk(collector)
         try collector.collectLeased(patience: leasePatience)
         try archive.close()
         whole.member = "data/files/\(tree.name).pax.zst"

@@ -21,7 +21,9 @@ extension SystemTests {
                 #expect(eventually(within: .seconds(10)) { it.layerHas("tmp/old/z") && it.logHas("said") })
                 _ = try place.sh("quell init")
                 let captured = try place.sh("quell capture podman:\(it.name)")
-                #expect(captured.status == 0, "\(captured.text) \(captured.errorText)")
+                // What the tmpfs hides of the image lies in a mount namespace that Quell does not enter, and is told so.
+                #expect(captured.status == 3, "\(captured.text) \(captured.errorText)")
+                #expect(captured.text.contains("parked overmounts is partial: /scratch"), "\(captured.text)")
                 let bundle = try place.bundle()
                 let verified = try place.sh("quell bundle verify \(bundle)")
                 #expect(verified.status == 0, "\(verified.text) \(verified.errorText)")

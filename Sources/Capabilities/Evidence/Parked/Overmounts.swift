@@ -52,6 +52,9 @@ struct Overmounts {
         isOwn: Bool,
         _ item: inout CollectionItem
     ) throws(Failure) {
+        // Hosts and runtimes mount these over what an image has there, some of them twice. It is told and not read, and does
+        // not make every capture on such a host partial.
+        let isUsual = Overmounts.isCustomary(mount) || Overmounts.isOfRuntime(mount)
         var line = JSONObject()
         line["mountNamespace"] = .integer(Int64(clamping: view.inode))
         line["mountPoint"] = mount.mountPoint.json
@@ -60,15 +63,14 @@ struct Overmounts {
         if mount.mountPoint == below.mountPoint {
             line["hides"] = .string("the whole mount below it")
             try parked.tell(.overmounts, line)
-            // Some hosts mount /dev/shm twice as they start. It is told and not read; nothing says that it is the session's.
-            if isOwn, Overmounts.isCustomary(mount), Overmounts.isCustomary(below) { return }
+            if isUsual, Overmounts.isCustomary(below) { return }
             item = item.partial("\(mount.mountPoint): a mount of \(below.type) lies under another and is not read")
             return
         }
         guard isOwn else {
             line["hides"] = .string("not looked at")
             try parked.tell(.overmounts, line)
-            if Overmounts.isCustomary(mount) || Overmounts.isOfRuntime(mount) { return }
+            if isUsual { return }
             item = item.partial("\(mount.mountPoint): what it hides is in a mount namespace that Quell does not enter")
             return
         }
@@ -78,15 +80,16 @@ struct Overmounts {
                 try Overmounts.look(under: mount, below)
             }
         } catch {
-            if Overmounts.isCustomary(mount) { return }
             line["hides"] = .string("not looked at: \(error.reason)")
             try parked.tell(.overmounts, line)
+            if isUsual { return }
             item = item.missed("\(mount.mountPoint)", error)
             return
         }
         guard case .names(let names) = hidden, !names.isEmpty else { return }
         line["hides"] = .array(names.map(\.json))
         try parked.tell(.overmounts, line)
+        if isUsual { return }
         item = item.partial("\(mount.mountPoint) hides a directory with content that is not read")
     }
 

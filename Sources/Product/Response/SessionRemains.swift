@@ -75,7 +75,8 @@ struct SessionRemains {
         let processes = first + pins.filter { !first.contains($0) }
         let container = ContainerFiles.of(session.pin, on: host)
         let roots = SessionRoots(of: processes, container: container, on: host)
-        let homes = SessionHomes(on: host).of(processes)
+        var lost: [PlannedTree] = []
+        let homes = SessionHomes(on: host).of(processes, lost: &lost)
         request.container = container
         request.changes = roots.changes
         request.volumes = roots.volumes
@@ -87,7 +88,7 @@ struct SessionRemains {
             tree.role == .transcripts && !declared.contains(tree.path)
                 && transcripts.contains { $0.inside == nil && $0.leftOut == nil && $0.takes(tree.path) }
         }
-        request.trees += transcripts + roots.trees
+        request.trees += transcripts + lost + roots.trees
         request.hostLogs = logs(window(from: start(of: processes)), container, homes)
     }
 

@@ -32,11 +32,30 @@ public struct SessionHomes {
     /// Looks on that machine.
     public init(on host: Host) { self.host = host }
 
-    /// The homes of the users of those processes, each once, in their order.
-    public func of(_ pins: [ProcessPin]) -> [SessionHome] {
+    /// The homes of the users of those processes, each once, in their order. A process that lives and could not be
+    /// asked becomes one of `lost`.
+    public func of(_ pins: [ProcessPin], lost: inout [PlannedTree]) -> [SessionHome] {
         var found: [SessionHome] = []
-        for pin in pins.prefix(SessionHomes.most) where found.count < SessionHomes.most {
-            for home in homes(of: pin) {
+        for (index, pin) in pins.enumerated() {
+            let some: [SessionHome]
+            do throws(Failure) {
+                guard index < SessionHomes.most, found.count < SessionHomes.most else {
+                    throw Failure(
+                        .refused,
+                        "find the home of a process",
+                        on: "\(pin.pid)",
+                        because:
+                            "more than \(SessionHomes.most) processes or homes: this one and the rest are not asked"
+                    )
+                }
+                some = try homes(of: pin)
+            } catch {
+                if pin.hasEnded(on: host) { continue }
+                lost.append(.lost("home-of-\(pin.pid)", role: .transcripts, because: error))
+                if index >= SessionHomes.most || found.count >= SessionHomes.most { break }
+                continue
+            }
+            for home in some {
                 let known = found.firstIndex { other in
                     other.path == home.path && other.uid == home.uid && isSameRoot(other.inside, home.inside)
                 }
@@ -50,35 +69,33 @@ public struct SessionHomes {
         return found
     }
 
-    private func homes(of pin: ProcessPin) -> [SessionHome] {
-        let host = self.host
-        do throws(Failure) {
-            let process = try ProcessDirectory(pin, on: host)
-            guard let uid = try process.status().uids.first else { return [] }
-            let root = try FileNode("root", of: process)
-            let ours = try FileNode.at(BytePath("/"))
-            let isOfTheHost = root.facts.identity == ours.facts.identity
-            let space = try process.namespace(.mount)
-            let ourSpace = try ProcessDirectory(getpid(), on: host).namespace(.mount)
-            let isOurs = isOfTheHost && space == ourSpace
-            let user = passwd(pin).first { $0.uid == uid }
-            let variables = environment(pin)
-            let folder = try process.workingDirectory()
-            var paths = [variables["HOME"], user?.home].compactMap { $0 }.filter(SessionHomes.isPlain)
-            if paths.count == 2, paths[0] == paths[1] { paths.removeLast() }
-            return paths.map { path in
-                SessionHome(
-                    path: path,
-                    inside: isOurs ? nil : pin,
-                    user: user?.name,
-                    uid: uid,
-                    places: variables.filter { $0.key != "HOME" && SessionHomes.isPlain($0.value) },
-                    folders: [folder].compactMap { $0 }.filter(SessionHomes.isPlain),
-                    isOfTheHost: isOfTheHost
-                )
-            }
-        } catch {
-            return []
+    private func homes(of pin: ProcessPin) throws(Failure) -> [SessionHome] {
+        let process = try ProcessDirectory(pin, on: host)
+        let prefix = try process.prefixOfLiving()
+        guard let uid = try process.status().uids.first else {
+            throw Failure(.malformed, "find the user of a process", on: "\(pin.pid)", because: "it names none")
+        }
+        let root = try FileNode(prefix + "root", of: process)
+        let ours = try FileNode.at(BytePath("/"))
+        let isOfTheHost = root.facts.identity == ours.facts.identity
+        let space = try process.mountSpace(through: prefix)
+        let ourSpace = try ProcessDirectory(getpid(), on: host).namespace(.mount)
+        let isOurs = isOfTheHost && space == ourSpace
+        let user = passwd(pin).first { $0.uid == uid }
+        let variables = environment(pin, through: prefix)
+        let folder = try process.link(prefix + "cwd")
+        var paths = [variables["HOME"], user?.home].compactMap { $0 }.filter(SessionHomes.isPlain)
+        if paths.count == 2, paths[0] == paths[1] { paths.removeLast() }
+        return paths.map { path in
+            SessionHome(
+                path: path,
+                inside: isOurs ? nil : pin,
+                user: user?.name,
+                uid: uid,
+                places: variables.filter { $0.key != "HOME" && SessionHomes.isPlain($0.value) },
+                folders: [folder].compactMap { $0 }.filter(SessionHomes.isPlain),
+                isOfTheHost: isOfTheHost
+            )
         }
     }
 
@@ -88,13 +105,13 @@ public struct SessionHomes {
     }
 
     /// The variables that lead to files of agents. The rest is not kept.
-    private func environment(_ pin: ProcessPin) -> [String: BytePath] {
+    private func environment(_ pin: ProcessPin, through prefix: String) -> [String: BytePath] {
         let host = self.host
         let wanted = Set(["HOME"] + TranscriptPlaces.all.compactMap(\.variable))
         do throws(Failure) {
             let answer = try reader.read("read the environment", on: "\(pin.pid)") { () -> [UInt8] in
                 do throws(Failure) {
-                    return try ProcessDirectory(pin, on: host).contents("environ", limit: 1 << 20)
+                    return try ProcessDirectory(pin, on: host).contents(prefix + "environ", limit: 1 << 20)
                 } catch {
                     return []
                 }
@@ -150,8 +167,9 @@ public struct SessionHomes {
         guard let one, let other else { return one == nil && other == nil }
         if one == other { return true }
         do throws(Failure) {
-            let left = try FileNode("root", of: try ProcessDirectory(one, on: host)).facts
-            let right = try FileNode("root", of: try ProcessDirectory(other, on: host)).facts
+            let root = BytePath("/")
+            let left = try TreePlace(path: root, inside: one).open(on: host).node.facts
+            let right = try TreePlace(path: root, inside: other).open(on: host).node.facts
             return left.identity == right.identity
         } catch {
             return false

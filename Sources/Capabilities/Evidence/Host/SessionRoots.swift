@@ -28,19 +28,41 @@ public struct SessionRoots: Sendable {
         var roots: Set<FileIdentity> = []
         var spaces: Set<UInt64> = []
         var problem: Failure?
-        for pin in processes.prefix(SessionRoots.mostProcesses) {
+        var unseen: [(pin: ProcessPin, ground: Ground?, failure: Failure)] = []
+        var looks = 0
+        for pin in processes {
+            var ground: Ground?
             do throws(Failure) {
+                let found = try Ground(pin, host)
+                ground = found
+                if found.isKnown(roots, spaces) { continue }
+                looks += 1
+                guard looks <= SessionRoots.mostProcesses else { throw SessionRoots.tooMany(pin) }
                 let look = try Look(pin, host)
                 if roots.insert(look.root.node.facts.identity).inserted { takeRoot(look, container) }
                 if let space = look.space, spaces.insert(space).inserted { takeMounts(look, container) }
             } catch {
-                // A process that has ended has neither root nor mounts; another one of the session may.
                 problem = problem ?? error
+                unseen.append((pin, ground, error))
             }
+        }
+        // A process that has ended has neither root nor mounts, and what one hides another may have shown.
+        for (pin, ground, failure) in unseen where !(ground?.isKnown(roots, spaces) ?? false) {
+            if pin.hasEnded(on: host) { continue }
+            trees.append(.lost("process-\(pin.pid)", because: failure))
         }
         if changes == nil, container != nil, let problem {
             changes = .notPossible("its root could not be looked at: \(problem.reason)")
         }
+    }
+
+    private static func tooMany(_ pin: ProcessPin) -> Failure {
+        Failure(
+            .refused,
+            "look at the root of a process",
+            on: "\(pin.pid)",
+            because: "there are more than \(mostProcesses) roots and mount namespaces"
+        )
     }
 
     /// Those of a container that has ended: nothing is mounted that could be compared, only files of root's name its layer.
@@ -138,8 +160,6 @@ public struct SessionRoots: Sendable {
                 volumes.append(PlannedVolume(mount: mount, source: look.source(of: mount)))
                 continue
             }
-            guard ["tmpfs", "ramfs", "overlay"].contains(mount.type), count < SessionRoots.mostMounts else { continue }
-            guard let facts = look.facts(of: mount) else { continue }
             count += 1
             var tree = PlannedTree(
                 name: count == 1 ? "mount" : "mount-\(count)",
@@ -147,10 +167,54 @@ public struct SessionRoots: Sendable {
                 role: .mount
             )
             tree.inside = look.leader
-            tree.identity = facts.identity
-            tree.remark = "a \(mount.type) of the session's own, through the root of process \(look.leader.pid)"
+            do throws(Failure) {
+                tree.identity = try SessionRoots.identity(of: mount, number: count, in: look)
+                tree.remark = "a \(mount.type) of the session's own, through the root of process \(look.leader.pid)"
+            } catch {
+                tree.lost = error
+            }
             trees.append(tree)
+            // The last one tells of those that follow.
+            if count > SessionRoots.mostMounts { return }
         }
+    }
+}
+
+extension SessionRoots {
+    /// What is archived of a mount of the session's own.
+    ///
+    /// - Throws: why it is not taken.
+    private static func identity(of mount: Mount, number: Int, in look: Look) throws(Failure) -> FileIdentity {
+        func lost(_ reason: String) -> Failure {
+            Failure(.refused, "take a mount of the session's own", on: "\(mount.mountPoint)", because: reason)
+        }
+        guard number <= mostMounts else {
+            throw lost("the session has more than \(mostMounts) mounts of its own: this one and the rest are not taken")
+        }
+        guard ["tmpfs", "ramfs", "overlay"].contains(mount.type) else {
+            throw lost("a file system of its own of the type \(mount.type) is not read")
+        }
+        guard let facts = look.facts(of: mount) else {
+            throw lost("another mount stands over this \(mount.type), or it is no directory that could be looked at")
+        }
+        return facts.identity
+    }
+}
+
+/// By what processes are told that see the same files.
+private struct Ground {
+    let root: FileIdentity
+    let space: UInt64?
+
+    init(_ pin: ProcessPin, _ host: Host) throws(Failure) {
+        let process = try ProcessDirectory(pin, on: host)
+        let prefix = try process.prefixOfLiving()
+        root = try FileNode(prefix + "root", of: process).facts.identity
+        space = try process.mountSpace(through: prefix)
+    }
+
+    func isKnown(_ roots: Set<FileIdentity>, _ spaces: Set<UInt64>) -> Bool {
+        roots.contains(root) && (space.map { spaces.contains($0) } ?? false)
     }
 }
 
@@ -173,14 +237,16 @@ private struct Look {
         self.host = host
         let process = try ProcessDirectory(leader, on: host)
         let own = try ProcessDirectory(getpid(), on: host)
-        root = HeldFolder(try FileNode("root", of: process))
+        let prefix = try process.prefixOfLiving()
+        root = HeldFolder(try FileNode(prefix + "root", of: process))
         ours = HeldFolder(try FileNode.at(BytePath("/")))
-        space = try process.namespace(.mount)
+        space = try process.mountSpace(through: prefix)
         hasOwnMounts = try space != own.namespace(.mount)
         let answer = try ImpatientReader().read("read the mounts", on: "\(leader.pid)") {
             () -> Result<MountTable, Failure> in
             do throws(Failure) {
-                return .success(try ProcessDirectory(leader, on: host).mounts())
+                let text = try ProcessDirectory(leader, on: host).contents(prefix + "mountinfo", limit: 16 << 20)
+                return .success(MountTable(parsing: text))
             } catch {
                 return .failure(error)
             }

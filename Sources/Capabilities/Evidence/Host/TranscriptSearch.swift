@@ -7,6 +7,7 @@ public import Kernel
 public struct TranscriptSearch {
     /// How many roots are planned at most.
     static let mostTrees = 128
+    private static let mostNames = 65_536
 
     private let host: Host
     private let reader = ImpatientReader()
@@ -80,14 +81,18 @@ public struct TranscriptSearch {
         wanted.only = place.only.map { BytePath($0) }
         wanted.inside = home.inside
         let (tree, host) = (wanted, self.host)
-        return try reader.read("list a place of the session's", on: "\(path)") { () -> Bool in
+        let answer = try reader.read("list a place of the session's", on: "\(path)") { () -> Result<Bool, Failure> in
             do throws(Failure) {
                 let held = try tree.open(on: host)
-                let names = try held.node.names(after: nil, limit: 65_536)
-                return (0..<names.count).contains { tree.has(names[$0]) }
+                guard held.node.facts.kind == .directory else { return .success(true) }
+                let names = try held.node.names(after: nil, limit: TranscriptSearch.mostNames)
+                // Of a folder with more names the walk finds what belongs to it.
+                let isWhole = names.count < TranscriptSearch.mostNames
+                return .success(!isWhole || (0..<names.count).contains { tree.has(names[$0]) })
             } catch {
-                return false
+                return error.code == .notFound ? .success(false) : .failure(error)
             }
         }
+        return try answer.get()
     }
 }

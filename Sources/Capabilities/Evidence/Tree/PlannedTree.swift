@@ -89,24 +89,43 @@ struct TreePlace: Hashable, Sendable {
     /// What stands there, asked on a thread that is left behind when a process that may be frozen does not answer (RT7): a
     /// home can lie on a filesystem that the session serves. `nil` when nothing stands there.
     ///
-    /// - Throws: `timedOut`.
+    /// - Throws: `timedOut`, and why it cannot be told whether something stands there.
     func look(on host: Host, by reader: ImpatientReader) throws(Failure) -> FileFacts? {
         let place = self
-        return try reader.read("look at a place of the session's", on: "\(path)") { () -> FileFacts? in
+        let answer = try reader.read("look at a place of the session's", on: "\(path)") {
+            () -> Result<FileFacts?, Failure> in
             do throws(Failure) {
                 let held = try place.open(on: host)
                 // Asks the filesystem's server, when it has one: who reads it later asks it, too.
                 _ = held.node.isServedByProcess()
-                return held.node.facts
+                return .success(held.node.facts)
             } catch {
-                return nil
+                if error.code == .notFound || place.isBelowFile(on: host) { return .success(nil) }
+                return .failure(error)
             }
+        }
+        return try answer.get()
+    }
+
+    /// Whether a component above the last is a file or a device, so that nothing can stand there. A link may lead
+    /// anywhere and is none of these.
+    private func isBelowFile(on host: Host) -> Bool {
+        do throws(Failure) {
+            var held = try TreePlace(path: BytePath("/"), inside: inside).open(on: host)
+            for component in path.components {
+                if held.node.facts.kind != .directory { return held.node.facts.kind != .symlink }
+                held = HeldFolder(try held.node.child(component))
+            }
+            return false
+        } catch {
+            return false
         }
     }
 
     func open(on host: Host) throws(Failure) -> HeldFolder {
         guard let inside else { return HeldFolder(try FileNode.at(path)) }
-        var held = HeldFolder(try FileNode("root", of: try ProcessDirectory(inside, on: host)))
+        let process = try ProcessDirectory(inside, on: host)
+        var held = HeldFolder(try FileNode(try process.prefixOfLiving() + "root", of: process))
         for component in path.components { held = HeldFolder(try held.node.child(component)) }
         return held
     }

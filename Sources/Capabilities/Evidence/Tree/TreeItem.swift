@@ -32,8 +32,12 @@ struct TreeItem {
             return nil
         }
         let before: TreeCensus
+        let walker = TreeWalker(tree, on: host)
+        let top: HeldFolder
         do throws(Failure) {
             before = try census()
+            // The process through which the path leads may end while the tree is counted.
+            top = try walker.takeHold()
         } catch {
             try log.end(whole.failed(error))
             return nil
@@ -50,7 +54,7 @@ struct TreeItem {
             meter: meter,
             opened: opened
         )
-        try TreeWalker(tree, on: host).walk(collector)
+        try walker.walk(collector, from: top)
         try collector.collectLeased(patience: leasePatience)
         try archive.close()
         whole.member = "data/files/\(tree.name).pax.zst"

@@ -66,9 +66,14 @@ struct TreeWalker {
 
     /// Walks the tree.
     ///
-    /// - Throws: what the visitor throws; `notFound` and others when the root cannot be taken hold of; `refused` when
-    ///   its filesystem is served by a process that may be frozen.
-    func walk(_ visitor: some TreeVisitor) throws(Failure) {
+    /// - Throws: what the visitor throws, and what ``takeHold()`` throws.
+    func walk(_ visitor: some TreeVisitor) throws(Failure) { try walk(visitor, from: try takeHold()) }
+
+    /// Takes hold of the root.
+    ///
+    /// - Throws: `notFound` and others when that is not possible; `refused` when its filesystem is served by a process
+    ///   that may be frozen.
+    func takeHold() throws(Failure) -> HeldFolder {
         let top = try open()
         guard top.node.facts.kind == .directory else {
             // A root that is a symbolic link was not resolved by anybody who may (RT35).
@@ -82,6 +87,13 @@ struct TreeWalker {
                 because: "it is a FUSE filesystem, and the process that serves it may be frozen"
             )
         }
+        return top
+    }
+
+    /// Walks the tree below a root that is held.
+    ///
+    /// - Throws: what the visitor throws.
+    func walk(_ visitor: some TreeVisitor, from top: HeldFolder) throws(Failure) {
         let home = Home(top.node.facts)
         let first = WalkLevel(BytePath(""), top, NamesLedger())
         guard try enter(first, at: BytePath(""), for: visitor) else { return }

@@ -29,6 +29,39 @@ extension SystemTests {
             scene.endServer()
             #expect(try reader.finish().status == 0)
         }
+
+        @Test("RT7 a capture of such a session ends, and has all that can be read", .sandbox)
+        func captured() throws {
+            let scene = try SlowScene(members: 3)
+            defer { scene.clean() }
+            let reader = try scene.startPlainReader()
+            for words in [["sessions", "--file", "\(scene.mount)/file"], []] {
+                let list = try scene.quell(words)
+                #expect([2, 3].contains(list.status), "\(words) \(list.text) \(list.errorText)")
+                #expect(list.errorText.contains("something holds the reader up"), "\(list.errorText)")
+            }
+            #expect(try scene.quell("freeze", "cgroup:/\(scene.sandbox.name)", "--no-hold-restart").status == 0)
+            let status = try scene.quell("status")
+            #expect(status.status == 0, "\(status.text) \(status.errorText)")
+            let capture = try scene.quell("capture", "cgroup:/\(scene.sandbox.name)")
+            let said = "\(capture.text)\n\(capture.errorText)"
+            #expect(capture.status == 3, "\(said)")
+            #expect(!reader.hasEnded, "whoever reads the arguments waits")
+            let processes = try scene.bundled("data/processes.jsonl")
+            #expect(processes.count == 4, "\(said)")
+            for process in processes where process["pid"]?.integer != Int64(scene.parent) {
+                let files = process["openFiles"]?.array?.compactMap { $0["target"]?.string } ?? []
+                #expect(files.contains { $0.hasSuffix("/file") }, "\(process)")
+                #expect(process["argv"]?.array?.isEmpty == true)
+                #expect(process["gaps"]?.array?.isEmpty == false)
+            }
+            let items = try scene.bundled("data/collection.jsonl")
+            let marked = items.filter {
+                $0["outcome"]?.string == "partial"
+                    && $0["reason"]?.string?.contains("read the arguments and the environment") == true
+            }
+            #expect(marked.count == 3, "\(items)")
+        }
     }
 }
 

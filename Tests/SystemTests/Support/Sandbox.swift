@@ -15,6 +15,9 @@ final class Sandbox: Sendable {
     let freezer: TestCgroup?
     /// A fresh folder of mode 0700.
     let folder: String
+    /// An empty folder in it, where programs start that ask for no other: a capture takes the folder that a session
+    /// works in, and the tests' own would be the whole checkout with all that was ever built in it.
+    var start: String { "\(folder)/start" }
     private let children = Mutex<[Child]>([])
 
     private static let count = Atomic<Int>(0)
@@ -37,6 +40,9 @@ final class Sandbox: Sendable {
             throw Missing(description: "cannot make a temporary folder: \(String(cString: strerror(errno)))")
         }
         self.folder = folder
+        guard mkdir("\(folder)/start", 0o755) == 0 else {
+            throw Missing(description: "cannot make \(folder)/start: \(String(cString: strerror(errno)))")
+        }
         unified = Sandbox.make(name, in: CgroupMounts.unified, .unified)
         freezer = Sandbox.make(name, in: CgroupMounts.freezer, .freezer)
     }
@@ -49,6 +55,7 @@ final class Sandbox: Sendable {
     /// Starts a program; with a placement it is in the groups before its first instruction runs.
     func start(_ program: Program, in placement: Placement = .none) throws -> Child {
         var placed = program
+        placed.directory = program.directory ?? start
         let groups = try groups(of: placement)
         if !groups.isEmpty {
             placed.arguments = ["enter"] + groups.map(\.path) + ["--", program.path] + program.arguments

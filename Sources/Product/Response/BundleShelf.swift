@@ -46,9 +46,12 @@ struct BundleShelf {
     private static let journalRoom: off_t = 1 << 20
 
     /// Takes the next number for this process, by a file that nobody else can make, and keeps room for the journal in it.
+    /// A number that the journal knows stays taken when its bundle was moved away: two seals of one number would be told as
+    /// a forgery (RT31).
     func reserve() throws(Failure) -> Int {
         try home.makeBundlesFolder()
-        var number = (try names().compactMap { self.number(of: $0.split(separator: ".").first ?? "") }.max() ?? 0) + 1
+        let seen = try names() + home.captures().map(\.bundle)
+        var number = (seen.compactMap { self.number(of: $0.split(separator: ".").first ?? "") }.max() ?? 0) + 1
         while true {
             let mark = path(name(number) + ".reserved")
             let file = mark.withCString { open($0, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600) }

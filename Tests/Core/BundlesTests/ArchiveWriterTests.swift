@@ -12,7 +12,7 @@ struct ArchiveWriterTests {
     init() throws {
         bench = try Workbench()
         bundle = try BundleWriter(creating: bench("b"))
-        archive = try bundle.archive(root: "workspace", workers: 0)
+        archive = try bundle.archive(root: "workspace")
         try archive.add(Samples.entry(BytePath("."), .directory))
     }
 

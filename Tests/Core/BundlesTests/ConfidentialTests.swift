@@ -39,7 +39,7 @@ struct ConfidentialTests {
     @discardableResult
     private func write(_ name: String, for recipients: [Recipient]) throws -> VolumeReceipt {
         let bundle = try BundleWriter(creating: bench(name), volumeSize: 16 << 10, recipients: recipients)
-        let stream = try bundle.volumes(try PayloadName(Self.stream), workers: 0)
+        let stream = try bundle.volumes(try PayloadName(Self.stream))
         for _ in 0..<3 { try stream.append(Samples.noise) }
         let receipt = try stream.close()
         let index = try bundle.stream(try PayloadName("data/memory.jsonl"))

@@ -121,7 +121,7 @@ struct ExtractionTests {
     @Test("an archive whose symbolic link stands before a file below it puts nothing behind the link")
     func linkThenFile() throws {
         let writer = try BundleWriter(creating: bench("odd"), volumeSize: 16 << 10)
-        let archive = try writer.archive(root: "workspace", workers: 0)
+        let archive = try writer.archive(root: "workspace")
         try archive.add(Samples.entry(BytePath("."), .directory, mode: 0o755))
         try archive.add(Samples.entry(BytePath("out"), .directory, mode: 0o755))
         try archive.add(Samples.entry(BytePath("out/up"), .symlink(target: BytePath("../../..")), mode: 0o777))
@@ -136,7 +136,7 @@ struct ExtractionTests {
     @Test("hundreds of directories within one another come to disk")
     func deep() throws {
         let writer = try BundleWriter(creating: bench("deep"), volumeSize: 16 << 10)
-        let archive = try writer.archive(root: "workspace", workers: 0)
+        let archive = try writer.archive(root: "workspace")
         try archive.add(Samples.entry(BytePath("."), .directory, mode: 0o755))
         var path = BytePath("")
         for _ in 0..<300 {

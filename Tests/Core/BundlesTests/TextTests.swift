@@ -68,7 +68,7 @@ extension Samples {
         try bundle.write(PayloadName("data/session.json"), Array("{}\n".utf8))
         try bundle.write(PayloadName("data/collection.jsonl"), Array(collection.utf8))
         try bundle.write(PayloadName("data/journal.jsonl"), Array(journal.utf8))
-        let archive = try bundle.archive(root: "workspace", workers: 0)
+        let archive = try bundle.archive(root: "workspace")
         try archive.add(entry(BytePath("."), .directory, mode: 0o755))
         try add(entry(BytePath("a b#\n\u{E9}"), .file(size: 2, segments: nil)), Array("hi".utf8), to: archive)
         try archive.add(entry(BytePath("sock"), .socket))

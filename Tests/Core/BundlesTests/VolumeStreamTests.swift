@@ -29,7 +29,7 @@ struct VolumeStreamTests {
     @Test("a stream of nothing is one volume")
     func emptyStream() throws {
         let bundle = try BundleWriter(creating: bench("b"))
-        let receipt = try bundle.volumes(try PayloadName(Self.stream), workers: 0).close()
+        let receipt = try bundle.volumes(try PayloadName(Self.stream)).close()
         #expect(receipt.volumes.count == 1)
         #expect(receipt.size == 0)
     }
@@ -37,14 +37,14 @@ struct VolumeStreamTests {
     @Test("a stream that was begun and not ended keeps the bundle from being sealed, even before its first volume")
     func droppedStream() throws {
         let bundle = try BundleWriter(creating: bench("b"))
-        _ = try bundle.volumes(try PayloadName(Self.stream), workers: 0)
+        _ = try bundle.volumes(try PayloadName(Self.stream))
         #expect { try bundle.seal(Samples.statement(), with: nil) } throws: { ($0 as? Failure)?.code == .refused }
     }
 
     @Test("a name is given to one stream only")
     func nameOnce() throws {
         let bundle = try BundleWriter(creating: bench("b"))
-        _ = try bundle.volumes(try PayloadName(Self.stream), workers: 0).close()
+        _ = try bundle.volumes(try PayloadName(Self.stream)).close()
         #expect { _ = try bundle.volumes(try PayloadName(Self.stream)) } throws: { ($0 as? Failure)?.code == .refused }
     }
 
@@ -100,7 +100,7 @@ struct VolumeStreamTests {
     }
 
     private func fill(_ bundle: BundleWriter) throws -> VolumeReceipt {
-        let stream = try bundle.volumes(try PayloadName(Self.stream), workers: 0)
+        let stream = try bundle.volumes(try PayloadName(Self.stream))
         for _ in 0..<3 { try stream.append(Samples.noise) }
         return try stream.close()
     }

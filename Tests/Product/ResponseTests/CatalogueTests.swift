@@ -74,4 +74,19 @@ struct CatalogueTests {
         shelf.release(second)
         #expect(try shelf.unrecorded().isEmpty)
     }
+
+    @Test("RT31 the number of a bundle stays taken when the bundle was moved away")
+    func movedAway() throws {
+        let temporary = try TemporaryStore()
+        let home = try temporary.store.create(by: .quell)
+        let shelf = BundleShelf(home)
+        let root = try #require(Digest(bytes: [UInt8](repeating: 3, count: 32)))
+        try home.record(
+            CaptureRecord(bundle: shelf.name(7), root: root, pins: [], profile: .full, isComplete: true),
+            by: .quell
+        )
+        #expect(try shelf.names().isEmpty)
+        #expect(try shelf.reserve() == 8)
+        shelf.release(8)
+    }
 }

@@ -219,37 +219,3 @@ final class PageFetcher: @unchecked Sendable {
         }
     }
 }
-
-/// A counting semaphore (sem_init(3)).
-private final class Semaphore: @unchecked Sendable {
-    private let raw = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
-
-    init(_ count: Int) { sem_init(raw, 0, UInt32(count)) }
-
-    deinit {
-        sem_destroy(raw)
-        raw.deallocate()
-    }
-
-    func post() { sem_post(raw) }
-
-    func wait() { while sem_wait(raw) != 0 && errno == EINTR {} }
-
-    /// Whether it was posted and not waited for.
-    var isRaised: Bool {
-        var value: Int32 = 0
-        sem_getvalue(raw, &value)
-        return value > 0
-    }
-
-    /// `false` when nobody posted in time; sem_timedwait(3) counts on the wall clock.
-    func wait(_ patience: Duration) -> Bool {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        time.tv_sec += Int(patience.components.seconds)
-        while sem_timedwait(raw, &time) != 0 {
-            if errno != EINTR { return false }
-        }
-        return true
-    }
-}

@@ -2,17 +2,13 @@ import Base
 import CZstd
 
 /// Compresses one stream into one zstd frame (RFC 8878) with a checksum, at level 1 unless told, through one buffer of
-/// fixed size.
-///
-/// With `workers` the library compresses in threads of its own; 0 compresses on the calling thread. A library built
-/// without threads is asked for none.
+/// fixed size, on the calling thread.
 final class ZstdCompressor {
     private let context: OpaquePointer
     private let output: PageBuffer
     private let sink: (UnsafeRawBufferPointer) throws(Failure) -> Void
 
     init(
-        workers: Int,
         level: Int32 = 1,
         sink: @escaping (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {
@@ -24,9 +20,6 @@ final class ZstdCompressor {
         output = PageBuffer(size: 1 << 20)
         try set(ZSTD_c_compressionLevel, level)
         try set(ZSTD_c_checksumFlag, 1)
-        if workers > 0, ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_nbWorkers, Int32(workers))) == 0 {
-            try set(ZSTD_c_jobSize, 1 << 20)
-        }
     }
 
     deinit { ZSTD_freeCCtx(context) }

@@ -15,7 +15,7 @@ public final class ArchiveWriter {
     public let root: String
 
     private let volumes: VolumeCutter
-    private let compressor: ZstdCompressor
+    private let compressor: CompressionThread
     private let pax: PaxWriter
     private let mtree: PayloadStream
     private let zeros: ZeroRegion
@@ -34,12 +34,12 @@ public final class ArchiveWriter {
         let warning: String?
     }
 
-    init(root: String, bundle: BundleWriter, volumeSize: Int, workers: Int) throws(Failure) {
+    init(root: String, bundle: BundleWriter, volumeSize: Int) throws(Failure) {
         self.root = root
         zeros = try ZeroRegion()
         mtree = try bundle.stream(try PayloadName(VolumeName.mtree(root: root)))
         let volumes = VolumeCutter(base: VolumeName.archive(root: root), size: volumeSize, bundle: bundle)
-        let compressor = try ZstdCompressor(workers: workers) { bytes throws(Failure) in try volumes.append(bytes) }
+        let compressor = try CompressionThread(level: 1) { bytes throws(Failure) in try volumes.append(bytes) }
         self.volumes = volumes
         self.compressor = compressor
         pax = try PaxWriter { bytes throws(Failure) in try compressor.append(bytes) }

@@ -71,13 +71,12 @@ public final class BundleWriter: Sendable {
     ///
     /// - Parameters:
     ///   - wanted: What the volumes are called, without their numbers, such as `data/memory/7-99.core.zst`.
-    ///   - workers: Threads of zstd's own that compress beside the caller's; 0 compresses on the caller's.
     ///   - level: The level of zstd; below 0 is faster and larger (zstd(1), `--fast`).
     /// - Throws: `refused` when the name is taken or the bundle is sealed; `system` when there is no memory.
     ///
     /// Where there are recipients, what lies below data/memory/ and data/secrets/ goes encrypted below secrets/ instead:
     /// the stream's own name tells.
-    public func volumes(_ wanted: PayloadName, workers: Int = 2, level: Int32 = 1) throws(Failure) -> VolumeStream {
+    public func volumes(_ wanted: PayloadName, level: Int32 = 1) throws(Failure) -> VolumeStream {
         let isForRecipients = !recipients.isEmpty && SecretVolume.folders.contains { wanted.text.hasPrefix($0) }
         let name = isForRecipients ? wanted.secret : wanted
         try claim(name)
@@ -86,7 +85,6 @@ public final class BundleWriter: Sendable {
                 name,
                 of: self,
                 volumeSize: volumeSize,
-                workers: workers,
                 level: level,
                 recipients: isForRecipients ? recipients : []
             )
@@ -98,15 +96,13 @@ public final class BundleWriter: Sendable {
 
     /// Opens an archive: `data/files/<root>.pax.zst.NNN` and `data/files/<root>.mtree`.
     ///
-    /// - Parameters:
-    ///   - root: The root's name, `[a-z0-9-]+`.
-    ///   - workers: Threads of zstd's own that compress beside the caller's; 0 compresses on the caller's.
+    /// - Parameter root: The root's name, `[a-z0-9-]+`.
     /// - Throws: `malformed` when `root` is no such name; `refused` when it is taken; `system` with errno.
-    public func archive(root: String, workers: Int = 2) throws(Failure) -> ArchiveWriter {
+    public func archive(root: String) throws(Failure) -> ArchiveWriter {
         if let problem = VolumeName.problem(of: root) {
             throw Failure(.malformed, "name a root", on: root, because: problem)
         }
-        return try ArchiveWriter(root: root, bundle: self, volumeSize: volumeSize, workers: workers)
+        return try ArchiveWriter(root: root, bundle: self, volumeSize: volumeSize)
     }
 
     /// Seals the bundle: writes the BagIt files, SUMMARY.txt, VERIFY.txt, brings everything to disk, then writes the

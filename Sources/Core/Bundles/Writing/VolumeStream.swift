@@ -11,7 +11,7 @@ public final class VolumeStream {
 
     private let bundle: BundleWriter
     private let volumes: VolumeCutter
-    private let compressor: ZstdCompressor
+    private let compressor: CompressionThread
     private var hasher = Sealing.Hasher()
     private var size: UInt64 = 0
     private var isClosed = false
@@ -20,14 +20,13 @@ public final class VolumeStream {
         _ name: PayloadName,
         of bundle: BundleWriter,
         volumeSize: Int,
-        workers: Int,
         level: Int32,
         recipients: [Recipient]
     ) throws(Failure) {
         self.name = name
         self.bundle = bundle
         let volumes = VolumeCutter(base: name.text, size: volumeSize, bundle: bundle, recipients: recipients)
-        compressor = try ZstdCompressor(workers: workers, level: level) { bytes throws(Failure) in
+        compressor = try CompressionThread(level: level) { bytes throws(Failure) in
             try volumes.append(bytes)
         }
         self.volumes = volumes

@@ -86,7 +86,7 @@ struct Forger {
 
     static func compress(_ bytes: [UInt8]) throws -> [UInt8] {
         var output: [UInt8] = []
-        let compressor = try ZstdCompressor(workers: 0) { output += $0 }
+        let compressor = try ZstdCompressor() { output += $0 }
         try bytes.withUnsafeBytes { try compressor.append($0) }
         try compressor.finish()
         return output

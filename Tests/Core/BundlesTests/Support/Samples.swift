@@ -166,7 +166,7 @@ enum Samples {
         try processes.appendLine(["pid": 812, "comm": "agent"])
         try processes.appendLine(["pid": 813, "comm": "sh"])
         try processes.close()
-        let archive = try bundle.archive(root: "workspace", workers: 0)
+        let archive = try bundle.archive(root: "workspace")
         try fill(archive)
         try archive.close()
         try bundle.write(PayloadName("data/collection.jsonl"), Array(collection.utf8))

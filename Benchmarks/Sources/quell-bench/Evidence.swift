@@ -95,6 +95,8 @@ extension Bench {
     private func makeTree(_ name: String, _ bytes: String, _ files: String) throws -> String {
         let tree = "\(work)/\(name)"
         _ = try Command(path: "\(references)/reference-tree", arguments: [tree, "1", bytes, files]).run()
+        // Else the kernel writes the new tree to disk while the first of those that are compared reads it.
+        sync()
         return tree
     }
 

@@ -7,6 +7,8 @@ final class ZstdCompressor {
     private let context: OpaquePointer
     private let output: PageBuffer
     private let sink: (UnsafeRawBufferPointer) throws(Failure) -> Void
+    /// Bytes in the output that the sink has not had yet: it gets them by the buffer, not by zstd's blocks.
+    private var ready = 0
 
     init(
         level: Int32 = 1,
@@ -37,13 +39,21 @@ final class ZstdCompressor {
 
     @discardableResult
     private func step(_ input: inout ZSTD_inBuffer, _ directive: ZSTD_EndDirective) throws(Failure) -> Int {
-        var written = ZSTD_outBuffer(dst: output.bytes.baseAddress, size: output.bytes.count, pos: 0)
+        var written = ZSTD_outBuffer(dst: output.bytes.baseAddress, size: output.bytes.count, pos: ready)
         let rest = ZSTD_compressStream2(context, &written, &input, directive)
         guard ZSTD_isError(rest) == 0 else {
             throw Failure(.system, "compress", on: "zstd", because: String(cString: ZSTD_getErrorName(rest)))
         }
-        if written.pos > 0 { try sink(UnsafeRawBufferPointer(rebasing: output.bytes[..<written.pos])) }
+        ready = written.pos
+        if ready == output.bytes.count || directive == ZSTD_e_end { try drain() }
         return rest
+    }
+
+    private func drain() throws(Failure) {
+        guard ready > 0 else { return }
+        let bytes = UnsafeRawBufferPointer(rebasing: output.bytes[..<ready])
+        ready = 0
+        try sink(bytes)
     }
 
     private func set(_ parameter: ZSTD_cParameter, _ value: Int32) throws(Failure) {

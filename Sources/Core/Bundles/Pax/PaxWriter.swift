@@ -5,7 +5,6 @@ import CArchive
 /// system, no locale. Names go in as bytes with `hdrcharset=BINARY`, attributes as `SCHILY.xattr`, sparse files as
 /// GNU.sparse 1.0. Source: archive_write(3), archive_write_set_options(3), tar(5).
 final class PaxWriter {
-    static let blockSize = 1 << 20
     /// Headers beyond this are refused by readers; libarchive's own limit is 1 MiB.
     static let largestNames = 256 << 10
     static let largestAttributes = 512 << 10
@@ -32,8 +31,8 @@ final class PaxWriter {
         try require(archive_write_add_filter_none(archive))
         try require(archive_write_set_format_option(archive, "pax", "hdrcharset", "BINARY"))
         try require(archive_write_set_format_option(archive, "pax", "xattrheader", "SCHILY"))
-        try require(archive_write_set_bytes_per_block(archive, Int32(Self.blockSize)))
-        try require(archive_write_set_bytes_in_last_block(archive, 1))
+        // Unblocked: content goes to the sink from where it lies, not through a block of libarchive's own.
+        try require(archive_write_set_bytes_per_block(archive, 0))
         let context = Unmanaged.passUnretained(self).toOpaque()
         try require(archive_write_open(archive, context, nil, deliverToWriter, nil))
         isOpen = true

@@ -14,8 +14,7 @@ public final class ArchiveWriter {
     /// The root's name: `[a-z0-9-]+`.
     public let root: String
 
-    private let volumes: VolumeCutter
-    private let compressor: CompressionThread
+    private let volumes: CompressedVolumes
     private let pax: PaxWriter
     private let mtree: PayloadStream
     private let zeros: ZeroRegion
@@ -38,11 +37,10 @@ public final class ArchiveWriter {
         self.root = root
         zeros = try ZeroRegion()
         mtree = try bundle.stream(try PayloadName(VolumeName.mtree(root: root)))
-        let volumes = VolumeCutter(base: VolumeName.archive(root: root), size: volumeSize, bundle: bundle)
-        let compressor = try CompressionThread(level: 1) { bytes throws(Failure) in try volumes.append(bytes) }
+        let cutter = VolumeCutter(base: VolumeName.archive(root: root), size: volumeSize, bundle: bundle)
+        let volumes = try CompressedVolumes(into: cutter)
         self.volumes = volumes
-        self.compressor = compressor
-        pax = try PaxWriter { bytes throws(Failure) in try compressor.append(bytes) }
+        pax = try PaxWriter { bytes throws(Failure) in try volumes.append(bytes) }
         try mtree.append(Array(MtreeLine.header.utf8))
     }
 
@@ -147,10 +145,9 @@ public final class ArchiveWriter {
     public func close() throws(Failure) -> ArchiveReceipt {
         if let open { throw refusal(open.entry, "this entry is still open") }
         try pax.close()
-        try compressor.finish()
-        try volumes.close()
+        let written = try volumes.close()
         let list = try mtree.close()
-        return ArchiveReceipt(files: volumes.closed + [list], entries: entries, contentBytes: contentBytes)
+        return ArchiveReceipt(files: written + [list], entries: entries, contentBytes: contentBytes)
     }
 
     /// How many of `wanted` bytes belong to the open entry.

@@ -10,8 +10,7 @@ public final class VolumeStream {
     public let name: PayloadName
 
     private let bundle: BundleWriter
-    private let volumes: VolumeCutter
-    private let compressor: CompressionThread
+    private let volumes: CompressedVolumes
     private var hasher = Sealing.Hasher()
     private var size: UInt64 = 0
     private var isClosed = false
@@ -25,11 +24,8 @@ public final class VolumeStream {
     ) throws(Failure) {
         self.name = name
         self.bundle = bundle
-        let volumes = VolumeCutter(base: name.text, size: volumeSize, bundle: bundle, recipients: recipients)
-        compressor = try CompressionThread(level: level) { bytes throws(Failure) in
-            try volumes.append(bytes)
-        }
-        self.volumes = volumes
+        let cutter = VolumeCutter(base: name.text, size: volumeSize, bundle: bundle, recipients: recipients)
+        volumes = try CompressedVolumes(into: cutter, level: level)
     }
 
     deinit {
@@ -43,7 +39,7 @@ public final class VolumeStream {
     public func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
         try requireOpen()
         hasher.update(bytes)
-        try compressor.append(bytes)
+        try volumes.append(bytes)
         size += UInt64(bytes.count)
     }
 
@@ -60,11 +56,10 @@ public final class VolumeStream {
     /// - Throws: `refused` the second time; `system` with errno.
     public func close() throws(Failure) -> VolumeReceipt {
         try requireOpen()
-        try compressor.finish()
-        try volumes.close()
+        let written = try volumes.close()
         isClosed = true
         bundle.volumesDidClose()
-        return VolumeReceipt(name: name, volumes: volumes.closed, size: size, digest: hasher.finish())
+        return VolumeReceipt(name: name, volumes: written, size: size, digest: hasher.finish())
     }
 
     private func requireOpen() throws(Failure) {

@@ -1,53 +1,54 @@
 import Base
 import Synchronization
 
-/// Compresses on a thread of its own: reading and hashing what goes in, and compressing, hashing and writing what comes out,
-/// then take two processors. Memory is that of ``slotCount`` slots. The zstd that Debian links statically knows no threads.
-final class CompressionThread {
-    private static let slotCount = 8
+/// A part of the way from a file to a volume that works on a thread of its own, so that reading and hashing, compressing,
+/// and hashing and writing what came of it share the processors. (The zstd that is linked statically knows no threads.)
+/// Bytes go in on one thread and come to `take` in the same order on another; memory is that of ``slotCount`` slots.
+final class PipelineStage {
+    private static let slotCount = 4
 
-    private let queue: CompressionQueue
+    private let queue: StageQueue
     private var thread: OwnedThread?
     private var isEnded = false
     private var slot = 0
     private var used = 0
 
-    /// `sink` gets the compressed bytes, on the thread, until ``finish()`` has returned.
-    ///
-    /// Where the host allows no more threads the caller's does it all: it takes longer, and nothing is missing.
-    ///
-    /// - Throws: `system` when there is no memory.
-    init(level: Int32, sink: @escaping (UnsafeRawBufferPointer) throws(Failure) -> Void) throws(Failure) {
-        let queue = CompressionQueue(try ZstdCompressor(level: level, sink: sink), slots: Self.slotCount)
+    /// `take` gets the bytes and, last of all, `end` is called, both on the thread, until ``finish()`` has returned. Where
+    /// the host allows no more threads the caller's does it all: it takes longer, and nothing is missing.
+    init(
+        take: @escaping (UnsafeRawBufferPointer) throws(Failure) -> Void,
+        end: @escaping () throws(Failure) -> Void
+    ) {
+        let queue = StageQueue(slots: Self.slotCount, take: take, end: end)
         self.queue = queue
         do throws(Failure) { thread = try OwnedThread { while queue.turn() {} } } catch { thread = nil }
     }
 
     deinit {
-        if !isEnded { end(.abandoned) }
+        if !isEnded { give(last: .abandoned) }
     }
 
     /// Appends content. The buffer may be used anew as soon as this returns.
     ///
-    /// - Throws: what compressing or the sink threw, here or with earlier content.
+    /// - Throws: what the stage threw, with this content or earlier.
     func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
         var rest = bytes
         while !rest.isEmpty {
             if used == 0 { try claim() }
-            let count = min(rest.count, CompressionQueue.slotSize - used)
+            let count = min(rest.count, StageQueue.slotSize - used)
             queue.fill(slot, from: used, with: UnsafeRawBufferPointer(rebasing: rest[..<count]))
             used += count
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-            if used == CompressionQueue.slotSize { hand() }
+            if used == StageQueue.slotSize { handOver() }
         }
     }
 
-    /// Ends the frame, and waits until all of it has been through the sink.
+    /// Waits until the stage has taken everything and has ended.
     ///
     /// - Throws: as ``append(_:)``.
     func finish() throws(Failure) {
-        if used > 0 { hand() }
-        end(.finished)
+        if used > 0 { handOver() }
+        give(last: .finished)
         try queue.throwFailure()
     }
 
@@ -56,27 +57,27 @@ final class CompressionThread {
         try queue.throwFailure()
     }
 
-    private func hand() {
+    private func handOver() {
         give(.content(used))
         slot = (slot + 1) % Self.slotCount
         used = 0
     }
 
-    private func end(_ what: CompressionQueue.Slot) {
+    private func give(last: StageQueue.Slot) {
         if used == 0 { queue.free.wait() }
         isEnded = true
-        give(what)
+        give(last)
         thread.take()?.join()
     }
 
-    private func give(_ what: CompressionQueue.Slot) {
-        queue.hand(slot, what)
+    private func give(_ what: StageQueue.Slot) {
+        queue.handOver(slot, what)
         if thread == nil { _ = queue.turn() }
     }
 }
 
 /// What the two threads share. Each slot belongs to one of them, and changes hands through a semaphore.
-private final class CompressionQueue: @unchecked Sendable {
+private final class StageQueue: @unchecked Sendable {
     static let slotSize = 1 << 20
 
     enum Slot {
@@ -84,7 +85,7 @@ private final class CompressionQueue: @unchecked Sendable {
         case content(Int)
         /// Nothing follows.
         case finished
-        /// Nobody wants what was compressed.
+        /// Nobody wants what came of it.
         case abandoned
     }
 
@@ -92,13 +93,19 @@ private final class CompressionQueue: @unchecked Sendable {
     private let filled = Semaphore(0)
     private let buffers: [PageBuffer]
     private let slots: UnsafeMutableBufferPointer<Slot>
-    private let compressor: ZstdCompressor
-    /// Which slot is compressed next; the compressing side's alone.
+    private let take: (UnsafeRawBufferPointer) throws(Failure) -> Void
+    private let end: () throws(Failure) -> Void
+    /// Which slot is taken next; the taking side's alone.
     private var next = 0
     private let failure = Mutex<Failure?>(nil)
 
-    init(_ compressor: ZstdCompressor, slots count: Int) {
-        self.compressor = compressor
+    init(
+        slots count: Int,
+        take: @escaping (UnsafeRawBufferPointer) throws(Failure) -> Void,
+        end: @escaping () throws(Failure) -> Void
+    ) {
+        self.take = take
+        self.end = end
         free = Semaphore(count)
         buffers = (0..<count).map { _ in PageBuffer(size: Self.slotSize) }
         slots = .allocate(capacity: count)
@@ -111,7 +118,7 @@ private final class CompressionQueue: @unchecked Sendable {
         UnsafeMutableRawBufferPointer(rebasing: buffers[slot].bytes[offset...]).copyMemory(from: bytes)
     }
 
-    func hand(_ slot: Int, _ what: Slot) {
+    func handOver(_ slot: Int, _ what: Slot) {
         slots[slot] = what
         filled.post()
     }
@@ -127,7 +134,7 @@ private final class CompressionQueue: @unchecked Sendable {
         let slot = next
         let what = slots[slot]
         if failure.withLock({ $0 == nil }) {
-            do throws(Failure) { try compress(what, in: slot) } catch { failure.withLock { $0 = error } }
+            do throws(Failure) { try use(what, in: slot) } catch { failure.withLock { $0 = error } }
         }
         guard case .content = what else { return false }
         next = (slot + 1) % buffers.count
@@ -135,11 +142,10 @@ private final class CompressionQueue: @unchecked Sendable {
         return true
     }
 
-    private func compress(_ what: Slot, in slot: Int) throws(Failure) {
+    private func use(_ what: Slot, in slot: Int) throws(Failure) {
         switch what {
-        case .content(let count):
-            try compressor.append(UnsafeRawBufferPointer(rebasing: buffers[slot].bytes[..<count]))
-        case .finished: try compressor.finish()
+        case .content(let count): try take(UnsafeRawBufferPointer(rebasing: buffers[slot].bytes[..<count]))
+        case .finished: try end()
         case .abandoned: break
         }
     }

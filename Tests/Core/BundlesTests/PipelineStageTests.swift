@@ -4,9 +4,9 @@ import Testing
 
 @testable import Bundles
 
-@Suite("compressing on a thread")
-struct CompressionThreadTests {
-    /// Longer than all slots together, no multiple of one, and nothing that can be compressed.
+@Suite("a stage of the pipeline")
+struct PipelineStageTests {
+    /// Longer than all slots together, and no multiple of one.
     private static let content: [UInt8] = {
         let bytes = [UInt8](unsafeUninitializedCapacity: (11 << 20) + 4_321) { buffer, count in
             var state: UInt64 = 88_172_645_463_325_252
@@ -21,36 +21,38 @@ struct CompressionThreadTests {
         return bytes
     }()
 
-    @Test("gives byte for byte what compressing on the caller's thread gives, however the content is cut")
+    @Test("takes byte for byte what is handed in, in order, however it is cut, and then ends")
     func same() throws {
-        var expected: [UInt8] = []
-        let plain = try ZstdCompressor { expected += $0 }
-        try Self.content.withRawBytes { bytes throws(Failure) in try plain.append(bytes) }
-        try plain.finish()
         for step in [1 << 22, 1 << 20, 77_777] {
             let found = Mutex<[UInt8]>([])
-            let threaded = try CompressionThread(level: 1) { bytes in found.withLock { $0 += bytes } }
+            let ends = Mutex(0)
+            let stage = PipelineStage(
+                take: { bytes in found.withLock { $0 += bytes } },
+                end: { ends.withLock { $0 += 1 } }
+            )
             var rest = Self.content[...]
             while !rest.isEmpty {
-                try Array(rest.prefix(step)).withRawBytes { bytes throws(Failure) in try threaded.append(bytes) }
+                try Array(rest.prefix(step)).withRawBytes { bytes throws(Failure) in try stage.append(bytes) }
                 rest = rest.dropFirst(step)
             }
-            try threaded.finish()
-            #expect(found.withLock { $0 } == expected, "in steps of \(step)")
+            #expect(ends.withLock { $0 } == 0)
+            try stage.finish()
+            #expect(found.withLock { $0 } == Self.content, "in steps of \(step)")
+            #expect(ends.withLock { $0 } == 1)
         }
     }
 
     @Test("tells the caller why what came out could not be written, and takes no more")
     func failing() throws {
         let full = Failure(.system, "write", on: "volume", because: "no space left")
-        let threaded = try CompressionThread(level: 1) { _ throws(Failure) in throw full }
+        let stage = PipelineStage(take: { _ throws(Failure) in throw full }, end: {})
         let thrown = #expect(throws: Failure.self) {
             for _ in 0..<3 {
-                try Self.content.withRawBytes { bytes throws(Failure) in try threaded.append(bytes) }
+                try Self.content.withRawBytes { bytes throws(Failure) in try stage.append(bytes) }
             }
         }
         #expect(thrown?.reason == "no space left")
-        #expect(throws: Failure.self) { try threaded.finish() }
+        #expect(throws: Failure.self) { try stage.finish() }
     }
 
     @Test("ends its thread, which holds the sink, when it is dropped before its end")
@@ -60,8 +62,8 @@ struct CompressionThreadTests {
         do {
             let witness = Witness()
             seen = witness
-            let threaded = try CompressionThread(level: 1) { _ in withExtendedLifetime(witness) {} }
-            try Self.content.withRawBytes { bytes throws(Failure) in try threaded.append(bytes) }
+            let stage = PipelineStage(take: { _ in withExtendedLifetime(witness) {} }, end: {})
+            try Self.content.withRawBytes { bytes throws(Failure) in try stage.append(bytes) }
         }
         #expect(seen == nil)
     }

@@ -1,9 +1,10 @@
 import Base
-import Bundles
 import Glibc
 import Programs
 import Sealing
 import Testing
+
+@testable import Bundles
 
 @Suite("Memory and whole bundles go to their recipients alone")
 struct ConfidentialTests {
@@ -157,6 +158,125 @@ struct ConfidentialTests {
         #expect(altered?.code == .notVerified)
         #expect(access(try #require(bench("core").text), F_OK) != 0)
         #expect(failure { _ = try bundle.decrypt("secrets/x", with: opener, to: bench("core")) }?.code == .notFound)
+    }
+
+    /// Turns one character of a file after `word` into another digit; its size stays.
+    private func turnDigit(after word: String, in path: BytePath) throws {
+        var bytes = try Disk.read(path)
+        let needle = Array(word.utf8)
+        let start = try #require(bytes.indices.first { bytes[$0...].starts(with: needle) }) + needle.count
+        bytes[start] = bytes[start] == UInt8(ascii: "1") ? UInt8(ascii: "2") : UInt8(ascii: "1")
+        try Disk.write(bytes, to: path)
+    }
+
+    @Test("an index that changed since it was hashed is not used, whoever reads it")
+    func changedIndexes() throws {
+        let (kim, opener) = try recipient("kim")
+        try write("b", for: [kim])
+        let bundle = try UnverifiedBundle(at: bench("b")).requireConsistent(policy)
+        try turnDigit(after: "\"plainSize\":", in: bench("b/data/secrets.jsonl"))
+        #expect(failure { _ = try bundle.secrets() }?.code == .notVerified)
+        #expect(failure { _ = try bundle.decrypt(Self.secret, with: opener, to: bench("core")) }?.code == .notVerified)
+        let bag = try Manifest.read(try Disk.read(bench("b/tagmanifest-sha256.txt"))).get().lines
+        let secrets = SecretsCheck(payload: bundle.payload, store: bundle.store)
+        #expect(throws: Problem.self) { try secrets.run(tagManifest: bag) }
+        try turnDigit(after: "\"sha256\":\"", in: bench("b/data/memory.jsonl"))
+        #expect(throws: Problem.self) { try MemoryCheck(payload: bundle.payload, store: bundle.store).run() }
+        try turnDigit(after: "\"planned\":", in: bench("b/data/collection.jsonl"))
+        let collection = CollectionCheck(payload: bundle.payload, store: bundle.store)
+        guard
+            case .finding(let finding)? = problem({ () throws(Problem) in
+                try collection.run(against: bundle.statement.counts)
+            })
+        else {
+            throw Failure(.notVerified, "look at the collection", on: "the sample", because: "no finding")
+        }
+        #expect(finding.check == .digest)
+    }
+
+    private func problem(_ body: () throws(Problem) -> Void) -> Problem? {
+        do throws(Problem) {
+            try body()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test("a tag file, a seal or an mtree that changed since the verification is not packed and not walked")
+    func changedOutside() throws {
+        for file in ["SUMMARY.txt", "tagmanifest-sha256.txt", "seal.dsse.json"] {
+            let place = bench("c-\(file.count)")
+            try Samples.write(to: place, key: key)
+            let bundle = try UnverifiedBundle(at: place).requireConsistent(policy)
+            var bytes = try Disk.read(place.appending(file))
+            bytes[10] ^= 1
+            try Disk.write(bytes, to: place.appending(file))
+            #expect(failure { try BundlePacker.pack(bundle, to: bench("x.tar")) }?.code == .notVerified, "\(file)")
+            #expect(access("\(bench("x.tar"))", F_OK) != 0)
+        }
+        try Samples.write(to: bench("m"), key: key)
+        let bundle = try UnverifiedBundle(at: bench("m")).requireConsistent(policy)
+        try turnDigit(after: "./elsewhere type=file mode=0644 uid=", in: bench("m/data/files/workspace.mtree"))
+        #expect(failure { try bundle.walk(root: "workspace") { _, _ in } }?.code == .notVerified)
+    }
+
+    @Test("content that is longer than the sealed index says ends at the sealed size")
+    func bomb() throws {
+        let (kim, opener) = try recipient("kim")
+        for (name, recipients) in [("b", [kim]), ("plain", [])] {
+            let bundle = try BundleWriter(creating: bench(name), recipients: recipients)
+            let stream = try bundle.volumes(try PayloadName(Self.stream))
+            let zeros = [UInt8](repeating: 0, count: 4 << 20)
+            for _ in 0..<16 { try stream.append(zeros) }
+            let receipt = try stream.close()
+            let index = try bundle.stream(try PayloadName("data/memory.jsonl"))
+            try index.appendLine([
+                "stream": .string(receipt.name.text), "size": 100, "sha256": .string(receipt.digest.hex),
+            ])
+            try index.close()
+            try bundle.write(PayloadName("data/collection.jsonl"), Array(Samples.collection.utf8))
+            try bundle.write(PayloadName("data/journal.jsonl"), Array(Samples.journal.utf8))
+            _ = try bundle.seal(Samples.statement(), with: key)
+        }
+        let bundle = try UnverifiedBundle(at: bench("b")).requireConsistent(policy)
+        let told = failure { _ = try bundle.decrypt(Self.secret, with: opener, to: bench("core")) }
+        #expect(told?.code == .notVerified)
+        #expect(told?.reason.contains("longer than the 100 bytes") == true, "\(told?.reason ?? "nothing")")
+        let plain = try #require(try UnverifiedBundle(at: bench("plain")).finding(policy))
+        #expect(plain.found.contains("longer than the 100 bytes"), "\(plain)")
+    }
+
+    @Test("a volume that asks to hash its passphrase ten million times or more, or by another way, is refused at once")
+    func costlyPassphrase() throws {
+        try Samples.write(to: bench("b"), key: key)
+        let bundle = try UnverifiedBundle(at: bench("b")).requireConsistent(policy)
+        let secret = Secret(Array("word".utf8))
+        try BundlePacker.encrypt(bundle, for: .passphrase(secret), volumeSize: 1 << 20, to: bench("e"))
+        let honest = try Disk.read(bench("e"))
+        let iterations: [UInt8] = [0x02, 0x03, 0x13, 0xD6, 0x20]
+        let pbkdf2: [UInt8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x05, 0x0C]
+        let scrypt: [UInt8] = [0x2B, 0x06, 0x01, 0x04, 0x01, 0xDA, 0x47, 0x04, 0x0B]
+        for (old, new) in [(iterations, [0x02, 0x03, 0x7F, 0xFF, 0xFF]), (pbkdf2, scrypt)] {
+            let place = try #require(honest.indices.first { honest[$0...].starts(with: old) })
+            var forged = honest
+            forged.replaceSubrange(place..<place + old.count, with: new)
+            let index = try EncryptedBundle(at: bench("e")).index
+            let volume = try #require(index.volumes.first)
+            let start = 512
+            let cipher = Array(forged[start..<start + Int(volume.size)])
+            let text = Array(volume.digest.hex.utf8)
+            let sum = try #require(forged.indices.last { forged[$0...].starts(with: text) })
+            forged.replaceSubrange(sum..<sum + 64, with: SHA256.digest(of: cipher).hex.utf8)
+            try Disk.write(forged, to: bench("f"))
+            let began = ContinuousClock.now
+            let told = failure {
+                try EncryptedBundle(at: bench("f")).decrypt(with: Opener(passphrase: secret), to: bench("out"))
+            }
+            #expect(told?.code == .notVerified)
+            #expect(told?.reason.contains("passphrase is hashed") == true, "\(told?.reason ?? "nothing")")
+            #expect(ContinuousClock.now - began < .seconds(2))
+        }
     }
 
     @Test("a whole bundle goes through encryption and back byte for byte, for people and with a passphrase")

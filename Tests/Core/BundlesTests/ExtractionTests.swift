@@ -40,7 +40,8 @@ struct ExtractionTests {
         #expect(first.st_mtim.tv_nsec == Int(Samples.modified.nanoseconds))
         #expect(facts(out.appending("sub"))?.st_mtim.tv_nsec == Int(Samples.modified.nanoseconds))
         #expect(facts(out.appending("sub"))?.st_mode == S_IFDIR | 0o1777)
-        #expect(facts(out)?.st_mode == S_IFDIR | 0o755)
+        // The target is for who unpacks alone, whatever the root was.
+        #expect(facts(out)?.st_mode == S_IFDIR | 0o700)
         let sparse = try #require(facts(out.appending("sparse")))
         #expect(sparse.st_size == 3 << 20)
         #expect(sparse.st_blocks * 512 < 1 << 20)
@@ -105,6 +106,23 @@ struct ExtractionTests {
         let report = try bundle.extract(root: "workspace", to: target)
         #expect(try Disk.read(bench("out/notes.txt")) == Array("mine".utf8))
         #expect(report.failed == 1)
+    }
+
+    @Test("a target is for its owner alone, also one that stood there with other rights")
+    func rights() throws {
+        let bundle = try sample()
+        #expect(bench("open").withCString { mkdir($0, 0o777) } == 0)
+        #expect(bench("open").withCString { chmod($0, 0o2777) } == 0)
+        let target = try ExtractionTarget(at: bench("open"))
+        #expect(facts(bench("open"))?.st_mode == S_IFDIR | 0o700)
+        let inner = try bundle.extract(root: "workspace", to: try target.subdirectory(BytePath("workspace")))
+        #expect(facts(bench("open"))?.st_mode == S_IFDIR | 0o700)
+        #expect(facts(bench("open/workspace"))?.st_mode == S_IFDIR | 0o755)
+        #expect(inner.failed == 0)
+        guard geteuid() == 0 else { return }
+        #expect(bench("theirs").withCString { mkdir($0, 0o755) } == 0)
+        #expect(bench("theirs").withCString { chown($0, 1000, 1000) } == 0)
+        #expect { try ExtractionTarget(at: bench("theirs")) } throws: { ($0 as? Failure)?.code == .refused }
     }
 
     @Test("no link that appears in the target leads an entry out of it")

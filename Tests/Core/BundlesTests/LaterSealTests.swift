@@ -1,9 +1,10 @@
 import Base
-import Bundles
 import Glibc
 import Programs
 import Sealing
 import Testing
+
+@testable import Bundles
 
 /// What may be added to a bundle after its seal, and how it is judged.
 @Suite("What comes after the seal")
@@ -115,6 +116,85 @@ struct LaterSealTests {
         let before = try judged(over, [ca])
         #expect(!before.signer.isTrusted)
         #expect(before.doubt?.contains("the time of the timestamp") == true)
+    }
+
+    @Test("RT18 a query beside the token is looked at: only the very question that the token answers may lie there")
+    func queryBesideToken() throws {
+        try Samples.write(to: bench("b"), key: key)
+        _ = bench("tsa").withCString { mkdir($0, 0o700) }
+        let authority = try LocalAuthority(in: "\(bench("tsa"))")
+        let query = try LaterSeal(try bundle(policy())).requestTimestamp()
+        _ = try LaterSeal(try bundle(policy())).addTimestamp(try authority.answer(query.bytes))
+        // What an end between the token and the going of its question leaves: every byte of it is known.
+        try Disk.write(query.bytes, to: bench("b/seal.tsq"))
+        #expect(try UnverifiedBundle(at: bench("b")).finding(policy()) == nil)
+        let another = try LaterSeal(try bundle(policy())).signature()
+        for wrong in [
+            try TimestampQuery(over: another).bytes, try TimestampQuery(over: [1]).bytes, [], query.bytes + [0],
+        ] {
+            try Disk.write(wrong, to: bench("b/seal.tsq"))
+            let finding = try #require(try UnverifiedBundle(at: bench("b")).finding(policy()))
+            #expect(finding.check == .timestamp)
+            #expect(finding.file == "seal.tsq")
+        }
+    }
+
+    @Test("RT31 the trust file's end of a key holds also for a key that is given, such as the store's own")
+    func ended() throws {
+        try Samples.write(to: bench("b"), key: key)
+        let over = try trust(sealer: Validity(to: Instant.now().advanced(by: .seconds(-3_600))))
+        let ended = try bundle(policy(over))
+        #expect(ended.signer == .unknown(fingerprint: key.verifyingKey.fingerprint))
+        #expect(ended.outcome == .partial)
+        #expect(ended.doubt?.contains("counted until") == true)
+        // A key that is given needs no role; only the time of the trust file speaks against it.
+        let held = TrustedPerson.Key(SSHPublicKey(key.verifyingKey))
+        let noSealer = TrustList([TrustedPerson(name: "kim", roles: ["lead"], keys: [held])])
+        let counted = try bundle(policy(noSealer))
+        #expect(counted.signer.isTrusted)
+        #expect(counted.signerName == "kim")
+    }
+
+    @Test("half of what was being added is named for what it is")
+    func half() throws {
+        try Samples.write(to: bench("b"), key: nil)
+        let unsigned = try Disk.read(bench("b/seal.unsigned.json"))
+        _ = try LaterSeal(try bundle(policy())).sign(with: .key(key))
+        try Disk.write(unsigned, to: bench("b/seal.unsigned.json"))
+        let two = try #require(try UnverifiedBundle(at: bench("b")).finding(policy()))
+        #expect(two.file == "seal.unsigned.json")
+        #expect(two.found.contains("signing was interrupted"))
+        _ = bench("b/seal.unsigned.json").withCString { unlink($0) }
+        let found = try bundle(policy())
+        let said = try CountersignatureStatement(about: found, by: "ada", as: "lead", because: nil, at: .now())
+        let signature = try SSHSignature.sign(try said.bytes(), as: .countersignature, with: .key(ada))
+        try LaterSeal(found).countersign(said, with: signature)
+        _ = bench("b/countersignatures/ada-lead.sshsig").withCString { unlink($0) }
+        let one = try #require(try UnverifiedBundle(at: bench("b")).finding(policy()))
+        #expect(one.check == .countersignature)
+        #expect(one.found.contains("interrupted"))
+        _ = bench("b/countersignatures/ada-lead.json").withCString { unlink($0) }
+        _ = bench("b/countersignatures").withCString { rmdir($0) }
+        try Disk.write([1], to: bench("b/.adding-seal.tsr"))
+        let left = try #require(try UnverifiedBundle(at: bench("b")).finding(policy()))
+        #expect(left.check == .members)
+        #expect(left.found.contains("interrupted"))
+        #expect(left.expected.contains("take it away"))
+    }
+
+    @Test("what is added is there whole or not at all, and leaves no other name behind")
+    func wholeOrNot() throws {
+        try Samples.write(to: bench("b"), key: key)
+        let before = Set(Workbench.names(in: bench("b")))
+        _ = try LaterSeal(try bundle(policy())).requestTimestamp()
+        #expect(Set(Workbench.names(in: bench("b"))) == before.union([BytePath("seal.tsq")]))
+        let directory = try BundleDirectory(opening: bench("b"))
+        #expect(throws: Failure.self) { try directory.publish([("seal.tsq", [1])]) }
+        #expect(try Disk.read(bench("b/seal.tsq")).count == 69)
+        #expect(Set(Workbench.names(in: bench("b"))) == before.union([BytePath("seal.tsq")]))
+        // Where one of a pair cannot be there, the other is not either.
+        #expect(throws: Failure.self) { try directory.publish([("countersignatures/a.json", [1]), ("seal.tsq", [1])]) }
+        #expect(access("\(bench("b/countersignatures/a.json"))", F_OK) != 0)
     }
 
     @Test("who seals needs the role sealer in the trust file")

@@ -2,28 +2,41 @@ import Base
 import CZstd
 
 /// Decompresses a stream that must be exactly one zstd frame (RFC 8878) and nothing else: no skippable frame, no second
-/// frame, no byte behind it (RT18). The window is at most 8 MiB, so that hostile frames cannot ask for memory.
+/// frame, no byte behind it (RT18). The window is at most 8 MiB, so that hostile frames cannot ask for memory, and content
+/// beyond what the sealed index says ends it.
 final class ZstdDecompressor {
     private let context: OpaquePointer
     private let input: PageBuffer
     private let output: PageBuffer
     private let source: (UnsafeMutableRawBufferPointer) throws(Problem) -> Int
     private let name: String
+    private let most: UInt64
+    private var delivered: UInt64 = 0
     private var available = ZSTD_inBuffer(src: nil, size: 0, pos: 0)
     private var hasEnded = false
     private var hasBegun = false
 
-    /// `source` fills the buffer and gives how many bytes it put there, 0 at the end; `name` is for findings.
-    init(name: String, source: @escaping (UnsafeMutableRawBufferPointer) throws(Problem) -> Int) throws(Problem) {
+    /// `source` fills the buffer and gives how many bytes it put there, 0 at the end; `name` is for findings. There are at
+    /// most `most` bytes of content.
+    init(
+        name: String,
+        most: UInt64 = .max,
+        source: @escaping (UnsafeMutableRawBufferPointer) throws(Problem) -> Int
+    ) throws(Problem) {
         guard let context = ZSTD_createDCtx() else {
             throw .failure(Failure(.system, "decompress", on: name, because: "no memory"))
         }
         self.context = context
         self.name = name
+        self.most = most
         self.source = source
         input = PageBuffer(size: 1 << 20)
         output = PageBuffer(size: 1 << 20)
-        ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 23)
+        let bound = ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 23)
+        guard ZSTD_isError(bound) == 0 else {
+            let reason = String(cString: ZSTD_getErrorName(bound))
+            throw .failure(Failure(.system, "bound the memory of decompression", on: name, because: reason))
+        }
     }
 
     deinit { ZSTD_freeDCtx(context) }
@@ -40,6 +53,10 @@ final class ZstdDecompressor {
             if rest == 0 {
                 hasEnded = true
                 try requireEnd()
+            }
+            delivered += UInt64(written.pos)
+            guard delivered <= most else {
+                throw wrong("at most \(most) bytes", "content longer than the \(most) bytes")
             }
             if written.pos > 0 { return UnsafeRawBufferPointer(rebasing: output.bytes[..<written.pos]) }
         }

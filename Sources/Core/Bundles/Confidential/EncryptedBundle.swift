@@ -45,7 +45,7 @@ public struct EncryptedBundle: Sendable {
 
     private let file: PackedFile
     private let members: [String: Member]
-    private let index: EncryptedIndex
+    let index: EncryptedIndex
 
     /// Whether a file begins like an encrypted bundle: a tar whose first member is the first volume. Nothing is judged.
     public static func seems(_ path: BytePath) -> Bool {
@@ -125,6 +125,7 @@ public struct EncryptedBundle: Sendable {
             guard SHA256.digest(of: cipher) == volume.digest else {
                 throw EncryptedBundle.wrong(volume.name, "it was altered: its SHA-256 is not what the index says")
             }
+            if let problem = PassphraseCost.problem(of: cipher) { throw EncryptedBundle.wrong(volume.name, problem) }
             try cipher.withRawBytes { bytes throws(Failure) in
                 try Decryption.open(bytes, called: volume.name, with: opener) { plain throws(Failure) in
                     guard SHA256.digest(of: plain) == volume.plainDigest else {

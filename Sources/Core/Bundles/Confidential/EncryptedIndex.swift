@@ -90,7 +90,13 @@ struct EncryptedIndex: Equatable {
 
     /// What a person without Quell does.
     func words(isForPassphrase: Bool) -> String {
-        let means = isForPassphrase ? "-pwri_password PASSPHRASE" : "-recip CERTIFICATE -inkey KEY"
+        let means = isForPassphrase ? "-pwri_password \"$(cat WORDS)\"" : "-recip CERTIFICATE -inkey KEY"
+        let care = """
+
+                   WORDS is a file of yours alone that holds the passphrase, below /dev/shm. openssl takes it as an argument
+                   and in no other way: whoever can list the processes of this machine can read it meanwhile. Do it where
+                   nobody else is, or with /proc mounted hidepid=2. `quell bundle decrypt --passphrase-file` shows it nowhere.
+            """
         let whom =
             isForPassphrase
             ? "with a passphrase (AES-256-CBC: step 3 and the verification inside tell whether it was altered)"
@@ -102,7 +108,7 @@ struct EncryptedIndex: Equatable {
             How to open it without Quell (Debian: tar, openssl):
 
             1. There are \(volumes.count) volumes: ls *.cms | wc -l
-            2. for volume in *.cms; do openssl cms -decrypt -inform DER -in "$volume" \(means) || break; done > \(name).quell.tar
+            2. for volume in *.cms; do openssl cms -decrypt -inform DER -in "$volume" \(means) || break; done > \(name).quell.tar\(isForPassphrase ? care : "")
             3. sha256sum \(name).quell.tar
                \(plainDigest)
             4. Unpack it and follow its VERIFY.txt: nothing here is signed, the bundle inside is.

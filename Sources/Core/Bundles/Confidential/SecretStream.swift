@@ -20,10 +20,12 @@ extension VerifiedBundle {
         }
         let file = try NascentFile(for: destination, attempt: "make the opened file")
         let source = OpenedVolumes(volumes, in: store, with: opener)
+        let indexed = try indexed(stream)
         var hasher = Sealing.Hasher()
         var size: UInt64 = 0
         try failing { () throws(Problem) in
-            let decompressor = try ZstdDecompressor(name: stream) { buffer throws(Problem) in
+            let decompressor = try ZstdDecompressor(name: stream, most: indexed?.size ?? .max) {
+                buffer throws(Problem) in
                 try posing { () throws(Failure) in try source.read(into: buffer) }
             }
             while true {
@@ -34,22 +36,8 @@ extension VerifiedBundle {
                 try posing { () throws(Failure) in try file.append(bytes) }
             }
         }
-        try requireIndexed(stream, size, hasher.finish())
-        try file.publish()
-        return size
-    }
-
-    /// Memory has its digest in data/memory.jsonl.
-    private func requireIndexed(_ stream: String, _ size: UInt64, _ digest: Digest) throws(Failure) {
-        let name = try PayloadName(MemoryCheck.index)
-        guard payload.contains(where: { $0.name == name }) else { return }
-        var isOther = false
-        try lines(of: name) { line throws(Failure) in
-            let value = try JSONReader.read(line, limits: .init(bytes: LineReader.longestLine, depth: 16))
-            guard value["stream"]?.string == stream else { return }
-            isOther = value["sha256"]?.string != digest.hex || value["size"]?.integer != Int64(clamping: size)
-        }
-        if isOther {
+        let digest = hasher.finish()
+        if let indexed, indexed.size != size || indexed.digest != digest.hex {
             throw Failure(
                 .notVerified,
                 "open a secret",
@@ -57,6 +45,30 @@ extension VerifiedBundle {
                 because: "its content is not what \(MemoryCheck.index) says"
             )
         }
+        try file.publish()
+        return size
+    }
+
+    /// Memory has its size and digest in data/memory.jsonl; `nil` for a stream that no index tells of.
+    private func indexed(_ stream: String) throws(Failure) -> (size: UInt64, digest: String)? {
+        let name = try PayloadName(MemoryCheck.index)
+        guard payload.contains(where: { $0.name == name }) else { return nil }
+        var found: (size: UInt64, digest: String)?
+        try lines(of: name) { line throws(Failure) in
+            let value = try JSONReader.read(line, limits: .init(bytes: LineReader.longestLine, depth: 16))
+            guard value["stream"]?.string == stream else { return }
+            guard found == nil, let size = value["size"]?.integer, size >= 0, let digest = value["sha256"]?.string
+            else {
+                throw Failure(
+                    .notVerified,
+                    "open a secret",
+                    on: stream,
+                    because: "\(MemoryCheck.index) does not say its size and SHA-256 once"
+                )
+            }
+            found = (UInt64(size), digest)
+        }
+        return found
     }
 }
 
@@ -93,6 +105,7 @@ private final class OpenedVolumes {
         guard let reader = try store.open(name) else { throw wrong("this volume is missing") }
         let cipher = try VolumeBytes.read(reader)
         guard SHA256.digest(of: cipher) == volume.digest else { throw wrong("it was altered since it was verified") }
+        if let problem = PassphraseCost.problem(of: cipher) { throw wrong(problem) }
         content = []
         position = 0
         try cipher.withRawBytes { bytes throws(Failure) in

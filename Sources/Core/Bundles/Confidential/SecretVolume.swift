@@ -57,6 +57,8 @@ public struct SecretVolume: Hashable, Sendable {
             let plainDigest = value["plainSha256"]?.string.flatMap({ Digest(hex: $0) }),
             let recipients = value["recipients"]?.array
         else { return nil }
+        let names = recipients.compactMap(\.string)
+        guard names.count == recipients.count else { return nil }
         do throws(Failure) {
             name = try PayloadName(member: text)
         } catch {
@@ -66,6 +68,6 @@ public struct SecretVolume: Hashable, Sendable {
         self.digest = digest
         self.plainSize = UInt64(plainSize)
         self.plainDigest = plainDigest
-        self.recipients = recipients.compactMap(\.string)
+        self.recipients = names
     }
 }

@@ -3,10 +3,11 @@ public import Base
 /// Checks what lies below secrets/ without any key: each file has the digest that the tag manifest says, and exactly one line
 /// in data/secrets.jsonl that says the same and names its content; the volumes of a stream are numbered without a gap.
 struct SecretsCheck {
+    let payload: [PayloadRecord]
     let store: MemberStore
 
     /// Compares the files with the lines of the tag manifest that name them.
-    func compare(_ lines: [Manifest.Line]) throws(Problem) {
+    static func compare(_ lines: [Manifest.Line], in store: MemberStore) throws(Problem) {
         for line in lines where line.name.hasPrefix(PayloadName.secrets) {
             guard let member = store.members[line.name] else {
                 throw wrong(.members, line.name, "this file, the tag manifest lists it", "none")
@@ -56,10 +57,10 @@ struct SecretsCheck {
         }
     }
 
-    /// The lines of the index; none when there is no such file.
+    /// The lines of the index as it was hashed; none when there is no such file.
     func read() throws(Problem) -> [SecretVolume] {
-        guard let reader = try posing({ () throws(Failure) in try store.open(SecretVolume.index) }) else { return [] }
-        let lines = LineReader(reader)
+        guard let record = payload.first(where: { $0.name.text == SecretVolume.index }) else { return [] }
+        let lines = try LineReader(record, in: store)
         var volumes: [SecretVolume] = []
         while let line = try lines.next() {
             let place = "\(SecretVolume.index) line \(volumes.count + 1)"
@@ -83,6 +84,15 @@ struct SecretsCheck {
         _ expected: String,
         _ found: String
     ) -> Problem {
+        Self.wrong(check, file, expected, found)
+    }
+
+    private static func wrong(
+        _ check: VerificationFinding.Check,
+        _ file: String,
+        _ expected: String,
+        _ found: String
+    ) -> Problem {
         .finding(VerificationFinding(check, in: file, expected: expected, found: found))
     }
 }
@@ -92,7 +102,7 @@ extension VerifiedBundle {
     ///
     /// - Throws: `notVerified` when the index changed since the verification, `system` with errno.
     public func secrets() throws(Failure) -> [SecretVolume] {
-        let check = SecretsCheck(store: store)
+        let check = SecretsCheck(payload: payload, store: store)
         return try failing { () throws(Problem) -> [SecretVolume] in try check.read() }
     }
 }

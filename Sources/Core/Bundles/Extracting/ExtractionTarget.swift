@@ -11,27 +11,39 @@ public final class ExtractionTarget {
     private var folder: OwnedDescriptor
     private var folderPath = BytePath("")
 
-    /// Makes the directory with mode 0700, or takes one that is empty; its parent must exist.
+    /// Whether this is the directory that was named, which stays for its owner alone; else one for a root in it.
+    let isOutermost: Bool
+
+    /// Makes the directory, or takes one that is empty; its parent must exist. It gets mode 0700 in either case, whatever the
+    /// umask is and whoever could enter it before: what comes out of a bundle is hostile, and may be secret.
     ///
-    /// - Throws: `refused` when something lies in it; ELOOP or ENOTDIR for a link or a file; another errno.
+    /// - Throws: `refused` when something lies in it, or it is somebody else's; ELOOP or ENOTDIR for a link or a file; another
+    ///   errno.
     public convenience init(at path: BytePath) throws(Failure) {
         if path.withCString({ mkdir($0, 0o700) }) != 0, errno != EEXIST {
             throw Failure(errno: errno, "make the directory", on: path)
         }
         let root = try OwnedDescriptor.open(path, flags: O_RDONLY | O_DIRECTORY, attempt: "open the directory")
-        guard try DirectoryListing(of: path).items.isEmpty else {
-            throw Failure(
-                .refused,
-                "extract into the directory",
-                on: String(decoding: path.bytes, as: UTF8.self),
-                because: "it is not empty, and nothing is ever overwritten"
-            )
+        let refusal = { (reason: String) -> Failure in
+            let subject = String(decoding: path.bytes, as: UTF8.self)
+            return Failure(.refused, "extract into the directory", on: subject, because: reason)
         }
-        try self.init(path, root)
+        guard try root.status(of: path).st_uid == geteuid() else {
+            throw refusal("it is somebody else's: give a new one, or one of your own")
+        }
+        guard fchmod(root.number, 0o700) == 0 else {
+            throw Failure(errno: errno, "keep the directory to its owner", on: path)
+        }
+        // Looked at when nobody else can put anything into it any more.
+        guard try DirectoryListing(of: path).items.isEmpty else {
+            throw refusal("it is not empty, and nothing is ever overwritten")
+        }
+        try self.init(path, root, isOutermost: true)
     }
 
-    private init(_ path: BytePath, _ root: consuming OwnedDescriptor) throws(Failure) {
+    private init(_ path: BytePath, _ root: consuming OwnedDescriptor, isOutermost: Bool) throws(Failure) {
         self.path = path
+        self.isOutermost = isOutermost
         self.root = root
         folder = try .open(
             BytePath("."),
@@ -52,7 +64,7 @@ public final class ExtractionTarget {
             flags: ExtractionTarget.walk,
             attempt: "open the target"
         )
-        return try ExtractionTarget(path.appending(name), inner)
+        return try ExtractionTarget(path.appending(name), inner, isOutermost: false)
     }
 
     /// Makes a directory for us alone; what it is to be comes when everything lies in it.

@@ -212,6 +212,8 @@ final class Extractor {
     }
 
     private func finish(_ directory: ArchiveEntry, flags: Int32) throws(Failure) {
+        // The directory that was named stays for its owner alone.
+        if directory.isRoot, target.isOutermost { return }
         let opened = try target.open(directory.isRoot ? BytePath("") : directory.path, flags: flags)
         try dress(opened.number, as: directory)
     }

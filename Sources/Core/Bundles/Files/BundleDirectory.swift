@@ -29,6 +29,38 @@ final class BundleDirectory: Sendable {
         }
     }
 
+    /// Adds files with their bytes, all of them whole or none: each is written to disk before the first gets its name, and
+    /// what fails takes the names away again. Nothing is ever overwritten.
+    ///
+    /// - Throws: `system` with EEXIST when one of the names is taken, or another errno.
+    func publish(_ files: [(name: String, bytes: [UInt8])]) throws(Failure) {
+        var members: [NascentMember] = []
+        var named: [NascentMember] = []
+        do throws(Failure) {
+            for (name, bytes) in files {
+                let parent = try within(name, makingDirectories: true) { parent, _ throws(Failure) in
+                    try .open(BytePath("."), at: parent, flags: O_RDONLY | O_DIRECTORY, attempt: "open the directory")
+                }
+                let last = BytePath(subject(name).components.last?.bytes ?? [])
+                members.append(try NascentMember(last, in: parent, subject: subject(name), bytes))
+            }
+            for member in members {
+                try member.appear()
+                named.append(member)
+            }
+            for member in members { try member.syncName() }
+            try sync("")
+        } catch {
+            for member in named { member.vanish() }
+            // A directory that was made for them goes too; one that holds something stays.
+            for (name, _) in files {
+                guard let end = name.lastIndex(of: "/") else { continue }
+                _ = BytePath(String(name[..<end])).withCString { unlinkat(descriptor.number, $0, AT_REMOVEDIR) }
+            }
+            throw error
+        }
+    }
+
     /// Takes a file away. That there is none is no error.
     func remove(_ name: String) throws(Failure) {
         guard BytePath(name).withCString({ unlinkat(descriptor.number, $0, 0) }) == 0 || errno == ENOENT else {

@@ -46,5 +46,5 @@ final class NascentFile {
     }
 
     /// O_TMPFILE of open(2), which the Glibc module lacks: the same bit on all Linux ports that Quell knows.
-    private static let unnamed: Int32 = 0o20_000_000 | O_DIRECTORY
+    static let unnamed: Int32 = 0o20_000_000 | O_DIRECTORY
 }

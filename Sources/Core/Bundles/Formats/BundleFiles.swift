@@ -18,6 +18,14 @@ enum BundleFiles {
     /// What others say about the bundle, a statement and its signature each.
     static let countersignatures = "countersignatures/"
 
+    /// What the name of a file begins with that is being added and has not got its own yet.
+    static let unfinished = ".adding-"
+
+    /// Whether a file of that name is what an interrupted addition left.
+    static func isUnfinished(_ name: String) -> Bool {
+        (name.split(separator: "/").last ?? "").hasPrefix(unfinished)
+    }
+
     /// What the tag manifest lists, sorted.
     static let tagged = [summary, verify, info, declaration, manifest]
     /// Files of a bundle that are no payload: the tagged ones, the tag manifest and the seal.

@@ -39,6 +39,14 @@ enum MtreeLine {
         return line
     }
 
+    /// Whether `line` is the one of `entry`, with the digest of some content or with none.
+    static func agrees(_ line: [UInt8], with entry: ArchiveEntry) -> Bool {
+        let plain = bytes(of: entry, digest: nil).dropLast()
+        guard line.starts(with: plain) else { return false }
+        let rest = line.dropFirst(plain.count)
+        return rest.isEmpty || rest.count == 72 && rest.starts(with: " sha256=".utf8)
+    }
+
     /// Whether a line is marked as not in the archive.
     static func isOptional(_ line: some Collection<UInt8>) -> Bool {
         Array(line.suffix(9)) == Array(" optional".utf8)
@@ -57,7 +65,7 @@ enum MtreeLine {
         return 1
     }
 
-    private static func appendEscaped(_ bytes: [UInt8], to line: inout [UInt8]) {
+    static func appendEscaped(_ bytes: [UInt8], to line: inout [UInt8]) {
         for byte in bytes {
             if isPlain(byte) {
                 line.append(byte)
@@ -70,7 +78,8 @@ enum MtreeLine {
         }
     }
 
-    private static func isPlain(_ byte: UInt8) -> Bool {
+    /// Whether a byte stands in a line as it is.
+    static func isPlain(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "\\"), UInt8(ascii: "#"), UInt8(ascii: "*"), UInt8(ascii: "?"), UInt8(ascii: "["),
             UInt8(ascii: "]"), UInt8(ascii: "="):

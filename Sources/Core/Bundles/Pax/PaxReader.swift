@@ -75,7 +75,7 @@ final class PaxReader {
             modified: time(archive_entry_mtime(pointer), archive_entry_mtime_nsec(pointer)),
             changed: archive_entry_ctime_is_set(pointer) == 0
                 ? nil : time(archive_entry_ctime(pointer), archive_entry_ctime_nsec(pointer)),
-            attributes: attributes(of: pointer)
+            attributes: try attributes(of: pointer)
         )
     }
 
@@ -94,7 +94,7 @@ final class PaxReader {
             guard let size = UInt64(exactly: archive_entry_size(pointer)) else {
                 throw wrong("a size", "a negative one")
             }
-            return .file(size: size, segments: segments(of: pointer))
+            return .file(size: size, segments: try segments(of: pointer))
         case 0o040000: return .directory
         case 0o120000: return .symlink(target: BytePath(bytes(archive_entry_symlink(pointer))))
         case 0o010000: return .fifo
@@ -118,26 +118,31 @@ final class PaxReader {
         return BytePath(rest)
     }
 
-    private func segments(of pointer: OpaquePointer) -> [ArchiveEntry.Segment]? {
+    private func segments(of pointer: OpaquePointer) throws(Problem) -> [ArchiveEntry.Segment]? {
         let count = archive_entry_sparse_reset(pointer)
         guard count > 0 else { return nil }
         var segments: [ArchiveEntry.Segment] = []
         for _ in 0..<count {
             var offset: la_int64_t = 0
             var length: la_int64_t = 0
-            guard archive_entry_sparse_next(pointer, &offset, &length) == ARCHIVE_OK else { break }
+            guard archive_entry_sparse_next(pointer, &offset, &length) == ARCHIVE_OK else {
+                throw wrong("\(count) stretches of data", "\(segments.count)")
+            }
             if length > 0 { segments.append(.init(offset: UInt64(clamping: offset), length: UInt64(clamping: length))) }
         }
         return segments
     }
 
-    private func attributes(of pointer: OpaquePointer) -> [ArchiveEntry.Attribute] {
+    private func attributes(of pointer: OpaquePointer) throws(Problem) -> [ArchiveEntry.Attribute] {
         var attributes: [ArchiveEntry.Attribute] = []
-        for _ in 0..<archive_entry_xattr_reset(pointer) {
+        let count = archive_entry_xattr_reset(pointer)
+        for _ in 0..<count {
             var name: UnsafePointer<CChar>?
             var value: UnsafeRawPointer?
             var size = 0
-            guard archive_entry_xattr_next(pointer, &name, &value, &size) == ARCHIVE_OK else { break }
+            guard archive_entry_xattr_next(pointer, &name, &value, &size) == ARCHIVE_OK else {
+                throw wrong("\(count) extended attributes", "\(attributes.count)")
+            }
             let content = Array(UnsafeRawBufferPointer(start: value, count: size))
             attributes.append(.init(name: BytePath(bytes(name)), value: content))
         }

@@ -1,26 +1,28 @@
 import Base
 
 /// Compares an archive with its mtree in one streaming pass: each entry of the archive must make exactly the next line of
-/// the mtree that is not marked optional, no path may stand twice, and a directory comes before what lies in it.
+/// the mtree that is not marked optional, no path may stand twice, and a directory comes before what lies in it. A line that
+/// is marked optional is of the closed form and has its place too; how many there are is told.
 struct ArchiveCheck: ~Copyable {
     let root: ArchivedRoot
     let store: MemberStore
     private var digest = ContentDigest()
-    private var seen: Set<Int> = []
-    private var directories: Set<Int> = []
 
     init(_ root: ArchivedRoot, in store: MemberStore) {
         self.root = root
         self.store = store
     }
 
-    mutating func run() throws(Problem) {
-        let pass = try ArchivePass(root, in: store)
+    /// Gives how many entries the mtree only lists.
+    mutating func run() throws(Problem) -> Int {
+        let places = ArchivePlaces(root)
+        let pass = try ArchivePass(root, in: store) { listing throws(Problem) in try places.take(listing) }
         while let entry = try pass.next() {
-            try requirePlace(of: entry)
+            try places.take(entry)
             let sum = try readContent(of: entry, in: pass)
             try compare(pass.line, with: entry, digest: sum)
         }
+        return places.listed
     }
 
     private mutating func readContent(of entry: ArchiveEntry, in pass: ArchivePass) throws(Problem) -> Digest? {
@@ -60,23 +62,6 @@ struct ArchiveCheck: ~Copyable {
             "from the archive \(String(decoding: expected, as: UTF8.self))",
             "in the mtree \(String(decoding: line, as: UTF8.self))"
         )
-    }
-
-    private mutating func requirePlace(of entry: ArchiveEntry) throws(Problem) {
-        let path = entry.path.bytes
-        guard seen.insert(key(path[...])).inserted else { throw wrong(entry, "each path once", "it stands twice") }
-        if entry.kind == .directory { directories.insert(key(path[...])) }
-        if entry.isRoot { return }
-        let parent = path.lastIndex(of: UInt8(ascii: "/")).map { path[..<$0] } ?? path[..<0]
-        guard directories.contains(key(parent)) else {
-            throw wrong(entry, "its directory before it", "none")
-        }
-    }
-
-    private func key(_ path: ArraySlice<UInt8>) -> Int {
-        var hasher = Swift.Hasher()
-        path.withUnsafeBytes { hasher.combine(bytes: $0) }
-        return hasher.finalize()
     }
 
     private func wrong(_ entry: ArchiveEntry, _ expected: String, _ found: String) -> Problem {

@@ -7,6 +7,8 @@ import Base
 final class ArchivePass {
     private struct Original {
         let size: UInt64
+        /// Names that may still come.
+        var names: UInt64
         var digest: Digest?
     }
 
@@ -16,13 +18,18 @@ final class ArchivePass {
     private let root: ArchivedRoot
     private let lines: LineReader
     private var originals: [BytePath: Original] = [:]
+    private var words = MtreeLine.header.split(separator: "\n")[...]
+    private let isListed: (MtreeListing) throws(Problem) -> Void
 
-    init(_ root: ArchivedRoot, in store: MemberStore) throws(Problem) {
+    /// `isListed` gets what the mtree lists beside the archive, where it stands among the entries.
+    init(
+        _ root: ArchivedRoot,
+        in store: MemberStore,
+        listing isListed: @escaping (MtreeListing) throws(Problem) -> Void = { _ in }
+    ) throws(Problem) {
         self.root = root
-        guard let list = try posing({ () throws(Failure) in try store.open(root.mtree.name.text) }) else {
-            throw .finding(VerificationFinding(.members, in: root.mtree.name.text, expected: "a file", found: "none"))
-        }
-        lines = LineReader(list)
+        self.isListed = isListed
+        lines = try LineReader(root.mtree, in: store)
         let volumes = VolumeSource(root.volumes, in: store)
         let decompressor = try ZstdDecompressor(name: root.subject) { buffer throws(Problem) in
             try volumes.read(into: buffer)
@@ -47,13 +54,24 @@ final class ArchivePass {
         self.line = line
         entry.links = MtreeLine.links(of: line)
         switch entry.kind {
-        case .file(let size, _) where entry.links > 1: originals[entry.path] = Original(size: size, digest: nil)
+        case .file(let size, _) where entry.links > 1:
+            originals[entry.path] = Original(size: size, names: entry.links - 1, digest: nil)
         case .hardLink(let original, _, _):
             guard let known = originals[original] else {
                 throw reader.wrong("a link to a file with several names that stands before it", "\(original)")
             }
+            guard known.names > 0 else { throw reader.wrong("no more names than its line says", "one more") }
+            originals[original]?.names -= 1
             entry.kind = .hardLink(original: original, size: known.size, digest: known.digest)
         default: break
+        }
+        // Before any of its content is read: an entry is never longer than its line says.
+        guard MtreeLine.agrees(line, with: entry) else {
+            throw wrong(
+                "\(root.subject): \(String(decoding: entry.mtreePath, as: UTF8.self))",
+                "from the archive \(String(decoding: MtreeLine.bytes(of: entry, digest: nil).dropLast(), as: UTF8.self))",
+                "in the mtree \(String(decoding: line, as: UTF8.self))"
+            )
         }
         return entry
     }
@@ -63,11 +81,26 @@ final class ArchivePass {
         if entry.links > 1 { originals[entry.path]?.digest = digest }
     }
 
-    /// The next line that is neither a comment nor optional.
+    /// The next line that the archive holds an entry for. The words before the first are Quell's own; a line that is only
+    /// listed is of the closed form: nothing that is not looked at may stand there (RT18).
     private func nextArchived() throws(Problem) -> [UInt8]? {
+        while let expected = words.popFirst() {
+            let line = try lines.next()
+            guard let line, line.elementsEqual(expected.utf8) else {
+                let found = line.map { String(decoding: $0.prefix(200), as: UTF8.self) } ?? "the end"
+                throw wrong(root.mtree.name.text, "\(expected), as Quell begins an mtree", found)
+            }
+        }
         while let line = try lines.next() {
-            if line.first == UInt8(ascii: "#") || MtreeLine.isOptional(line) { continue }
-            return line
+            guard MtreeLine.isOptional(line) else { return line }
+            guard let listing = MtreeListing(line) else {
+                throw wrong(
+                    "\(root.subject): \(MtreeLine.path(of: line))",
+                    "only what Quell writes of an object that the archive does not hold",
+                    String(decoding: line, as: UTF8.self)
+                )
+            }
+            try isListed(listing)
         }
         return nil
     }

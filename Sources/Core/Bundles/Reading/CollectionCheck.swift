@@ -5,15 +5,16 @@ import Base
 struct CollectionCheck {
     static let file = "data/collection.jsonl"
 
+    let payload: [PayloadRecord]
     let store: MemberStore
 
     func run(against sealed: SealStatement.Counts) throws(Problem) {
         guard sealed.addUp else { throw wrong(BundleFiles.seal, "planned items as the sum of outcomes", words(sealed)) }
-        guard let reader = try posing({ () throws(Failure) in try store.open(Self.file) }) else {
+        guard let record = payload.first(where: { $0.name.text == Self.file }) else {
             if sealed.planned == 0 { return }
             throw wrong(Self.file, "\(sealed.planned) planned items", "no such file")
         }
-        let lines = LineReader(reader)
+        let lines = try LineReader(record, in: store)
         var tally = SealStatement.Counts()
         var sum: SealStatement.Counts?
         var number = 0

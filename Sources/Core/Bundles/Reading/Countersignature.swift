@@ -19,21 +19,21 @@ public struct Countersignature: Hashable, Sendable {
 struct CountersignatureCheck {
     static let most = 64
 
-    let store: MemberStore
+    let files: SmallFiles
     let policy: VerificationPolicy
 
     func read(about seal: InTotoStatement) throws(Problem) -> [Countersignature] {
-        let names = store.members.keys.filter { $0.hasPrefix(BundleFiles.countersignatures) }.sorted()
+        let names = files.names.filter { $0.hasPrefix(BundleFiles.countersignatures) }
         var result: [Countersignature] = []
         for name in names where name.hasSuffix(".sshsig") {
             let base = String(name.dropLast(".sshsig".count))
-            guard names.contains(base + ".json") else { throw wrong(name, "a statement beside it", "none") }
+            guard names.contains(base + ".json") else { throw half(name, "a statement beside it") }
             guard result.count < Self.most else { throw wrong(name, "at most \(Self.most)", "more") }
             result.append(try read(base, about: seal))
         }
         for name in names where name.hasSuffix(".json") {
             let base = String(name.dropLast(".json".count))
-            guard names.contains(base + ".sshsig") else { throw wrong(name, "a signature beside it", "none") }
+            guard names.contains(base + ".sshsig") else { throw half(name, "a signature beside it") }
         }
         return result
     }
@@ -67,7 +67,13 @@ struct CountersignatureCheck {
     }
 
     private func bytes(of name: String, most: Int) throws(Problem) -> [UInt8] {
-        try store.smallFile(name, most: most) { wrong(name, "at most \(most) bytes", "\($0)") } ?? []
+        let found = try files.bytes(of: name, most: UInt64(most)) { wrong(name, "at most \(most) bytes", "\($0)") }
+        guard let found else { throw wrong(name, "this file", "none") }
+        return found
+    }
+
+    private func half(_ name: String, _ expected: String) -> Problem {
+        wrong(name, "\(expected), or neither: take it away", "none, as when countersigning was interrupted")
     }
 
     private func form<Result>(_ name: String, _ body: () throws(Failure) -> Result) throws(Problem) -> Result {

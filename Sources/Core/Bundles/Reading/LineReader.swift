@@ -1,15 +1,26 @@
 import Base
+import Sealing
 
-/// Reads a payload file line by line in bounded memory.
+/// Reads a payload file line by line in bounded memory. Its digest is compared at its end: who has read the last line has
+/// read what was hashed.
 final class LineReader {
     static let longestLine = 4 << 20
 
     private let reader: MemberReader
+    private let record: PayloadRecord
+    private var hasher = Sealing.Hasher()
+    private var hasEnded = false
     private let buffer = PageBuffer(size: 256 << 10)
     private var filled = 0
     private var position = 0
 
-    init(_ reader: MemberReader) { self.reader = reader }
+    init(_ record: PayloadRecord, in store: MemberStore) throws(Problem) {
+        guard let reader = try posing({ () throws(Failure) in try store.open(record.name.text) }) else {
+            throw .finding(VerificationFinding(.members, in: record.name.text, expected: "a file", found: "none"))
+        }
+        self.reader = reader
+        self.record = record
+    }
 
     /// The next line without its line feed; `nil` at the end. A last line without line feed and a line of more than 4 MiB
     /// are findings.
@@ -17,7 +28,7 @@ final class LineReader {
         var line: [UInt8] = []
         while true {
             if position == filled {
-                filled = try posing { () throws(Failure) in try reader.read(into: buffer.bytes) }
+                filled = try refill()
                 position = 0
                 if filled == 0 {
                     if line.isEmpty { return nil }
@@ -34,6 +45,17 @@ final class LineReader {
             position = filled
             if line.count > Self.longestLine { throw wrong("lines of at most 4 MiB", "a longer one") }
         }
+    }
+
+    private func refill() throws(Problem) -> Int {
+        let count = try posing { () throws(Failure) in try reader.read(into: buffer.bytes) }
+        if count > 0 {
+            hasher.update(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<count]))
+        } else if !hasEnded {
+            hasEnded = true
+            try PayloadCheck.compare(record, with: hasher.finish())
+        }
+        return count
     }
 
     private func wrong(_ expected: String, _ found: String) -> Problem {

@@ -9,8 +9,10 @@ struct SealCheck {
         let signer: VerifiedBundle.Signer
         /// What a timestamp is over; `nil` without a signature.
         var signature: [UInt8]?
-        /// Whose key it is, when only the trust list knows it.
+        /// Whose key it is, when the trust list knows it.
         var owner: TrustedPerson?
+        /// Whether the key was given beside the trust list: it needs no role then.
+        var isGiven = false
     }
 
     let policy: VerificationPolicy
@@ -48,7 +50,7 @@ struct SealCheck {
         if let fingerprint = policy.fingerprint, fingerprint != signer {
             throw wrong(.signature, name, "a signature by the key \(fingerprint)", "one by the key \(signer)")
         }
-        guard let (key, owner) = known(signer) else {
+        guard let (key, isGiven) = known(signer) else {
             if policy.fingerprint != nil {
                 throw wrong(.signature, name, "the key \(signer) to check the signature with", "no such key was given")
             }
@@ -64,19 +66,16 @@ struct SealCheck {
             statement: statement,
             signer: .trusted(fingerprint: signer),
             signature: signature.bytes,
-            owner: owner
+            owner: policy.trust.owner(of: SSHPublicKey(key)),
+            isGiven: isGiven
         )
     }
 
-    /// The key of that fingerprint; its owner when it is not among those that always count.
-    private func known(_ fingerprint: Digest) -> (VerifyingKey, TrustedPerson?)? {
-        if let key = policy.trusted.first(where: { $0.fingerprint == fingerprint }) { return (key, nil) }
-        for person in policy.trust.persons {
-            for key in person.keys.compactMap(\.key.verifyingKey) where key.fingerprint == fingerprint {
-                return (key, person)
-            }
-        }
-        return nil
+    /// The key of that fingerprint, and whether it was given beside the trust list.
+    private func known(_ fingerprint: Digest) -> (VerifyingKey, isGiven: Bool)? {
+        if let key = policy.trusted.first(where: { $0.fingerprint == fingerprint }) { return (key, true) }
+        let listed = policy.trust.persons.flatMap(\.keys).compactMap(\.key.verifyingKey)
+        return listed.first { $0.fingerprint == fingerprint }.map { ($0, false) }
     }
 
     private func form<Result>(_ name: String, _ body: () throws(Failure) -> Result) throws(Problem) -> Result {

@@ -1,8 +1,9 @@
-import Base
+public import Base
 public import Sealing
 
 /// Whether a key that the trust list knows counts as the signer of a seal: its owner has the role, and it counts at the
-/// time of a trusted timestamp, or now where there is none (RT31).
+/// time of a trusted timestamp, or now where there is none (RT31). A key that was given, such as the store's own, needs no
+/// role; but where the list says that its time is over, that wins.
 struct SealStanding {
     /// The role in which a person, or a host by a name of its own, seals.
     static let role = "sealer"
@@ -17,17 +18,18 @@ struct SealStanding {
             return
         }
         name = owner.name
-        doubt = Self.doubt(owner, fingerprint, timestamp, policy.now)
+        doubt = Self.doubt(owner, seal.isGiven, fingerprint, timestamp, policy.now)
         signer = doubt == nil ? seal.signer : .unknown(fingerprint: fingerprint)
     }
 
     private static func doubt(
         _ owner: TrustedPerson,
+        _ isGiven: Bool,
         _ fingerprint: Digest,
         _ timestamp: VerifiedBundle.Timestamp,
         _ now: Instant
     ) -> String? {
-        guard owner.roles.contains(role) else { return "\(owner.name) does not have the role \(role)" }
+        guard isGiven || owner.roles.contains(role) else { return "\(owner.name) does not have the role \(role)" }
         guard let key = owner.keys.first(where: { $0.key.verifyingKey?.fingerprint == fingerprint }) else { return nil }
         if case .trusted(let statement) = timestamp {
             return key.validity.doubt(within: owner.validity, at: statement.time, "the time of the timestamp")
@@ -39,7 +41,7 @@ struct SealStanding {
 
 extension Validity {
     /// Why a key does not count at `moment`, which is called `name`; `nil` when it does. `outer` is its owner's time.
-    func doubt(within outer: Validity, at moment: Instant, _ name: String) -> String? {
+    public func doubt(within outer: Validity, at moment: Instant, _ name: String) -> String? {
         for validity in [outer, self] {
             if let from = validity.from, moment < from {
                 return "the key counts from \(from), not yet at \(moment), \(name)"
@@ -51,6 +53,9 @@ extension Validity {
 }
 
 extension TrustList {
+    /// The role of who seals: a host by a name of its own, or a person.
+    public static let sealerRole = SealStanding.role
+
     /// The keys of everybody who may seal, whenever they count.
     public var sealingKeys: [VerifyingKey] {
         persons.filter { $0.roles.contains(SealStanding.role) }.flatMap(\.keys).compactMap(\.key.verifyingKey)

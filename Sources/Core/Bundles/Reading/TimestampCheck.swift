@@ -2,19 +2,28 @@ import Base
 import Sealing
 
 /// Reads seal.tsr, or seal.tsq where there is no token yet. A token that stamps something else is wrong; one by an authority
-/// that nobody trusts here is not.
+/// that nobody trusts here is not. A query beside the token is the very one that it answers, as an end between the two
+/// steps of adding it leaves: then each of its bytes stands in the token too. Any other is wrong.
 struct TimestampCheck {
-    let store: MemberStore
+    let files: SmallFiles
     let policy: VerificationPolicy
 
     func read(over signature: [UInt8]?) throws(Problem) -> VerifiedBundle.Timestamp {
-        if let bytes = try bytes(of: BundleFiles.timestamp, most: TimestampToken.sizeLimit) {
-            guard let signature else {
-                throw wrong(BundleFiles.timestamp, "a signature that it stamps", "none")
-            }
-            return try judge(bytes, over: signature)
+        let query = try query(over: signature)
+        guard let bytes = try bytes(of: BundleFiles.timestamp, most: TimestampToken.sizeLimit) else {
+            return query == nil ? .none : .pending
         }
-        guard let query = try bytes(of: BundleFiles.timestampQuery, most: 1024) else { return .none }
+        guard let signature else {
+            throw wrong(BundleFiles.timestamp, "a signature that it stamps", "none")
+        }
+        let timestamp = try judge(bytes, over: signature)
+        if let query { try requireAnswer(bytes, to: query) }
+        return timestamp
+    }
+
+    /// The query that lies there, which is about this seal; `nil` when there is none.
+    private func query(over signature: [UInt8]?) throws(Problem) -> TimestampQuery? {
+        guard let query = try bytes(of: BundleFiles.timestampQuery, most: 1024) else { return nil }
         guard let signature else { throw wrong(BundleFiles.timestampQuery, "a signature that it asks about", "none") }
         let asked: TimestampQuery
         do throws(Failure) {
@@ -25,7 +34,19 @@ struct TimestampCheck {
         guard asked.digest == SHA256.digest(of: signature) else {
             throw wrong(BundleFiles.timestampQuery, "a query about this seal", "one about something else")
         }
-        return .pending
+        return asked
+    }
+
+    private func requireAnswer(_ token: [UInt8], to query: TimestampQuery) throws(Problem) {
+        do throws(Failure) {
+            _ = try TimestampToken(response: token, answering: query)
+        } catch {
+            throw wrong(
+                BundleFiles.timestampQuery,
+                "no query beside \(BundleFiles.timestamp), or the one that it answers",
+                "another question: \(error.reason)"
+            )
+        }
     }
 
     private func judge(_ bytes: [UInt8], over signature: [UInt8]) throws(Problem) -> VerifiedBundle.Timestamp {
@@ -39,27 +60,10 @@ struct TimestampCheck {
     }
 
     private func bytes(of name: String, most: Int) throws(Problem) -> [UInt8]? {
-        try store.smallFile(name, most: most) { wrong(name, "at most \(most) bytes", "\($0)") }
+        try files.bytes(of: name, most: UInt64(most)) { wrong(name, "at most \(most) bytes", "\($0)") }
     }
 
     private func wrong(_ file: String, _ expected: String, _ found: String) -> Problem {
         .finding(VerificationFinding(.timestamp, in: file, expected: expected, found: found))
-    }
-}
-
-extension MemberStore {
-    /// A whole small file; `nil` when there is none, what `tooLong` says of its size when it is longer.
-    func smallFile(
-        _ name: String,
-        most: Int,
-        _ tooLong: (UInt64) -> Problem
-    ) throws(Problem) -> [UInt8]? {
-        guard let reader = try posing({ () throws(Failure) in try open(name) }) else { return nil }
-        guard reader.member.size <= UInt64(most) else { throw tooLong(reader.member.size) }
-        return try posing { () throws(Failure) -> [UInt8] in
-            var bytes: [UInt8] = []
-            try reader.forEach(PageBuffer(size: 64 << 10)) { bytes += $0 }
-            return bytes
-        }
     }
 }

@@ -86,6 +86,8 @@ public struct UnverifiedBundle: Sendable {
             var members: [Member] = []
             for item in items {
                 let name = item.name.text ?? "\(item.name)"
+                // An empty folder for countersignatures is what an interrupted first one leaves: it holds nothing.
+                if item.mode & S_IFMT == S_IFDIR, name + "/" == BundleFiles.countersignatures { continue }
                 guard item.mode & S_IFMT == S_IFREG else {
                     let found = Self.kind(item.mode)
                     throw .finding(

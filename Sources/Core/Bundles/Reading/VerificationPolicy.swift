@@ -11,7 +11,8 @@ public struct VerificationPolicy: Sendable {
     public var trusted: [VerifyingKey]
     /// The fingerprint from the ticket: when given, the seal must be by that key, and the key be among `trusted` (RT19).
     public var fingerprint: Digest?
-    /// Persons and hosts whose keys count in their time and roles, beside ``trusted``, whose keys always count.
+    /// Persons and hosts whose keys count in their time and roles. A key of ``trusted`` counts in any role, but not outside of
+    /// the time that stands here.
     public var trust: TrustList
     /// Whose timestamps count.
     public var timeAuthorities: [TimeAuthority]

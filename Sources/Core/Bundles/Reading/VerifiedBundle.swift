@@ -49,8 +49,14 @@ public struct VerifiedBundle: Sendable {
     /// All payload files, sorted by name.
     public let payload: [PayloadRecord]
 
+    /// How many lines of the mtrees tell of objects that the archives do not hold (sockets, metadata only): of these there
+    /// is nothing but the line.
+    public let onlyListed: UInt64
+
     let store: MemberStore
     let archives: [ArchivedRoot]
+    /// The digests of the files beside the payload, as they were when they were judged.
+    let small: [String: Digest]
 
     /// The names of the archived roots, sorted.
     public var roots: [String] { archives.map(\.name) }
@@ -139,6 +145,17 @@ extension VerifiedBundle {
             throw Failure(.notFound, "read an archived root", on: root, because: "the bundle has no such root")
         }
         return try failing { () throws(Problem) in try ArchivePass(archive, in: store) }
+    }
+
+    /// The bytes of a file beside the payload, as they were when they were judged.
+    ///
+    /// - Throws: `notVerified` when they are others by now, or it is gone.
+    func judged(_ name: String) throws(Failure) -> [UInt8] {
+        let bytes = try failing { () throws(Problem) in try SmallFiles(in: store).bytes(of: name) }
+        guard SHA256.digest(of: bytes) == small[name] else {
+            throw Failure(.notVerified, "read the file", on: name, because: "it changed since the bundle was verified")
+        }
+        return bytes
     }
 
     private func record(_ name: PayloadName) throws(Failure) -> PayloadRecord {

@@ -3,8 +3,6 @@ import Sealing
 
 /// Checks one bundle from its outside to its inside and stops at the first thing that is wrong.
 struct Verifier {
-    static let largestTagFile: UInt64 = 256 << 20
-
     let store: MemberStore
     let packedAs: String?
     let policy: VerificationPolicy
@@ -13,14 +11,14 @@ struct Verifier {
         let outside = try readOutside()
         let statement = outside.statement.statement
         let roots = try ArchivedRoot.all(in: outside.payload)
+        var listed: UInt64 = 0
         for root in roots {
             var check = ArchiveCheck(root, in: store)
-            try check.run()
+            listed += UInt64(try check.run())
         }
-        let tags = try manifest(try bytes(of: BundleFiles.tagManifest), named: BundleFiles.tagManifest).lines
-        try SecretsCheck(store: store).run(tagManifest: tags)
+        try SecretsCheck(payload: outside.payload, store: store).run(tagManifest: outside.tags)
         try MemoryCheck(payload: outside.payload, store: store).run()
-        try CollectionCheck(store: store).run(against: statement.counts)
+        try CollectionCheck(payload: outside.payload, store: store).run(against: statement.counts)
         try requireJournal(statement.checkpoint, among: outside.payload)
         return VerifiedBundle(
             statement: statement,
@@ -31,8 +29,10 @@ struct Verifier {
             timestamp: outside.timestamp,
             countersignatures: outside.countersignatures,
             payload: outside.payload,
+            onlyListed: listed,
             store: store,
-            archives: roots
+            archives: roots,
+            small: outside.small
         )
     }
 
@@ -45,16 +45,21 @@ struct Verifier {
         let timestamp: VerifiedBundle.Timestamp
         let countersignatures: [Countersignature]
         let payload: [PayloadRecord]
+        /// The lines of the tag manifest.
+        let tags: [Manifest.Line]
+        /// The digests of the files that no manifest lists, as they were read.
+        let small: [String: Digest]
     }
 
     /// Checks names, seal, bag and the digest of every file.
     func readOutside() throws(Problem) -> Outside {
         let sealName = try requireMembers()
-        let tagManifest = try bytes(of: BundleFiles.tagManifest)
-        let seal = try SealCheck(policy: policy).read(try bytes(of: sealName), named: sealName)
-        let timestamp = try TimestampCheck(store: store, policy: policy).read(over: seal.signature)
+        let small = SmallFiles(in: store)
+        let tagManifest = try small.bytes(of: BundleFiles.tagManifest)
+        let seal = try SealCheck(policy: policy).read(try small.bytes(of: sealName), named: sealName)
+        let timestamp = try TimestampCheck(files: small, policy: policy).read(over: seal.signature)
         let standing = SealStanding(of: seal, timestamp, policy)
-        let countersignatures = try CountersignatureCheck(store: store, policy: policy).read(about: seal.statement)
+        let countersignatures = try CountersignatureCheck(files: small, policy: policy).read(about: seal.statement)
         try require(
             SHA256.digest(of: tagManifest) == seal.statement.root,
             .digest,
@@ -62,7 +67,8 @@ struct Verifier {
             expected: "SHA-256 \(seal.statement.root) as the seal says",
             found: "SHA-256 \(SHA256.digest(of: tagManifest))"
         )
-        let tags = try requireTagFiles(tagManifest)
+        let lines = try manifest(tagManifest, named: BundleFiles.tagManifest).lines
+        let tags = try requireTagFiles(lines, small)
         let payload = try requirePayload(seal.statement, tags)
         if let packedAs {
             let name = seal.statement.statement.name
@@ -82,7 +88,9 @@ struct Verifier {
             signerName: standing.name,
             timestamp: timestamp,
             countersignatures: countersignatures,
-            payload: payload
+            payload: payload,
+            tags: lines,
+            small: small.digests
         )
     }
 
@@ -93,6 +101,14 @@ struct Verifier {
         for name in store.members.keys.sorted() where !known.contains(name) {
             let isPlaced = name.hasPrefix("data/") || name.hasPrefix(PayloadName.secrets)
             let isPayload = isPlaced && MemberName.problem(of: name) == nil
+            if BundleFiles.isUnfinished(name) {
+                throw wrong(
+                    .members,
+                    in: name,
+                    expected: "only the files of a bundle: take it away, nothing was added",
+                    found: "what quell was adding when it was interrupted"
+                )
+            }
             let isKnown = isPayload || BundleFiles.mayFollowSeal(name)
             try require(isKnown, .members, in: name, expected: "only the files of a bundle", found: "this file too")
         }
@@ -104,14 +120,21 @@ struct Verifier {
         case (nil, .some): return BundleFiles.unsignedStatement
         case (nil, nil): throw wrong(.members, in: BundleFiles.seal, expected: "a seal", found: "none")
         case (.some, .some):
-            throw wrong(.members, in: BundleFiles.unsignedStatement, expected: "one seal", found: "two")
+            throw wrong(
+                .members,
+                in: BundleFiles.unsignedStatement,
+                expected: "one seal: take this file away when \(BundleFiles.seal) is by the key that was to sign",
+                found: "two, as when signing was interrupted"
+            )
         }
     }
 
     /// The bytes of the tag files by name, as they were when their digests were compared: what is used is what was hashed,
     /// also where the bundle changes meanwhile.
-    private func requireTagFiles(_ tagManifest: [UInt8]) throws(Problem) -> [String: [UInt8]] {
-        let lines = try manifest(tagManifest, named: BundleFiles.tagManifest).lines
+    private func requireTagFiles(
+        _ lines: [Manifest.Line],
+        _ small: SmallFiles
+    ) throws(Problem) -> [String: [UInt8]] {
         let listed = lines.map(\.name)
         let secrets = store.members.keys.filter { $0.hasPrefix(PayloadName.secrets) }
         let expected = (BundleFiles.tagged + secrets).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
@@ -122,10 +145,10 @@ struct Verifier {
             expected: expected.joined(separator: ", "),
             found: listed.joined(separator: ", ")
         )
-        try SecretsCheck(store: store).compare(lines)
+        try SecretsCheck.compare(lines, in: store)
         var tags: [String: [UInt8]] = [:]
         for line in lines where !line.name.hasPrefix(PayloadName.secrets) {
-            let bytes = try bytes(of: line.name)
+            let bytes = try small.bytes(of: line.name)
             tags[line.name] = bytes
             let digest = SHA256.digest(of: bytes)
             try require(
@@ -196,7 +219,7 @@ struct Verifier {
             throw wrong(.journal, in: name, expected: "the journal up to entry \(checkpoint.sequence)", found: "none")
         }
         guard let judge = policy.journal else { return }
-        let journal = try bytes(of: name)
+        let journal = try SmallFiles(in: store).bytes(of: name)
         try PayloadCheck.compare(record, with: SHA256.digest(of: journal))
         if let finding = judge(journal, checkpoint) { throw .finding(finding) }
     }
@@ -219,17 +242,6 @@ struct Verifier {
             return try PayloadName(text)
         } catch {
             throw wrong(.bag, in: BundleFiles.manifest, expected: "names of payload files", found: text)
-        }
-    }
-
-    private func bytes(of name: String) throws(Problem) -> [UInt8] {
-        try posing { () throws(Failure) -> [UInt8] in
-            guard let reader = try store.open(name), reader.member.size <= Self.largestTagFile else {
-                throw Failure(.refused, "read the file", on: name, because: "missing, or longer than 256 MiB")
-            }
-            var bytes: [UInt8] = []
-            try reader.forEach(PageBuffer(size: 64 << 10)) { bytes += $0 }
-            return bytes
         }
     }
 

@@ -33,13 +33,16 @@ struct VolumeSet {
     }
 
     /// Hands the plain content to `body`, piece by piece and in order, and gives its size and digest. The volumes'
-    /// digests are checked on the way.
+    /// digests are checked on the way. Content beyond `most` bytes is a finding, and is not handed over.
     func read(
         in store: MemberStore,
+        most: UInt64 = .max,
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Problem) -> (size: UInt64, digest: Digest) {
         let source = VolumeSource(volumes, in: store)
-        let decompressor = try ZstdDecompressor(name: name) { buffer throws(Problem) in try source.read(into: buffer) }
+        let decompressor = try ZstdDecompressor(name: name, most: most) { buffer throws(Problem) in
+            try source.read(into: buffer)
+        }
         var hasher = Sealing.Hasher()
         var size: UInt64 = 0
         while true {

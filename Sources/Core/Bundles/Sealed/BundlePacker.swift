@@ -38,7 +38,6 @@ public enum BundlePacker {
         into sink: (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) -> UInt64 {
         let headers = try headers(of: bundle)
-        let buffer = PageBuffer()
         let secrets = try bundle.secrets().map(\.record)
         let digests = Dictionary(
             (bundle.payload + secrets).map { ($0.name.text, $0) },
@@ -49,8 +48,8 @@ public enum BundlePacker {
             try put(header.block, into: sink)
             if let record = digests[member.name] {
                 try failing { () throws(Problem) in try PayloadCheck.read(record, in: bundle.store, sink) }
-            } else if let reader = try bundle.store.open(member.name) {
-                try reader.forEach(buffer, sink)
+            } else {
+                try put(try bundle.judged(member.name), into: sink)
             }
             let padding = UstarHeader.padding(after: member.size)
             try put([UInt8](repeating: 0, count: padding), into: sink)

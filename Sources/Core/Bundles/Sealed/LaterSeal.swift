@@ -39,7 +39,7 @@ public struct LaterSeal {
             payloadBytes: bundle.payload.reduce(UInt64(0)) { $0 + $1.size },
             signer: key.fingerprint
         )
-        try add(BundleFiles.seal, try DSSE.sign(try statement.bytes(), as: .seal, with: signer).bytes)
+        try directory.publish([(BundleFiles.seal, try DSSE.sign(try statement.bytes(), as: .seal, with: signer).bytes)])
         try directory.remove(BundleFiles.unsignedStatement)
         try directory.sync("")
         return key
@@ -56,7 +56,7 @@ public struct LaterSeal {
         case .none: break
         }
         let query = try TimestampQuery(over: try signature())
-        try add(BundleFiles.timestampQuery, query.bytes)
+        try directory.publish([(BundleFiles.timestampQuery, query.bytes)])
         return query
     }
 
@@ -71,7 +71,7 @@ public struct LaterSeal {
         let token = try TimestampToken(response: response, answering: try pendingQuery())
         let statement = try token.judge(over: try signature(), trusting: [])
         _ = try TimestampToken(parsing: token.bytes)
-        try add(BundleFiles.timestamp, token.bytes)
+        try directory.publish([(BundleFiles.timestamp, token.bytes)])
         try directory.remove(BundleFiles.timestampQuery)
         try directory.sync("")
         return statement
@@ -103,45 +103,24 @@ public struct LaterSeal {
         guard bundle.store.members[stem + ".json"] == nil else {
             throw refusal("countersign the bundle", "\(statement.by) did so as \(statement.role)", nil)
         }
-        try add(stem + ".json", text)
-        try add(stem + ".sshsig", Array(signature.text.utf8))
-        try directory.sync(BundleFiles.countersignatures)
+        try directory.publish([(stem + ".json", text), (stem + ".sshsig", Array(signature.text.utf8))])
         return key
     }
 
     private func pendingQuery() throws(Failure) -> TimestampQuery {
-        guard let reader = try bundle.store.open(BundleFiles.timestampQuery) else {
-            throw refusal("read the query", "it is gone", nil)
-        }
-        var bytes: [UInt8] = []
-        try reader.forEach(PageBuffer(size: 4096)) { bytes += $0 }
-        return try TimestampQuery(parsing: bytes)
+        try TimestampQuery(parsing: try bundle.judged(BundleFiles.timestampQuery))
     }
 
     /// The bytes that a timestamp is over: the signature of the seal.
-    private func signature() throws(Failure) -> [UInt8] {
-        guard let reader = try bundle.store.open(BundleFiles.seal) else {
+    func signature() throws(Failure) -> [UInt8] {
+        guard bundle.store.members[BundleFiles.seal] != nil else {
             throw refusal("ask for a timestamp", "it is not signed", "quell bundle sign")
         }
-        var bytes: [UInt8] = []
-        try reader.forEach(PageBuffer(size: 64 << 10)) { bytes += $0 }
-        let envelope = try DSSE.Envelope(parsing: bytes)
+        let envelope = try DSSE.Envelope(parsing: try bundle.judged(BundleFiles.seal))
         guard envelope.signatures.count == 1, let signature = envelope.signatures.first else {
             throw refusal("ask for a timestamp", "its seal changed", nil)
         }
         return signature.bytes
-    }
-
-    private func add(_ name: String, _ bytes: [UInt8]) throws(Failure) {
-        let file = try directory.create(name)
-        do throws(Failure) {
-            try bytes.withRawBytes { buffer throws(Failure) in try file.write(buffer, to: directory.subject(name)) }
-            try file.sync(directory.subject(name))
-            try directory.sync("")
-        } catch {
-            try directory.remove(name)
-            throw error
-        }
     }
 
     private func refusal(_ attempt: String, _ reason: String, _ hint: String?) -> Failure {

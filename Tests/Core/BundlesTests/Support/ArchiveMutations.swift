@@ -78,6 +78,50 @@ extension Mutation {
             let line = forger.line("./pipe ", in: mtree)
             forger.replace(line, with: line + " optional", in: mtree)
         },
+        inside("the mtree has a remark of somebody's", at: "data/files/workspace: #") { forger in
+            forger.files[mtree]? += Array("# approved by the judge\n".utf8)
+        },
+        inside("the words before the mtree were changed", at: mtree) { forger in
+            forger.replace("# Written by Quell", with: "# Written by Kuell", in: mtree)
+        },
+        inside("a line that is only listed has a keyword of somebody's", at: "data/files/workspace: ./sock") { forger in
+            let line = forger.line("./sock ", in: mtree)
+            forger.replace(line, with: line.replacing(" optional", with: " flags=none optional"), in: mtree)
+        },
+        inside("a line that is only listed has a digest", at: "data/files/workspace: ./elsewhere") { forger in
+            let line = forger.line("./elsewhere ", in: mtree)
+            let sum = " sha256=\(SHA256.digest(of: []).hex) optional"
+            forger.replace(line, with: line.replacing(" optional", with: sum), in: mtree)
+        },
+        inside("a line that is only listed leads out of the root", at: "data/files/workspace: ./../sock") { forger in
+            forger.replace("./sock ", with: "./../sock ", in: mtree)
+        },
+        inside("a line that is only listed has no directory", at: "data/files/workspace: ./nowhere/sock") { forger in
+            forger.replace("./sock ", with: "./nowhere/sock ", in: mtree)
+        },
+        inside("a line that is only listed stands twice", at: "data/files/workspace: ./sock") { forger in
+            let line = forger.line("./sock ", in: mtree)
+            forger.replace(line, with: line + "\n" + line, in: mtree)
+        },
+        inside("an archived path is listed again", at: "data/files/workspace: ./notes.txt") { forger in
+            let line = forger.line("./notes.txt ", in: mtree).split(separator: " sha256")[0]
+            forger.files[mtree]? += Array("\(line) optional\n".utf8)
+        },
+        inside("a line that is only listed has no kind", at: "data/files/workspace: ./sock") { forger in
+            let line = forger.line("./sock ", in: mtree)
+            forger.replace(line, with: "./sock anything optional", in: mtree)
+        },
+        inside("a file has more names than its line says", at: "data/files/workspace: ./third") { forger in
+            try forger.repackEntries { honest in
+                var file = honest[1]
+                file.links = 2
+                let names = ["second", "third"].map { name in
+                    let link = ArchiveEntry.Kind.hardLink(original: file.path, size: 18, digest: nil)
+                    return Samples.entry(BytePath(name), link, links: 2)
+                }
+                return [honest[0], file] + names
+            }
+        },
         inside("the archive is no pax archive") { forger in
             try forger.repack { _ in Forger.tar([("notes.txt", Array("x".utf8))], bundle: ".") }
         },
@@ -169,7 +213,7 @@ extension Forger {
             Samples.entry(notes.path, .file(size: UInt64(notes.content.count), segments: nil)),
         ]
         let writer = try PaxWriter { bytes += $0 }
-        var list: [UInt8] = []
+        var list = Array(MtreeLine.header.utf8)
         for entry in edit(honest) {
             _ = try writer.begin(entry, segments: nil)
             var digest: Digest?

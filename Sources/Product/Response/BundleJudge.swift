@@ -57,6 +57,21 @@ public enum BundleJudge {
         return bundle
     }
 
+    /// What is wrong when the case has another bundle of that name, or of that number, whatever the bundle or its folder is
+    /// called (RT31); `nil` when it has none, or this one.
+    ///
+    /// - Throws: why the case's journal cannot be read.
+    public static func conflict(of bundle: VerifiedBundle, in home: Case) throws(Failure) -> VerificationFinding? {
+        let statement = bundle.statement
+        guard statement.purpose != .imported, statement.caseID == home.id.text else { return nil }
+        for record in try home.captures() {
+            let isSame = BundleShelf.number(of: record.bundle, in: home.id) == statement.number
+            guard isSame || record.bundle == statement.name else { continue }
+            if let finding = bundle.conflict(withRoot: record.root, in: "the case in the store") { return finding }
+        }
+        return nil
+    }
+
     /// Walks the chain and compares its end with what the seal pins.
     private static func finding(
         in journal: [UInt8],

@@ -84,4 +84,49 @@ struct BundleJudgeTests {
         #expect(try finding("other-case", lines: lines, caseID: "umber-0000")?.check == .journal)
         #expect(try finding("longer", lines: lines, sequence: 99)?.check == .journal)
     }
+
+    @Test("RT31 the case names a second seal of one number also where its seal or its folder has another name")
+    func conflict() throws {
+        func seal(_ folder: String, as name: String, number: Int) throws -> VerifiedBundle {
+            let writer = try BundleWriter(creating: temporary.root.appending(folder))
+            try writer.write(PayloadName("data/session.json"), Array("\(folder)\n".utf8))
+            let statement = SealStatement(
+                name: name,
+                caseID: home.id.text,
+                number: number,
+                purpose: .incident,
+                locator: "pid:1",
+                pins: [],
+                freeze: nil,
+                counts: .init(),
+                checkpoint: nil,
+                authority: nil,
+                tool: .init(version: "0", digest: nil),
+                responder: "test",
+                host: "here",
+                began: Instant(seconds: 1_795_358_801),
+                sealed: Instant(seconds: 1_795_358_861)
+            )
+            _ = try writer.seal(statement, with: nil)
+            return try BundleJudge.verify(temporary.root.appending(folder), trusting: [])
+        }
+        let first = try seal("first", as: "\(home.id)-1", number: 1)
+        let capture = CaptureRecord(
+            bundle: "\(home.id)-1",
+            root: first.root,
+            pins: [],
+            profile: .full,
+            isComplete: true
+        )
+        try home.record(capture, by: responder)
+        #expect(try BundleJudge.conflict(of: first, in: home) == nil)
+        #expect(try BundleJudge.conflict(of: try seal("next", as: "\(home.id)-2", number: 2), in: home) == nil)
+        for (folder, name, number) in [
+            ("moved", "\(home.id)-1", 1), ("renamed", "other-9", 1), ("counted", "\(home.id)-1", 7),
+        ] {
+            let finding = try BundleJudge.conflict(of: try seal(folder, as: name, number: number), in: home)
+            #expect(finding?.check == .seal, "\(folder)")
+            #expect(finding?.found.contains("two seals of one number") == true, "\(folder)")
+        }
+    }
 }

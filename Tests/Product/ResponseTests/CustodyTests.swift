@@ -84,13 +84,13 @@ final class CustodyTests {
             record,
             beside: path,
             of: bundle,
-            trusting: [key.verifyingKey],
+            VerificationPolicy(trusting: [key.verifyingKey]),
             signedBy: .key(signer ?? key)
         )
     }
 
     private func chain(head: Digest? = nil) throws -> CustodyChain? {
-        try CustodyChain.read(beside: path, of: bundle, trusting: [key.verifyingKey], head: head)
+        try CustodyChain.read(beside: path, of: bundle, VerificationPolicy(trusting: [key.verifyingKey]), head: head)
     }
 
     private func reason(_ body: () throws -> Void) -> String? {
@@ -174,6 +174,102 @@ final class CustodyTests {
             reason { try add(record(.handover, by: "lab", to: "eve", at: 1_700_000_000)) }?.contains("older") == true
         )
         #expect(try lines() == before)
+    }
+
+    private func writeRaw(_ bytes: [UInt8]) throws {
+        let path = CustodyChain.path(beside: path)
+        let file = path.withCString { open($0, O_WRONLY | O_TRUNC) }
+        try #require(file >= 0)
+        defer { close(file) }
+        #expect(Glibc.write(file, bytes, bytes.count) == bytes.count)
+    }
+
+    @Test("a last line that a crash tore is told, kept beside the chain, and hinders nothing after it")
+    func torn() throws {
+        try threeRecords()
+        let good = try lines()
+        let newline = [UInt8(ascii: "\n")]
+        let torn = Array(good[2].prefix(good[2].count / 2))
+        try writeRaw(good[0] + newline + good[1] + newline + torn)
+        let read = try #require(try chain())
+        #expect(read.entries.count == 2)
+        #expect(read.torn == torn.count)
+        #expect(read.holder == "lee")
+        let after = try #require(try add(record(.handover, by: "lee", to: "safe", at: 1_800_000_300)))
+        #expect(after.entries.map(\.record.number) == [1, 2, 3])
+        let kept = try #require(after.keptTorn)
+        defer { _ = kept.withCString { unlink($0) } }
+        #expect(try CustodyFile.read(kept) == torn)
+        let whole = try #require(try chain())
+        #expect(whole.torn == 0)
+        #expect(whole.holder == "safe")
+        // A record that lacks nothing but its line feed is whole.
+        let lines = try lines()
+        try writeRaw(Array(lines.joined(separator: newline)))
+        #expect(try chain()?.entries.count == 3)
+        #expect(try chain()?.torn == 0)
+        try add(record(.access, by: "max", at: 1_800_000_400))
+        #expect(try chain()?.entries.count == 4)
+        // What has a line feed is no torn line.
+        try writeRaw(good[0] + newline + torn + newline)
+        #expect(reason { _ = try chain() }?.hasPrefix("not an envelope") == true)
+        // A head from a ticket that stood in the torn record is missing.
+        try writeRaw(good[0] + newline + torn)
+        #expect(reason { _ = try chain(head: SHA256.digest(of: good[2])) }?.contains("records are missing") == true)
+    }
+
+    @Test("RT32 a name in a record is a fact only as the trust file's owner of the key in that role and time")
+    func names() throws {
+        func list(_ name: String, _ roles: [String], to: Instant? = nil, logins: [String] = []) -> TrustList {
+            let held = TrustedPerson.Key(SSHPublicKey(key.verifyingKey), Validity(to: to))
+            return TrustList([TrustedPerson(name: name, roles: roles, logins: logins, keys: [held])])
+        }
+        func read(_ trust: TrustList, keys: [VerifyingKey]? = nil) throws -> [CustodyChain.Entry] {
+            let trusted = keys ?? [key.verifyingKey]
+            let policy = VerificationPolicy(trusting: trusted, trust: trust, now: Instant(seconds: 1_800_001_000))
+            return try #require(try CustodyChain.read(beside: path, of: bundle, policy)).entries
+        }
+        try add(record(.handover, by: "kim", to: "lee", at: 1_800_000_000))
+        let nobody = try #require(try read(.empty).first)
+        #expect(nobody.owner == nil)
+        #expect(nobody.doubt == "the key is nobody's in the trust file: kim is claimed")
+        #expect(!nobody.isContradicted)
+        let kim = try #require(try read(list("kim", ["lead"])).first)
+        #expect(kim.owner == "kim")
+        #expect(kim.doubt == nil)
+        #expect(try read(list("kim@example.org", ["lead"], logins: ["kim"])).first?.doubt == nil)
+        // The key of a person of the trust file counts without being named as well.
+        #expect(try read(list("kim", ["lead"]), keys: []).first?.doubt == nil)
+        // A host that seals signs what people tell it: the name is a claim, and nothing speaks against it.
+        let host = try #require(try read(list("build-7", ["sealer"])).first)
+        #expect(host.doubt == "the key is build-7's, not kim's")
+        #expect(!host.isContradicted)
+        for (trust, words) in [
+            (list("ada", ["lead"]), "the key is ada's, not kim's"),
+            (list("kim", ["sealer"]), "kim does not have the role lead"),
+            (list("kim", ["lead"], to: Instant(seconds: 1_799_999_999)), "counted until"),
+            (list("kim", ["lead"], to: Instant(seconds: 1_800_000_500)), "counted until"),
+        ] {
+            let entry = try #require(try read(trust).first)
+            #expect(entry.doubt?.contains(words) == true, "\(entry.doubt ?? "no doubt")")
+            #expect(entry.isContradicted)
+        }
+    }
+
+    @Test("a record that calls the bundle by another name is about another bundle")
+    func otherName() throws {
+        let other = CustodyRecord(
+            .handover,
+            of: "umber-7f3a-1",
+            root: bundle.root,
+            by: "kim",
+            role: "lead",
+            to: "lee",
+            reason: "",
+            place: "",
+            at: Instant(seconds: 1_800_000_000)
+        )
+        #expect(reason { try add(other) }?.contains("about another bundle") == true)
     }
 
     @Test("RT32 another key, and a signature of another type, are not custody")

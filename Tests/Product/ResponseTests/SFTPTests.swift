@@ -1,5 +1,7 @@
 import Base
 import Glibc
+import Kernel
+import Synchronization
 import Testing
 
 @testable import Response
@@ -61,5 +63,97 @@ struct SFTPTests {
         #expect(words.suffix(4) == ["-s", "--", "safe", "sftp"])
         #expect(words.contains("-oStrictHostKeyChecking=yes"))
         #expect(words.contains("-oBatchMode=yes"))
+    }
+
+    @Test("a far disk that is full is named, and NAME.part is taken away whatever became of the writes on their way")
+    func fullDisk() throws {
+        for room in [0, 1 << 20] as [UInt64] {
+            let server = try FullServer(room: room)
+            let upload = try SFTPUpload(to: BytePath("/in/a.tar"), through: server.client(), patience: .seconds(5))
+            #expect(throws: Failure.self) { try fill(upload) }
+            #expect(upload.fullness() == (room == 0 ? "the disk there is full, 0 bytes are left" : nil))
+            #expect(upload.abandon() == nil)
+            #expect(server.removed == ["/in/a.tar.part"])
+        }
+    }
+
+    private func fill(_ upload: SFTPUpload) throws(Failure) {
+        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 << 10, alignment: 1)
+        defer { piece.deallocate() }
+        piece.initializeMemory(as: UInt8.self, repeating: 7)
+        for _ in 0..<200 { try upload.append(UnsafeRawBufferPointer(piece)) }
+        try upload.finish()
+    }
+
+    @Test("a lost connection is not waited for again, and what may still lie there is told")
+    func lost() throws {
+        let server = try FullServer(room: 0, endsAtWrite: true)
+        let upload = try SFTPUpload(to: BytePath("/in/a.tar"), through: server.client(), patience: .seconds(60))
+        #expect(throws: Failure.self) { try fill(upload) }
+        #expect(upload.fullness() == nil)
+        #expect(upload.abandon() == "the connection is lost")
+    }
+
+    @Test("what is left on the other disk is read from exactly eleven numbers")
+    func room() {
+        func reply(_ numbers: [UInt64]) -> SFTPReply? {
+            SFTPReply([201] + SFTPWire.number(UInt32(5)) + numbers.flatMap { SFTPWire.number($0) })
+        }
+        #expect(reply([4096, 512, 9, 8, 7, 0, 0, 0, 0, 0, 255])?.content == .room(id: 5, bytes: 512 * 7))
+        #expect(reply([1, .max, 1, 1, .max, 0, 0, 0, 0, 0, 0])?.content == .room(id: 5, bytes: .max))
+        #expect(reply([1, 2, 3]) == nil)
+        #expect(reply([UInt64](repeating: 1, count: 12)) == nil)
+    }
+}
+
+/// An SFTP server whose disk takes nothing.
+private final class FullServer: Sendable {
+    private let ends: (ours: Int32, theirs: Int32)
+    private let room: UInt64
+    private let endsAtWrite: Bool
+    private let names = Mutex<[String]>([])
+
+    /// What it was told to remove.
+    var removed: [String] { names.withLock { $0 } }
+
+    init(room: UInt64, endsAtWrite: Bool = false) throws {
+        var pair: [Int32] = [-1, -1]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
+        ends = (pair[0], pair[1])
+        self.room = room
+        self.endsAtWrite = endsAtWrite
+        let serving = try OwnedThread { self.serve() }
+        serving.detach()
+    }
+
+    func client() -> Descriptor { Descriptor(adopting: ends.ours) }
+
+    private func serve() {
+        defer { close(ends.theirs) }
+        while let head = read(4), let body = read(head.reduce(0) { $0 << 8 | Int($1) }) {
+            let id = Array(body[1..<5])
+            let rest = Array(body[5...])
+            var answer = SFTPWire.packet(.status, id + SFTPWire.number(UInt32(0)) + SFTPWire.string([]))
+            switch SFTPWire.Kind(rawValue: body[0]) {
+            case .initialise: answer = SFTPWire.packet(.version, SFTPWire.number(UInt32(3)))
+            case .open: answer = SFTPWire.packet(.handle, id + SFTPWire.string([1]))
+            case .write:
+                if endsAtWrite { return }
+                let words = SFTPWire.string(Array("Failure".utf8))
+                answer = SFTPWire.packet(.status, id + SFTPWire.number(UInt32(4)) + words)
+            case .remove: names.withLock { $0.append(String(decoding: rest.dropFirst(4), as: UTF8.self)) }
+            case .extended where rest.dropFirst(4).starts(with: "fstatvfs@openssh.com".utf8):
+                let numbers: [UInt64] = [4096, 1, 9, 9, room, 0, 0, 0, 0, 0, 255]
+                answer = SFTPWire.packet(.extendedReply, id + numbers.flatMap { SFTPWire.number($0) })
+            default: break
+            }
+            guard send(ends.theirs, answer, answer.count, 0x4000) == answer.count else { return }
+        }
+    }
+
+    private func read(_ count: Int) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: count)
+        guard recv(ends.theirs, &bytes, count, 0x100) == count else { return nil }
+        return bytes
     }
 }

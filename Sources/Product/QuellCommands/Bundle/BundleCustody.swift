@@ -13,7 +13,9 @@ struct BundleCustody: QuellCommand {
         discussion: """
             With --to the hand-over is signed and added to NAME.custody.jsonl beside the bundle; the first is made by who \
             captured it. From then on cat, show, extract and decrypt record there who read the bundle. Keep the head that \
-            is printed in the ticket: with --head, records that were cut off the end are found.
+            is printed in the ticket: with --head, records that were cut off the end are found. Names in a record are words: \
+            below it stands whose key signed it by the trust file, and why a name is only claimed. Exit 3 when the trust \
+            file speaks against a record.
             """
     )
 
@@ -24,14 +26,28 @@ struct BundleCustody: QuellCommand {
     @Option(name: .long, help: ArgumentHelp("Where.", valueName: "text")) var place: String?
     @Option(name: .customLong("as"), help: ArgumentHelp("Who gives it (default: who holds it).", valueName: "name"))
     var actor: String?
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Sign with this key file or agent, as bundle countersign does (default: the store's key).",
+            valueName: "key"
+        )
+    )
+    var with: String?
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Read the passphrase of the key file from this descriptor.", valueName: "number")
+    )
+    var passphraseFd: Int32?
     @Option(name: .long, help: ArgumentHelp("The head from the ticket.", valueName: "digest")) var head: String?
     var common: CommonOptions { options.common }
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let bundle = try options.verified(in: environment)
         let path = environment.absolute(BytePath(options.bundle))
-        let keys = try options.trusted(in: environment)
-        var chain = try CustodyChain.read(beside: path, of: bundle, trusting: keys, head: try expectedHead())
+        let policy = try options.policy(in: environment)
+        var chain = try CustodyChain.read(beside: path, of: bundle, policy, head: try expectedHead())
+        if let chain { CustodyTelling.warn(chain, telling) }
         if let to {
             let record = CustodyRecord(
                 .handover,
@@ -44,11 +60,20 @@ struct BundleCustody: QuellCommand {
                 place: try required(place, "--place"),
                 at: environment.now()
             )
-            let signer = try BundleAccess.signer(common.store, in: environment)
-            chain = try CustodyChain.append(record, beside: path, of: bundle, trusting: keys, signedBy: signer)
+            let signer = try signer(in: environment)
+            chain = try CustodyChain.append(record, beside: path, of: bundle, policy, signedBy: signer)
+            if let chain { CustodyTelling.warn(chain, telling) }
         }
         tell(chain, bundle, telling)
-        return bundle.outcome
+        return CustodyTelling.outcome(of: bundle, chain)
+    }
+
+    private func signer(in environment: Environment) throws(Failure) -> Signer {
+        guard let with else { return try BundleAccess.signer(common.store, in: environment) }
+        var signing = SignerOptions()
+        signing.with = with
+        signing.passphraseFd = passphraseFd
+        return try signing.signer(in: environment)
     }
 
     private func tell(_ chain: CustodyChain?, _ bundle: VerifiedBundle, _ telling: Teller) {
@@ -58,6 +83,7 @@ struct BundleCustody: QuellCommand {
                 "untrustedHolder": .string(chain?.holder ?? bundle.statement.responder),
                 "head": chain?.head.map { .string($0.hex) } ?? .null,
                 "untrustedRecords": .array((chain?.entries ?? []).map { document(of: $0) }),
+                "tornBytes": .integer(Int64(chain?.torn ?? 0)),
             ])
             return
         }
@@ -68,8 +94,9 @@ struct BundleCustody: QuellCommand {
                 "\(record.number)  \(record.time)  \(Escaped.terminal(record.actor)) (\(Escaped.terminal(record.role))) \(what)"
                     + "  \(Escaped.terminal(record.place)): \(Escaped.terminal(record.reason))"
             )
+            telling.result("   \(CustodyTelling.standing(of: entry))")
         }
-        telling.result("held by  \(Escaped.terminal(chain?.holder ?? bundle.statement.responder))")
+        telling.result("held by  \(CustodyTelling.holder(chain, bundle))")
         if let head = chain?.head { telling.result("head     \(head)") }
         if chain == nil { telling.say("no hand-over is recorded: the one who captured it holds it") }
     }
@@ -86,6 +113,9 @@ struct BundleCustody: QuellCommand {
         line["place"] = .string(record.place)
         line["time"] = .string("\(record.time)")
         line["signer"] = .string(entry.signer.hex)
+        line["owner"] = entry.owner.map(JSONValue.string)
+        line["doubt"] = entry.doubt.map(JSONValue.string)
+        line["isContradicted"] = .bool(entry.isContradicted)
         return .object(line)
     }
 
@@ -108,58 +138,5 @@ struct BundleCustody: QuellCommand {
             throw Failure(.usage, "read the head", on: head, because: "not 64 lower-case hex digits")
         }
         return digest
-    }
-}
-
-/// The record that somebody read a bundle, where its custody is kept.
-enum BundleAccess {
-    /// Records it; what hinders that is told and does not keep anybody from reading: the evidence may be needed now.
-    static func record(
-        _ what: String,
-        of bundle: VerifiedBundle,
-        _ options: BundleOptions,
-        in environment: Environment,
-        _ telling: Teller
-    ) {
-        let path = environment.absolute(BytePath(options.bundle))
-        do throws(Failure) {
-            guard try CustodyChain.isKept(beside: path) else { return }
-            let record = CustodyRecord(
-                .access,
-                of: bundle.statement.name,
-                root: bundle.root,
-                by: environment.responder(nil).name,
-                role: "reader",
-                reason: what,
-                place: "host \(HostName.read())",
-                at: environment.now()
-            )
-            _ = try CustodyChain.append(
-                record,
-                beside: path,
-                of: bundle,
-                trusting: try options.trusted(in: environment),
-                signedBy: try signer(options.common.store, in: environment)
-            )
-        } catch {
-            telling.warn("this access is not on record: \(error)")
-        }
-    }
-
-    /// The key of the store.
-    ///
-    /// - Throws: `notFound` when it has none.
-    static func signer(_ store: String?, in environment: Environment) throws(Failure) -> Signer {
-        let root = environment.storeDirectory(store)
-        guard let key = try CaseStore.loadKey(in: root) else {
-            throw Failure(
-                .notFound,
-                "sign the custody",
-                on: "\(root)",
-                because: "the store has no key",
-                hint: "quell init"
-            )
-        }
-        return .key(key)
     }
 }

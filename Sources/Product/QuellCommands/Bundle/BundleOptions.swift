@@ -53,14 +53,35 @@ struct BundleOptions: ParsableArguments {
     ///
     /// - Throws: why it cannot be read.
     func judged(_ other: String? = nil, in environment: Environment) throws(Failure) -> Verification {
-        let policy = VerificationPolicy(
+        try BundleJudge.judge(environment.absolute(BytePath(other ?? bundle)), try policy(in: environment))
+    }
+
+    /// Everything that was said about whom to trust.
+    ///
+    /// - Throws: why a file with it cannot be read.
+    func policy(in environment: Environment) throws(Failure) -> VerificationPolicy {
+        VerificationPolicy(
             trusting: try trusted(in: environment),
             fingerprint: try expectedFingerprint(),
             trust: try trustList(environment),
             timeAuthorities: try authorities(environment),
             now: environment.now()
         )
-        return try BundleJudge.judge(environment.absolute(BytePath(other ?? bundle)), policy)
+    }
+
+    /// Why a trust file that is there could not be read by who verifies: then it cannot speak against a key. `nil` when none
+    /// is, or it was read.
+    func unreadTrust(in environment: Environment) -> Failure? {
+        do throws(Failure) {
+            if trust == nil { _ = try standingTrust(environment) }
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func standingTrust(_ environment: Environment) throws(Failure) -> TrustList {
+        try AuthorityFiles(folders: [BytePath("/etc/quell"), environment.storeDirectory(common.store)]).trust()
     }
 
     private func trustList(_ environment: Environment) throws(Failure) -> TrustList {
@@ -68,10 +89,10 @@ struct BundleOptions: ParsableArguments {
             let path = environment.absolute(BytePath(trust))
             return try TrustDocument.parse(try TrustedFile.readExplicit(path, to: "read the trust file"), named: path)
         }
-        let folders = [BytePath("/etc/quell"), environment.storeDirectory(common.store)]
         do throws(Failure) {
-            return try AuthorityFiles(folders: folders).trust()
+            return try standingTrust(environment)
         } catch {
+            // Who may not read it verifies all the same; `verify` tells of it.
             guard error.code == .notPermitted else { throw error }
             return .empty
         }

@@ -46,7 +46,7 @@ struct BundleResult {
             Layer(
                 name: "archive",
                 verdict: bundle.roots.isEmpty ? "none" : "intact",
-                detail: bundle.roots.isEmpty ? nil : bundle.roots.joined(separator: ", ")
+                detail: bundle.roots.isEmpty ? nil : Self.archives(bundle)
             ),
             Layer(name: "collection", verdict: "intact", detail: "\(statement.counts.planned) items"),
             Layer(
@@ -101,6 +101,13 @@ struct BundleResult {
         return .object(object)
     }
 
+    /// The roots, and how many objects have nothing but their line in an mtree.
+    private static func archives(_ bundle: VerifiedBundle) -> String {
+        let roots = bundle.roots.joined(separator: ", ")
+        return bundle.onlyListed == 0
+            ? roots : "\(roots); \(bundle.onlyListed) more objects only listed, without content"
+    }
+
     private static func word(_ signer: VerifiedBundle.Signer) -> String {
         switch signer {
         case .trusted: "trusted"
@@ -119,7 +126,7 @@ struct BundleResult {
             return Layer(
                 name: "timestamp",
                 verdict: "unknown",
-                detail: "\(said.time), says \(authority), an authority that is not trusted here"
+                detail: "claimed to be before \(said.time), by \(authority), an authority that is not trusted here"
             )
         case .trusted(let said):
             return Layer(

@@ -67,9 +67,13 @@ struct BundleTimestamp: QuellCommand {
     private func add(_ answer: [UInt8], to later: LaterSeal, _ telling: Teller) throws(Failure) -> Outcome {
         let said = try later.addTimestamp(answer)
         if common.json {
-            telling.document(["time": .string("\(said.time)"), "untrustedAuthority": .string(said.authority)])
+            telling.document([
+                "untrustedTime": .string("\(said.time)"), "untrustedAuthority": .string(said.authority),
+            ])
         } else {
-            telling.result("sealed before \(said.time), says \(Escaped.terminal(said.authority))")
+            let authority = Escaped.terminal(said.authority)
+            telling.result("added: claimed to be sealed before \(said.time), by \(authority)")
+            telling.say("next: quell bundle verify BUNDLE --tsa-ca FILE says whether that authority counts")
         }
         return .done
     }

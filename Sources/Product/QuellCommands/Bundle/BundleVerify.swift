@@ -29,8 +29,7 @@ struct BundleVerify: QuellCommand {
         }
         switch verification {
         case .consistent(let bundle):
-            try tell(bundle, environment, telling)
-            return bundle.outcome
+            return try tell(bundle, environment, telling)
         case .wrong(let finding):
             guard common.json else { throw finding.failure }
             telling.document(["result": BundleResult(wrong: finding).document, "exit": .integer(4)])
@@ -42,25 +41,31 @@ struct BundleVerify: QuellCommand {
         _ bundle: VerifiedBundle,
         _ environment: Environment,
         _ telling: Teller
-    ) throws(Failure) {
+    ) throws(Failure) -> Outcome {
         let statement = bundle.statement
         let custody = try CustodyChain.read(
             beside: environment.absolute(BytePath(options.bundle)),
             of: bundle,
-            trusting: try options.trusted(in: environment)
+            try options.policy(in: environment)
         )
+        let outcome = CustodyTelling.outcome(of: bundle, custody)
+        if let unread = options.unreadTrust(in: environment) {
+            telling.warn("a trust file was not read, and cannot speak against a key: \(unread)")
+        }
         let result = BundleResult(of: bundle)
         if common.json {
             telling.document([
                 "root": .string(bundle.root.hex), "result": result.document,
                 "signer": .string(bundle.signerWords), "untrustedStatement": try JSONEncoding.value(of: statement),
-                "files": .integer(Int64(bundle.payload.count)), "exit": .integer(Int64(bundle.outcome.rawValue)),
+                "files": .integer(Int64(bundle.payload.count)), "exit": .integer(Int64(outcome.rawValue)),
                 "untrustedHolder": custody?.holder.map(JSONValue.string) ?? .null,
                 "custodyHead": custody?.head.map { .string($0.hex) } ?? .null,
+                "custodyTornBytes": .integer(Int64(custody?.torn ?? 0)),
+                "untrustedCustodyDoubts": .array(custody.map(CustodyTelling.doubts)?.map { .string($0) } ?? []),
             ])
-            return
+            return outcome
         }
-        let word = bundle.outcome == .done ? telling.terminal.good("intact") : telling.terminal.bad("intact")
+        let word = outcome == .done ? telling.terminal.good("intact") : telling.terminal.bad("intact")
         telling.result("\(word), \(bundle.signerWords)")
         telling.result("root     \(bundle.root)")
         telling.result("case     \(Escaped.terminal(statement.caseID)), seal \(statement.number)")
@@ -74,8 +79,10 @@ struct BundleVerify: QuellCommand {
         telling.result("authority \(Escaped.terminal(statement.authority ?? "absent"))")
         if let custody, let head = custody.head {
             let records = Words.count(custody.entries.count, "record", "records")
-            telling.result("custody  \(records), held by \(Escaped.terminal(custody.holder ?? "nobody")), head \(head)")
+            telling.result("custody  \(records), held by \(CustodyTelling.holder(custody, bundle)), head \(head)")
+            CustodyTelling.doubts(custody).forEach { telling.result("         \($0)") }
         }
+        if let custody { CustodyTelling.warn(custody, telling) }
         for line in result.lines { telling.result(line) }
         if !bundle.signer.isTrusted {
             telling.say(
@@ -84,6 +91,7 @@ struct BundleVerify: QuellCommand {
         } else if bundle.outcome != .done {
             telling.say("hint: give --trust FILE for countersigners, --tsa-ca FILE for the authority of the timestamp")
         }
+        return outcome
     }
 
     /// A second seal of one case, session and number: among the bundles that were given, or in the case of the store.
@@ -102,10 +110,7 @@ struct BundleVerify: QuellCommand {
         }
         guard bundle.statement.purpose != .imported, let id = CaseID(bundle.statement.caseID) else { return nil }
         do throws(Failure) {
-            let home = try environment.store(common.store).open(id)
-            for record in try home.captures() where record.bundle == bundle.statement.name {
-                if let finding = bundle.conflict(withRoot: record.root, in: "the case in the store") { return finding }
-            }
+            return try BundleJudge.conflict(of: bundle, in: try environment.store(common.store).open(id))
         } catch {
             if error.code != .notFound && error.code != .notPermitted {
                 telling.say("note: not compared with the case in the store: \(error.description)")

@@ -68,9 +68,12 @@ enum Passphrase {
 
     /// Everything up to the end or a line feed.
     static func read(from descriptor: Int32) throws(Failure) -> Secret {
+        // All of it from the start: what grows leaves copies behind.
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(limit + 1)
         defer { erase(&bytes) }
         var byte: UInt8 = 0
+        defer { explicit_bzero(&byte, 1) }
         while bytes.count <= limit {
             let count = Glibc.read(descriptor, &byte, 1)
             if count < 0, errno == EINTR { continue }

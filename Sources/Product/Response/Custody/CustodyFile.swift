@@ -1,7 +1,8 @@
 import Base
 import Glibc
+import Sealing
 
-/// The file of a chain, locked while somebody adds to it. It only grows.
+/// The file of a chain, locked while somebody adds to it. Its whole lines only grow.
 final class CustodyFile {
     private let path: BytePath
     private let descriptor: Int32
@@ -29,15 +30,37 @@ final class CustodyFile {
 
     func contents() throws(Failure) -> [UInt8] { try CustodyFile.contents(descriptor, path) }
 
-    func append(_ bytes: [UInt8]) throws(Failure) {
+    func append(_ bytes: [UInt8]) throws(Failure) { try CustodyFile.write(bytes, to: descriptor, path) }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32, _ path: BytePath) throws(Failure) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw Failure(errno: errno, "write the custody", on: path) }
             rest = rest.dropFirst(count)
         }
         guard fsync(descriptor) == 0 else { throw Failure(errno: errno, "bring the custody to disk", on: path) }
+    }
+
+    /// Puts `count` bytes behind the last line, which a crash left of a record, into a file of their own beside the chain, and
+    /// takes them off `text` and the chain.
+    ///
+    /// - Returns: the file; `nil` when there are no such bytes.
+    func putAside(torn count: Int, of text: inout [UInt8]) throws(Failure) -> BytePath? {
+        guard count > 0 else { return nil }
+        let bytes = Array(text.suffix(count))
+        let place = BytePath(path.bytes + Array(".torn-\(SHA256.digest(of: bytes).hex.prefix(16))".utf8))
+        let flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
+        let file = place.withCString { open($0, flags, 0o600) }
+        guard file >= 0 else { throw Failure(errno: errno, "keep what is torn of the custody", on: place) }
+        defer { close(file) }
+        try CustodyFile.write(bytes, to: file, place)
+        text.removeLast(count)
+        guard ftruncate(descriptor, off_t(text.count)) == 0 else {
+            throw Failure(errno: errno, "take off what is torn of the custody", on: path)
+        }
+        return place
     }
 
     /// The whole file.

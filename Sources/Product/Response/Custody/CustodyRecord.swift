@@ -79,20 +79,17 @@ extension CustodyRecord {
         return CanonicalJSON.bytes(of: .object(value))
     }
 
-    /// Reads exactly what ``bytes`` writes; `nil` for anything else.
-    init?(parsing text: [UInt8]) {
-        let value: JSONValue
-        do throws(Failure) {
-            value = try JSONReader.read(text, limits: .init(bytes: 1 << 20, depth: 4))
-        } catch {
-            return nil
-        }
+    /// Reads exactly what ``bytes`` writes.
+    ///
+    /// - Throws: `malformed` with why it is none.
+    init(parsing text: [UInt8]) throws(Failure) {
+        let value = try JSONReader.read(text, limits: .init(bytes: 1 << 20, depth: 4))
         guard let kind = value["kind"]?.string.flatMap({ Kind(rawValue: $0) }), let number = value["number"]?.integer,
             let previous = value["previous"]?.string, let root = value["root"]?.string.flatMap({ Digest(hex: $0) }),
             let bundle = value["bundle"]?.string, let actor = value["actor"]?.string, let role = value["role"]?.string,
             let reason = value["reason"]?.string, let place = value["place"]?.string,
             let time = value["time"]?.string.flatMap({ Instant(rfc3339: $0) })
-        else { return nil }
+        else { throw CustodyRecord.malformed("a member is missing, or not of its form") }
         self.init(
             kind,
             of: bundle,
@@ -106,7 +103,11 @@ extension CustodyRecord {
         )
         self.number = Int(number)
         self.previous = Digest(hex: previous)
-        guard bytes == text else { return nil }
+        guard bytes == text else { throw CustodyRecord.malformed("it is not in canonical form") }
+    }
+
+    private static func malformed(_ reason: String) -> Failure {
+        Failure(.malformed, "read the custody", on: "a record", because: reason)
     }
 
     /// The line, without its line feed.

@@ -156,8 +156,17 @@ public struct BundleSender: Sendable {
             sent = try BundlePacker.pack(bundle) { bytes throws(Failure) in try upload.append(bytes) }
             try upload.finish()
         } catch {
-            upload.abandon()
-            throw error
+            var reasons = [error.reason]
+            if let full = upload.fullness() { reasons.append(full) }
+            if let left = upload.abandon() { reasons.append("\(path).part still lies there: \(left)") }
+            throw Failure(
+                error.code,
+                error.attempt,
+                on: error.subject,
+                because: reasons.joined(separator: "; "),
+                errno: error.errno,
+                hint: error.hint
+            )
         }
         // Its work is done and answered for; how it says good-bye changes nothing.
         _ = try child.finish(by: Deadline(after: .seconds(1)))

@@ -19,6 +19,7 @@ final class SFTPUpload {
     private var pending: [UInt8] = []
     private var offset: UInt64 = 0
     private var isClosed = false
+    private var isLost = false
 
     /// `socket` is our end of the program's standard input and output.
     init(to path: BytePath, through socket: consuming Descriptor, patience: Duration = .seconds(120)) throws(Failure) {
@@ -65,14 +66,44 @@ final class SFTPUpload {
         try requireStatus(try ask(.rename, SFTPWire.string(partial) + SFTPWire.string(path)), "given its name")
     }
 
-    /// Takes the unfinished file away again, as far as the other end still answers.
-    func abandon() {
+    /// Takes the unfinished file away again, whatever the other end says of what is still on its way, as far as it answers.
+    ///
+    /// - Returns: why it still lies there; `nil` when it is gone.
+    func abandon() -> String? {
         do throws(Failure) {
-            while !waiting.isEmpty { try takeAnswer() }
-            if !isClosed { try requireStatus(try ask(.close, SFTPWire.string(handle)), "closed") }
+            try drain()
+            if !isClosed { _ = try status(of: try ask(.close, SFTPWire.string(handle))) }
             try requireStatus(try ask(.remove, SFTPWire.string(partial)), "removed")
+            return nil
         } catch {
-            // What it was abandoned for is told; a file called .part says of itself that it is not whole.
+            return error.reason
+        }
+    }
+
+    /// Why the other end takes no more, as far as it can be known: SFTP 3 has one word for a full disk and for everything else,
+    /// so the room that is left there is asked for. `nil` when there is room, or the other end does not tell.
+    func fullness() -> String? {
+        if isClosed { return nil }
+        do throws(Failure) {
+            try drain()
+            let name = SFTPWire.string(Array("fstatvfs@openssh.com".utf8))
+            let id = try ask(.extended, name + SFTPWire.string(handle))
+            guard case .room(id, let bytes) = try reply().content, bytes < UInt64(SFTPUpload.piece) else { return nil }
+            return "the disk there is full, \(bytes) bytes are left"
+        } catch {
+            // The question is beside the failure that is told in any case.
+            return nil
+        }
+    }
+
+    /// Takes the answers that are still on their way, whatever they say.
+    private func drain() throws(Failure) {
+        if isLost { throw failure("the connection is lost") }
+        while !waiting.isEmpty {
+            guard case .status(let id, _, _) = try reply().content, let index = waiting.firstIndex(of: id) else {
+                throw failure("an answer out of place")
+            }
+            waiting.remove(at: index)
         }
     }
 
@@ -91,10 +122,16 @@ final class SFTPUpload {
         guard code == 0 else { throw failure("it cannot be written there: \(told(code, words))") }
     }
 
-    private func requireStatus(_ id: UInt32, _ what: String, besides allowed: UInt32 = 0) throws(Failure) {
+    /// The code and the words of the next answer, which is to `id`.
+    private func status(of id: UInt32) throws(Failure) -> (code: UInt32, words: String) {
         guard case .status(id, let code, let words) = try reply().content else {
             throw failure("an answer out of place")
         }
+        return (code, words)
+    }
+
+    private func requireStatus(_ id: UInt32, _ what: String, besides allowed: UInt32 = 0) throws(Failure) {
+        let (code, words) = try status(of: id)
         guard code == 0 || code == allowed else { throw failure("it cannot be \(what) there: \(told(code, words))") }
     }
 
@@ -108,11 +145,11 @@ final class SFTPUpload {
         var rest = bytes[...]
         while !rest.isEmpty {
             guard isReady(POLLOUT) else {
-                throw failure("the other end does not answer")
+                throw lost("the other end does not answer")
             }
             let count = rest.withUnsafeBytes { send(socket.number, $0.baseAddress, $0.count, atOnce) }
             if count < 0, errno == EINTR || errno == EAGAIN { continue }
-            guard count > 0 else { throw failure("the connection ended") }
+            guard count > 0 else { throw lost("the connection ended") }
             rest = rest.dropFirst(count)
         }
     }
@@ -130,13 +167,13 @@ final class SFTPUpload {
         var filled = 0
         while filled < count {
             guard isReady(POLLIN) else {
-                throw failure("the other end does not answer")
+                throw lost("the other end does not answer")
             }
             let read = bytes.withUnsafeMutableBytes { buffer in
                 recv(socket.number, buffer.baseAddress?.advanced(by: filled), count - filled, 0)
             }
             if read < 0, errno == EINTR || errno == EAGAIN { continue }
-            guard read > 0 else { throw failure("the connection ended") }
+            guard read > 0 else { throw lost("the connection ended") }
             filled += read
         }
         return bytes
@@ -155,6 +192,12 @@ final class SFTPUpload {
 
     private func told(_ code: UInt32, _ words: String) -> String {
         words.isEmpty ? SFTPWire.words(code) : words.lowercased()
+    }
+
+    /// Nothing more is asked: it would be waited for again.
+    private func lost(_ reason: String) -> Failure {
+        isLost = true
+        return failure(reason)
     }
 
     private func failure(_ reason: String) -> Failure {

@@ -17,6 +17,7 @@ enum SFTPWire {
         case status = 101
         case handle = 102
         case extended = 200
+        case extendedReply = 201
     }
 
     /// One packet with its length in front.
@@ -39,7 +40,7 @@ enum SFTPWire {
         switch status {
         case 2: "no such file"
         case 3: "permission denied"
-        case 4: "failure: perhaps something of that name stands there, or the disk is full"
+        case 4: "failure"
         case 8: "the server cannot do that"
         default: "status \(status)"
         }
@@ -53,11 +54,13 @@ struct SFTPReply: Hashable {
         case version(UInt32)
         case status(id: UInt32, code: UInt32, words: String)
         case handle(id: UInt32, [UInt8])
+        /// What `fstatvfs@openssh.com` gives: bytes that may still be written there, by who has no special rights.
+        case room(id: UInt32, bytes: UInt64)
     }
 
     let content: Content
 
-    /// Reads the body of a packet, type and all; `nil` for anything but the three.
+    /// Reads the body of a packet, type and all; `nil` for anything but the four.
     init?(_ body: [UInt8]) {
         var reader = Reader(body.dropFirst())
         guard let type = body.first, let first = reader.number() else { return nil }
@@ -70,6 +73,13 @@ struct SFTPReply: Hashable {
         case .handle:
             guard let handle = reader.string(), handle.count <= 256 else { return nil }
             content = .handle(id: first, handle)
+        case .extendedReply:
+            // Eleven numbers; the second is the size of a block, the fifth how many are free.
+            var numbers: [UInt64] = []
+            while let number = reader.long() { numbers.append(number) }
+            guard numbers.count == 11 else { return nil }
+            let (bytes, isLarge) = numbers[1].multipliedReportingOverflow(by: numbers[4])
+            content = .room(id: first, bytes: isLarge ? .max : bytes)
         default: return nil
         }
     }
@@ -83,6 +93,13 @@ struct SFTPReply: Hashable {
             guard rest.count >= 4 else { return nil }
             let value = rest.prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
             rest = rest.dropFirst(4)
+            return value
+        }
+
+        mutating func long() -> UInt64? {
+            guard rest.count >= 8 else { return nil }
+            let value = rest.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            rest = rest.dropFirst(8)
             return value
         }
 

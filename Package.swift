@@ -206,7 +206,9 @@ if Context.environment["QUELL_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
             name: "quell-fuzz",
-            dependencies: ["Base", "Kernel", "Sealing", "Sessions", "Casework", "Bundles", "Credentials", "Playbooks"],
+            dependencies: [
+                "Base", "Kernel", "Sealing", "Sessions", "Casework", "Bundles", "Credentials", "Playbooks", "Response",
+            ],
             path: "Tests/quell-fuzz",
             exclude: ["Corpus"],
             swiftSettings: [.swiftLanguageMode(.v6)]

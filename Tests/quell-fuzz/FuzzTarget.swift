@@ -5,6 +5,7 @@ import Base
 @testable import Credentials
 @testable import Kernel
 @testable import Playbooks
+@testable import Response
 @testable import Sealing
 @testable import Sessions
 
@@ -34,7 +35,15 @@ extension FuzzTarget {
             _ = MtreeLine.path(of: bytes)
             _ = MtreeLine.isOptional(bytes)
             _ = MtreeLine.links(of: bytes)
+            if let listing = MtreeListing(bytes) { precondition(listing.parent.count < listing.path.count) }
         },
+        FuzzTarget(name: "secrets") { bytes in
+            guard let value = parsed({ () throws(Failure) in try JSONReader.read(bytes) }),
+                let volume = SecretVolume(value)
+            else { return }
+            precondition(SecretVolume(volume.json) == volume, "what is written is read again")
+        },
+        FuzzTarget(name: "cms") { bytes in _ = PassphraseCost.problem(of: bytes) },
         FuzzTarget(name: "pax") { bytes in pax(bytes) },
         FuzzTarget(name: "tar-framing") { bytes in framing(bytes) },
         FuzzTarget(name: "statement") { bytes in
@@ -118,6 +127,10 @@ extension FuzzTarget {
             }
             precondition(parsed { () throws(Failure) in try said.bytes() } == bytes, "only the canonical form is taken")
         },
+        FuzzTarget(name: "custody") { bytes in
+            guard let record = parsed({ () throws(Failure) in try CustodyRecord(parsing: bytes) }) else { return }
+            precondition(record.bytes == bytes, "only the canonical form is taken")
+        },
         FuzzTarget(name: "trust") { bytes in
             _ = parsed { () throws(Failure) in try TrustDocument.parse(bytes, named: BytePath("trust.yaml")) }
         },
@@ -128,6 +141,7 @@ extension FuzzTarget {
 
 extension FuzzTarget {
     static let host = [
+        FuzzTarget(name: "sftp") { bytes in _ = SFTPReply(bytes) },
         FuzzTarget(name: "mountinfo") { bytes in _ = MountTable(parsing: bytes) },
         FuzzTarget(name: "stat") { bytes in _ = ProcessStat(parsing: bytes) },
         FuzzTarget(name: "status") { bytes in _ = ProcessStatus(parsing: bytes) },

@@ -72,6 +72,24 @@ struct MutationTests {
         #expect(try UnverifiedBundle(at: bench("forged.tar")).finding(policy) == finding)
     }
 
+    @Test("a name that a running session gave a file while it was captured is no damage")
+    func moreNames() throws {
+        var forged = forger
+        try forged.repackEntries { honest in
+            var file = honest[1]
+            file.links = 2
+            let names = ["second", "third"].map { name in
+                let link = ArchiveEntry.Kind.hardLink(original: file.path, size: 18, digest: nil)
+                return Samples.entry(BytePath(name), link, links: 3)
+            }
+            return [honest[0], file] + names
+        }
+        forged.makeBagAgree()
+        try forged.seal(with: key)
+        try forged.write(to: bench("forged"))
+        #expect(try UnverifiedBundle(at: bench("forged")).finding(policy) == nil)
+    }
+
     @Test("reading back right after the seal finds one flipped bit in every file, and another bundle of the same key")
     func readBack() throws {
         let sealed = try Samples.write(to: bench("sealed"), key: key)

@@ -7,8 +7,6 @@ import Base
 final class ArchivePass {
     private struct Original {
         let size: UInt64
-        /// Names that may still come.
-        var names: UInt64
         var digest: Digest?
     }
 
@@ -55,13 +53,11 @@ final class ArchivePass {
         entry.links = MtreeLine.links(of: line)
         switch entry.kind {
         case .file(let size, _) where entry.links > 1:
-            originals[entry.path] = Original(size: size, names: entry.links - 1, digest: nil)
+            originals[entry.path] = Original(size: size, digest: nil)
         case .hardLink(let original, _, _):
             guard let known = originals[original] else {
                 throw reader.wrong("a link to a file with several names that stands before it", "\(original)")
             }
-            guard known.names > 0 else { throw reader.wrong("no more names than its line says", "one more") }
-            originals[original]?.names -= 1
             entry.kind = .hardLink(original: original, size: known.size, digest: known.digest)
         default: break
         }

@@ -46,7 +46,8 @@ struct BundleCustody: QuellCommand {
         let bundle = try options.verified(in: environment)
         let path = environment.absolute(BytePath(options.bundle))
         let policy = try options.policy(in: environment)
-        var chain = try CustodyChain.read(beside: path, of: bundle, policy, head: try expectedHead())
+        let expected = try GivenDigest.read(head, to: "read the head")
+        var chain = try CustodyChain.read(beside: path, of: bundle, policy, head: expected)
         if let chain { CustodyTelling.warn(chain, telling) }
         if let to {
             let record = CustodyRecord(
@@ -130,13 +131,5 @@ struct BundleCustody: QuellCommand {
             )
         }
         return value
-    }
-
-    private func expectedHead() throws(Failure) -> Digest? {
-        guard let head else { return nil }
-        guard let digest = Digest(hex: head) else {
-            throw Failure(.usage, "read the head", on: head, because: "not 64 lower-case hex digits")
-        }
-        return digest
     }
 }

@@ -62,7 +62,7 @@ struct BundleOptions: ParsableArguments {
     func policy(in environment: Environment) throws(Failure) -> VerificationPolicy {
         VerificationPolicy(
             trusting: try trusted(in: environment),
-            fingerprint: try expectedFingerprint(),
+            fingerprint: try GivenDigest.read(fingerprint, to: "read the fingerprint"),
             trust: try trustList(environment),
             timeAuthorities: try authorities(environment),
             now: environment.now()
@@ -116,14 +116,6 @@ struct BundleOptions: ParsableArguments {
         var keys: [VerifyingKey] = []
         for path in key { keys.append(try VerifyingKey(loading: environment.absolute(BytePath(path)))) }
         return keys
-    }
-
-    private func expectedFingerprint() throws(Failure) -> Digest? {
-        guard let fingerprint else { return nil }
-        guard let digest = Digest(hex: fingerprint) else {
-            throw Failure(.usage, "read the fingerprint", on: fingerprint, because: "not 64 lower-case hex digits")
-        }
-        return digest
     }
 }
 

@@ -37,7 +37,7 @@ struct Run: QuellCommand {
         let document = try PlaybookChoice().find(playbook, in: environment)
         let graph = try document.graph(given: try given(document), actions: KnownActions(ActionCatalogue.descriptors))
         if !plan { try refuseUnasked(graph) }
-        let approved = try digest()
+        let approved = try GivenDigest.read(approvePlan, to: "read the digest")
         let bench = try Workbench(environment, store: common.store, telling: telling)
         bench.mergeEmergencyRecords(telling)
         let actor = environment.responder(effect.actor)
@@ -93,14 +93,6 @@ struct Run: QuellCommand {
             given[parts[0]] = parts[1]
         }
         return given
-    }
-
-    private func digest() throws(Failure) -> Digest? {
-        guard let approvePlan else { return nil }
-        guard let digest = Digest(hex: approvePlan) else {
-            throw Failure(.usage, "read the digest", on: approvePlan, because: "not 64 lower-case hex digits")
-        }
-        return digest
     }
 
     private func refuseUnasked(_ graph: StepGraph) throws(Failure) {

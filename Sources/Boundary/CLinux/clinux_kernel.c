@@ -67,6 +67,24 @@ long quell_filesystem_type(int descriptor) {
 
 int quell_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
+// struct pidfd_info of <linux/pidfd.h> as Linux 6.13 had it, which our headers need not know: later kernels take its size.
+struct pidfd_facts {
+    uint64_t mask, cgroup;
+    uint32_t pid, tgid, ppid, uids[8], exit_code;
+};
+_Static_assert(sizeof(struct pidfd_facts) == 64, "the size is a part of the ioctl's number");
+#define PIDFD_FACTS _IOWR(0xFF, 11, struct pidfd_facts)
+#define PIDFD_FACTS_CGROUP (1u << 2)
+
+uint64_t quell_cgroup_inode(pid_t pid) {
+    int file = quell_pidfd_open(pid);
+    if (file < 0) return 0;
+    struct pidfd_facts facts = {.mask = PIDFD_FACTS_CGROUP};
+    int result = ioctl(file, PIDFD_FACTS, &facts);
+    close(file);
+    return result == 0 && facts.mask & PIDFD_FACTS_CGROUP ? facts.cgroup : 0;
+}
+
 int quell_shares_descriptors(pid_t one, pid_t other) {
     return syscall(SYS_kcmp, one, other, KCMP_FILES, 0ul, 0ul) == 0;
 }

@@ -1,4 +1,5 @@
 public import Base
+import Glibc
 
 extension CaseStore {
     /// One case in a list.
@@ -133,9 +134,16 @@ extension CaseStore {
     /// - Throws: why a record could not be brought in; it then stays where it is.
     public func mergeSpools(in folder: BytePath) throws(Failure) {
         for name in try StoreFolder.names(in: folder) {
-            guard let text = name.text, text.hasSuffix(".spool"), let id = CaseID(text.dropLast(6)) else { continue }
+            guard let text = name.text, let kind = Spool.Kind.allCases.first(where: { text.hasSuffix($0.rawValue) }),
+                let id = CaseID(text.dropLast(kind.rawValue.count))
+            else { continue }
             let path = folder.appending(name)
             guard let contents = try Spool.read(path) else { continue }
+            // The machine lost its power before any of it was on disk, and with it everything that was done.
+            if kind == .ahead, contents.pins.isEmpty, contents.drafts.isEmpty {
+                _ = path.withCString { unlink($0) }
+                continue
+            }
             if let home = try join(contents.pins) {
                 try Spool.merge(path, into: home)
             } else {

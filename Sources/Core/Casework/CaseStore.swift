@@ -113,7 +113,7 @@ public struct CaseStore: Sendable {
             )
         }
         if let spools, !opened.journal.isReadOnly {
-            try Spool.merge(spools.appending("\(id).spool"), into: opened)
+            for kind in Spool.Kind.allCases { try Spool.merge(kind.path(of: id, in: spools), into: opened) }
         }
         return opened
     }

@@ -5,9 +5,10 @@ import Glibc
 /// record in /run/quell, and on standard error what /run/quell cannot take (RT12, decision 0008). Appending never fails and
 /// never waits longer.
 ///
-/// What comes before an effect is waited for. Outcomes alone are not, once the store has answered: they go to disk beside
-/// the next effect, before its intent or in one commit with it, and a crash in between leaves an intent without outcome,
-/// which is probed.
+/// What comes before an effect is waited for, unless the effect ends with the machine: then its intent is written to a file
+/// in /run/quell, which outlives this process, and goes to the store beside the effect (docs/decisions/0039). ``confirm()``
+/// waits for it before anybody is told. Outcomes alone are not waited for, once the store has answered or that file has
+/// them: they go to disk beside the next effect, and a crash in between leaves an intent without outcome, which is probed.
 ///
 /// The store is opened and written on a thread of its own, so an fsync of 30 s holds that thread and not the freeze. Once
 /// one append went to the emergency record, all later ones of this object do, so that the record is in one piece; it is
@@ -51,6 +52,9 @@ public final class ContainmentJournal: JournalWriter {
         var appends = 0
         /// Entries that nobody has seen on disk yet, in order.
         var unseen: [EntryDraft] = []
+        /// What was written ahead of effects, or that nothing can be.
+        var ahead: Spool?
+        var isAheadRefused = false
     }
 
     private let state = Monitor(State())
@@ -88,7 +92,7 @@ public final class ContainmentJournal: JournalWriter {
     deinit { state.with { $0.isEnded = true } }
 
     /// The file of the emergency record.
-    private var record: BytePath { spools.appending("\(id).spool") }
+    private var record: BytePath { Spool.Kind.emergency.path(of: id, in: spools) }
 
     /// The case, when it opens within the patience; to be asked for before the first entry, and `nil` is no error.
     public func home(within patience: Duration) -> Case? {
@@ -115,6 +119,26 @@ public final class ContainmentJournal: JournalWriter {
     /// Keeps the entries somewhere; never fails, and waits no longer than the patience.
     package func append(_ drafts: [EntryDraft]) {
         if emergency.with({ $0.reason }) != nil { return spool(drafts, because: nil) }
+        let (number, hasAnswered) = enqueue(drafts)
+        if drafts.allSatisfy({ $0.kind == .outcome }), hasAnswered || followAhead(drafts) { return }
+        awaitBatch(number)
+    }
+
+    /// Keeps the entries in a file that outlives this process, and hands them to the store, which is not waited for.
+    package func appendAhead(_ drafts: [EntryDraft]) {
+        guard emergency.with({ $0.reason }) == nil, writeAhead(drafts) else { return append(drafts) }
+        _ = enqueue(drafts)
+    }
+
+    /// Waits until everything is on disk, no longer than the patience: in the case, or else in the emergency record. To be
+    /// called before anybody is told of an effect.
+    public func confirm() {
+        let isKept = emergency.with { $0.reason != nil || $0.unseen.isEmpty }
+        if !isKept { awaitBatch(emergency.with { $0.appends }) }
+    }
+
+    /// Hands the entries to the writer; gives the number of the batch, and whether the store has answered before.
+    private func enqueue(_ drafts: [EntryDraft]) -> (number: Int, hasAnswered: Bool) {
         let number = emergency.with { emergency in
             emergency.appends += 1
             emergency.unseen += drafts
@@ -124,7 +148,51 @@ public final class ContainmentJournal: JournalWriter {
             state.waiting.append(Batch(number: number, drafts: drafts))
             return state.written > 0 && state.failure == nil
         }
-        if hasAnswered, drafts.allSatisfy({ $0.kind == .outcome }) { return }
+        return (number, hasAnswered)
+    }
+
+    /// Whether the entries are in the file that is written ahead.
+    private func writeAhead(_ drafts: [EntryDraft]) -> Bool {
+        emergency.with { emergency in
+            guard !emergency.isAheadRefused else { return false }
+            do throws(Failure) {
+                if let ahead = emergency.ahead {
+                    try ahead.append(drafts)
+                } else {
+                    let reason = "the process ended before the store had it"
+                    emergency.ahead = try Spool(
+                        .ahead,
+                        in: spools,
+                        for: id,
+                        about: pins,
+                        because: reason,
+                        beginningWith: drafts
+                    )
+                }
+                return true
+            } catch {
+                emergency.isAheadRefused = true
+                return false
+            }
+        }
+    }
+
+    /// Puts outcomes behind the intents that were written ahead; `false` when there are none.
+    private func followAhead(_ drafts: [EntryDraft]) -> Bool {
+        emergency.with({ $0.ahead != nil }) && writeAhead(drafts)
+    }
+
+    /// What was written ahead is on disk elsewhere by now.
+    private func removeAhead() {
+        emergency.with { emergency in
+            guard emergency.ahead != nil else { return }
+            emergency.ahead = nil
+            _ = Spool.Kind.ahead.path(of: id, in: spools).withCString { unlink($0) }
+        }
+    }
+
+    /// Waits for a batch; what the store does not take in time goes to the emergency record.
+    private func awaitBatch(_ number: Int) {
         let result = state.wait(until: Deadline(after: patience)) { state -> Result<Void, Failure>? in
             if let failure = state.failure { return .failure(failure) }
             if case .failure(let failure) = state.opened { return .failure(failure) }
@@ -146,6 +214,8 @@ public final class ContainmentJournal: JournalWriter {
             return emergency.unseen
         }
         spool(unseen, because: reason)
+        // Where there can be no emergency record, what was written ahead is the last that is on record.
+        if emergency.with({ $0.spool != nil }) { removeAhead() }
     }
 
     private func spool(_ drafts: [EntryDraft], because reason: String?) {
@@ -166,7 +236,14 @@ public final class ContainmentJournal: JournalWriter {
         emergency.reason = reason
         emergency.drafts = drafts
         do {
-            emergency.spool = try Spool(in: spools, for: id, about: pins, because: reason, beginningWith: drafts)
+            emergency.spool = try Spool(
+                .emergency,
+                in: spools,
+                for: id,
+                about: pins,
+                because: reason,
+                beginningWith: drafts
+            )
             sink("warning: the journal is kept in \(record) until the store answers: \(reason)")
         } catch {
             sink("warning: the journal is kept nowhere but here: \(reason); \(error)")
@@ -199,7 +276,10 @@ public final class ContainmentJournal: JournalWriter {
         let waiting = emergency.with { emergency in
             emergency.reason.map { Spool.Contents(pins: pins, reason: $0, drafts: emergency.drafts, unreadable: 0) }
         }
-        guard let waiting else { return home }
+        guard let waiting else {
+            removeAhead()
+            return home
+        }
         guard merge(waiting, into: home, until: deadline) else { return nil }
         emergency.with { emergency in
             emergency.spool = nil

@@ -87,4 +87,15 @@ package protocol JournalWriter: Sendable {
     ///
     /// - Throws: the reason why nothing was kept.
     func append(_ drafts: [EntryDraft]) throws(Failure)
+
+    /// Keeps the entries before effects that end with the machine: whatever becomes of this process, they are on record when
+    /// it returns, and on disk at the latest with the next entries that are waited for (docs/decisions/0039).
+    ///
+    /// - Throws: the reason why nothing was kept.
+    func appendAhead(_ drafts: [EntryDraft]) throws(Failure)
+}
+
+extension JournalWriter {
+    /// On disk at once, where nobody is quicker.
+    package func appendAhead(_ drafts: [EntryDraft]) throws(Failure) { try append(drafts) }
 }

@@ -1,10 +1,21 @@
 import Base
 import Glibc
 
-/// The emergency record of one containment: a file in /run/quell that is written when the store does not answer (RT12).
-/// First line: what it is about; then one draft a line, synced one by one. A reserve beside it gives its space back when
-/// the file system is full.
+/// What one containment keeps outside its case: a file in /run/quell. First line: what it is about; then one draft a line.
 final class Spool: Sendable {
+    /// Why there is one; the raw value ends its name.
+    enum Kind: String, CaseIterable {
+        /// Written ahead of effects that end with the machine, and not synced: it outlives this process, which is all that
+        /// such an effect does (docs/decisions/0039). Removed when the journal has everything.
+        case ahead = ".ahead"
+        /// The emergency record: written when the store does not answer (RT12), synced line by line. A reserve beside it
+        /// gives its space back when the file system is full.
+        case emergency = ".spool"
+
+        /// Where the record of that name is kept.
+        func path(of id: CaseID, in folder: BytePath) -> BytePath { folder.appending("\(id)\(rawValue)") }
+    }
+
     private let file: Int32
     private let reserve: BytePath
     private let path: BytePath
@@ -13,6 +24,7 @@ final class Spool: Sendable {
 
     /// Makes the file with the first drafts, in one write; others can neither open it nor its folder.
     init(
+        _ kind: Kind,
         in folder: BytePath,
         for id: CaseID,
         about pins: [SessionPin],
@@ -21,13 +33,14 @@ final class Spool: Sendable {
     ) throws(Failure) {
         try StoreFolder.makeAll(folder)
         try StoreFolder.check(folder, hint: "remove the folder and try again")
-        path = folder.appending("\(id).spool")
+        path = kind.path(of: id, in: folder)
         reserve = folder.appending("\(id).reserve")
-        let flags = O_WRONLY | O_CREAT | O_APPEND | O_DSYNC | O_NOFOLLOW | O_CLOEXEC
+        let isSynced = kind == .emergency
+        let flags = O_WRONLY | O_CREAT | O_APPEND | (isSynced ? O_DSYNC : 0) | O_NOFOLLOW | O_CLOEXEC
         file = path.withCString { open($0, flags, 0o600) }
         guard file >= 0 else { throw Failure(errno: errno, "open the emergency record", on: path) }
         flock(file, LOCK_EX | LOCK_NB)
-        makeReserve()
+        if isSynced { makeReserve() }
         let head: JSONValue = [
             "case": .string(id.text), "pins": try JSONEncoding.value(of: pins), "reason": .string(reason),
         ]
@@ -39,7 +52,7 @@ final class Spool: Sendable {
         _ = reserve.withCString { unlink($0) }
     }
 
-    /// Appends the drafts; durable as far as the file system is when it returns.
+    /// Appends the drafts; durable as its kind is when it returns.
     func append(_ drafts: [EntryDraft]) throws(Failure) {
         try write(Spool.lines(of: drafts))
     }

@@ -54,6 +54,10 @@ public protocol Action<Input, Output>: Sendable {
     /// - Throws: never because the effect did not happen; that is ``EffectState/notDone``.
     func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState
 
+    /// Whether the effect is gone without a trace when the machine loses its power, because it stands in the kernel's memory
+    /// alone and nobody else hears of it: then its intent need not outlive the machine, either (docs/decisions/0039).
+    static func endsWithMachine(_ effect: Effect) -> Bool
+
     /// What takes one effect back; `nil` when nothing can.
     func undo(_ effect: Effect) -> Undo<Effect>?
 
@@ -71,6 +75,8 @@ extension Action {
         case .alters, .destroys: [descriptor]
         }
     }
+    /// Effects last unless the action says otherwise.
+    public static func endsWithMachine(_ effect: Effect) -> Bool { false }
     /// Nothing can be taken back unless the action says how.
     public func undo(_ effect: Effect) -> Undo<Effect>? { nil }
     /// What needs no capture has nothing to confirm; an action whose evidence is a capture has to look.

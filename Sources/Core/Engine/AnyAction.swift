@@ -71,7 +71,9 @@ struct AnyPlan: Sendable {
         decisions = seen.decisions
         self.effects = effects
         perform = { permit, record, scope throws(Failure) in
-            let log = EffectLog<A.Effect>(record) { effect in action.stateAfterFailure(of: effect, in: scope) }
+            let log = EffectLog<A.Effect>(record, endsWithMachine: { A.endsWithMachine($0) }) { effect in
+                action.stateAfterFailure(of: effect, in: scope)
+            }
             let output = try action.perform(plan, permit: permit, log: log, in: scope)
             kept.output = output
             return (try JSONEncoding.value(of: output), (output as? any SealedCapture)?.capture)

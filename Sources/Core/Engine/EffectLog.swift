@@ -2,14 +2,20 @@ public import Base
 import Casework
 import Synchronization
 
-/// The only way to act: the intents are on disk before the closure runs, the outcomes after it, errors included. An open
-/// intent cannot be held in a variable.
+/// The only way to act: the intents are on record before the closure runs, the outcomes after it, errors included; on disk,
+/// unless the effects end with the machine (docs/decisions/0039). An open intent cannot be held in a variable.
 public struct EffectLog<Effect: Codable & Hashable & Sendable>: Sendable {
     private let record: StepRecord
     private let probe: @Sendable (Effect) -> EffectState
+    private let endsWithMachine: @Sendable (Effect) -> Bool
 
-    init(_ record: StepRecord, probe: @escaping @Sendable (Effect) -> EffectState) {
+    init(
+        _ record: StepRecord,
+        endsWithMachine: @escaping @Sendable (Effect) -> Bool,
+        probe: @escaping @Sendable (Effect) -> EffectState
+    ) {
         self.record = record
+        self.endsWithMachine = endsWithMachine
         self.probe = probe
     }
 
@@ -60,8 +66,12 @@ public struct EffectLog<Effect: Codable & Hashable & Sendable>: Sendable {
         for effect in effects where try !isDone(effect) { remaining.append(effect) }
         guard !remaining.isEmpty else { return }
         var values: [JSONValue] = []
-        for effect in remaining { values.append(try JSONEncoding.value(of: effect)) }
-        let numbers = try record.intend(values)
+        var isAhead = true
+        for effect in remaining {
+            values.append(try JSONEncoding.value(of: effect))
+            isAhead = isAhead && endsWithMachine(effect)
+        }
+        let numbers = try record.intend(values, endingWithMachine: isAhead)
         let missed: [Effect: Failure]
         do {
             missed = try body(remaining)
@@ -71,11 +81,13 @@ public struct EffectLog<Effect: Codable & Hashable & Sendable>: Sendable {
             try record.conclude(outcomes, values)
             throw error
         }
-        let outcomes = zip(numbers, remaining).map { number, effect in
-            let failure = missed[effect]
+        // No map over both: the runtime would search its conformances between a freeze and its outcome.
+        var outcomes: [StepRecord.EffectOutcome] = []
+        for index in remaining.indices {
+            let failure = missed.isEmpty ? nil : missed[remaining[index]]
             let isUnknown = failure?.code == .changed || failure?.code == .timedOut
             let state = failure == nil ? EffectState.done : isUnknown ? .cannotTell : .notDone
-            return StepRecord.EffectOutcome(number, state, failure)
+            outcomes.append(StepRecord.EffectOutcome(numbers[index], state, failure))
         }
         try record.conclude(outcomes, values)
     }

@@ -40,8 +40,9 @@ final class StepRecord: Sendable {
     /// Adds an entry to those that go with the next commit.
     func add(_ draft: EntryDraft) { state.withLock { $0.pending.append(draft) } }
 
-    /// Commits an intent for each effect; gives their numbers within the step.
-    func intend(_ effects: [JSONValue]) throws(Failure) -> [Int] {
+    /// Commits an intent for each effect, or, when all end with the machine, keeps them as such effects need it; gives their
+    /// numbers within the step.
+    func intend(_ effects: [JSONValue], endingWithMachine: Bool = false) throws(Failure) -> [Int] {
         let first = state.withLock { state in
             defer { state.nextEffect += effects.count }
             return state.nextEffect
@@ -49,7 +50,7 @@ final class StepRecord: Sendable {
         let intents = effects.enumerated().map { offset, effect in
             draft(.intent, ["effect": .integer(Int64(first + offset)), "what": effect])
         }
-        try appendWithPending(intents)
+        try appendWithPending(intents, isAhead: endingWithMachine)
         return Array(first..<first + effects.count)
     }
 
@@ -84,10 +85,10 @@ final class StepRecord: Sendable {
     /// Commits what is pending with `drafts` behind it.
     func close(_ drafts: [EntryDraft]) throws(Failure) { try appendWithPending(drafts) }
 
-    /// What is pending stays so until it is on disk.
-    private func appendWithPending(_ drafts: [EntryDraft]) throws(Failure) {
+    /// What is pending stays so until it is kept.
+    private func appendWithPending(_ drafts: [EntryDraft], isAhead: Bool = false) throws(Failure) {
         let pending = state.withLock { $0.pending }
-        try writer.append(pending + drafts)
+        if isAhead { try writer.appendAhead(pending + drafts) } else { try writer.append(pending + drafts) }
         state.withLock { $0.pending.removeFirst(pending.count) }
     }
 

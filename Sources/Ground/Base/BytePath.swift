@@ -23,7 +23,11 @@ public struct BytePath: Hashable, Sendable {
     }
 
     /// The relative path of these components, a slash between two.
-    public init(joining components: some Sequence<BytePath>) {
+    public init(joining components: [BytePath]) { self.init(joining: components[...]) }
+
+    /// The same of some components of a path. No sequence of any kind: the runtime would look for its conformance to one
+    /// before a freeze.
+    public init(joining components: ArraySlice<BytePath>) {
         var joined: [UInt8] = []
         for component in components {
             if !joined.isEmpty { joined.append(UInt8(ascii: "/")) }

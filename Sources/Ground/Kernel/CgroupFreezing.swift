@@ -49,7 +49,7 @@ public final class FreezerControl: Sendable {
     public func current() throws(Failure) -> FreezerState {
         let bytes = try read(state)
         if cgroup.hierarchy.isUnified {
-            if FlatKeyed(bytes)["frozen"] == 1 { return .frozen }
+            if FlatKeyed.has("frozen 1", in: bytes) { return .frozen }
             return try isRequested() ? .freezing : .thawed
         }
         if bytes.starts(with: "FROZEN".utf8) { return .frozen }

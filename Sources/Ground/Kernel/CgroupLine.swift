@@ -20,13 +20,30 @@ public struct CgroupLine: Hashable, Sendable, Codable {
     }
 
     /// Reads all lines; a line that is not of the form `number:controllers:path` is left out.
-    public static func parse(_ bytes: some Collection<UInt8>) -> [CgroupLine] {
-        bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
-            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
-            guard fields.count == 3, Decimal.uint64(fields[0]) != nil else { return nil }
-            let controllers = String(decoding: fields[1], as: UTF8.self)
-            let hierarchy = fields[0].elementsEqual("0".utf8) && controllers.isEmpty ? "v2" : "v1:" + controllers
-            return CgroupLine(hierarchy: hierarchy, path: BytePath(fields[2]))
+    public static func parse(_ bytes: [UInt8]) -> [CgroupLine] { bytes.withUnsafeBytes { parse($0) } }
+
+    /// The same of bytes as they were read. It walks them itself: lists of slices cost the runtime a search of all its
+    /// conformances before a freeze.
+    public static func parse(_ bytes: UnsafeRawBufferPointer) -> [CgroupLine] {
+        var lines: [CgroupLine] = []
+        var start = 0
+        while start < bytes.count {
+            var end = start
+            while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
+            let line = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+            if let parsed = CgroupLine(parsing: line) { lines.append(parsed) }
+            start = end + 1
         }
+        return lines
+    }
+
+    private init?(parsing line: UnsafeRawBufferPointer) {
+        guard let first = line.firstIndex(of: UInt8(ascii: ":")),
+            let second = line[(first + 1)...].firstIndex(of: UInt8(ascii: ":")),
+            let number = Decimal.uint64(line[..<first])
+        else { return nil }
+        let controllers = String(decoding: line[(first + 1)..<second], as: UTF8.self)
+        let isUnified = number == 0 && first == 1 && controllers.isEmpty
+        self.init(hierarchy: isUnified ? "v2" : "v1:" + controllers, path: BytePath(line[(second + 1)...]))
     }
 }

@@ -38,6 +38,20 @@ extension Cgroup {
     /// kernel refuses, this is the ``Base/Failure`` of EOPNOTSUPP.
     public func processes() throws(Failure) -> [Int32] { try numbers("cgroup.procs") }
 
+    /// Which of these processes stand in this group, as the kernel tells of each without a lock that others could keep busy
+    /// and without a list of all the others. `nil` where that is not to be had: a kernel before 6.13, a v1 group, a group
+    /// with others below it.
+    public func members(among pids: [Int32]) throws(Failure) -> [Int32]? {
+        guard hierarchy.isUnified, hierarchy.window != .recorded, try isLeaf() else { return nil }
+        var found: [Int32] = []
+        for pid in pids {
+            let inode = quell_cgroup_inode(pid)
+            if inode == 0 { return nil }
+            if inode == self.inode { found.append(pid) }
+        }
+        return found
+    }
+
     /// The ids of the threads of this very group.
     public func threads() throws(Failure) -> [Int32] {
         try numbers(hierarchy.isUnified ? "cgroup.threads" : "tasks")
@@ -97,6 +111,19 @@ public struct FlatKeyed: Hashable, Sendable {
             values[String(decoding: words[0], as: UTF8.self)] = value
         }
         self.values = values
+    }
+
+    /// Whether one of the lines is exactly that, told without making a dictionary: a freeze asks until it is.
+    static func has(_ line: StaticString, in bytes: [UInt8]) -> Bool {
+        let wanted = UnsafeRawBufferPointer(start: line.utf8Start, count: line.utf8CodeUnitCount)
+        var start = 0
+        while start < bytes.count {
+            var end = start
+            while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
+            if bytes[start..<end].elementsEqual(wanted) { return true }
+            start = end + 1
+        }
+        return false
     }
 
     /// The value of a key, or `nil`.

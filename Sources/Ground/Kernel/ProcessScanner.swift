@@ -21,16 +21,21 @@ public struct ProcessScanner: ~Copyable {
         name.deallocate()
     }
 
-    /// All pids of Quell's pid namespace, in one walk of /proc. A process that ends or begins meanwhile may be missing.
+    /// All pids of Quell's pid namespace, ascending, in one walk of /proc. A process that ends or begins meanwhile may be
+    /// missing.
     public func pids() throws(Failure) -> [Int32] {
         var found: [Int32] = []
         found.reserveCapacity(512)
+        var isAscending = true
         // An own mount is a path descriptor (fsmount(2)), which cannot be listed itself.
         let root = try host.proc.descriptor.open(BytePath("."), O_RDONLY | O_DIRECTORY, to: "list the processes")
         try root.forEachEntry(of: BytePath("/proc")) { entry, _ throws(Failure) in
-            if let pid = Decimal.int32(entry) { found.append(pid) }
+            guard let pid = Decimal.int32(entry) else { return }
+            if let last = found.last, last > pid { isAscending = false }
+            found.append(pid)
         }
-        return found
+        // As the kernel lists them; a recorded folder has its own order.
+        return isAscending ? found : found.sorted()
     }
 
     /// Calls `body` with the bytes of one file of a process, or with `nil` when the process is gone or the file may not

@@ -112,4 +112,21 @@ struct EffectTests {
     func summary() {
         #expect(!ContainmentEffect.thaw(group: EffectTests.group).summary.unicodeScalars.contains("\u{202e}"))
     }
+
+    @Test("only what stands in the kernel's memory alone, and holds, ends with the machine")
+    func ends() {
+        let ending = EffectTests.journaled.filter(\.effect.endsWithMachine)
+        let words = Set(ending.map { String($0.text.prefix { $0 != ":" }) })
+        let kinds = ["freeze", "makeGroup", "move", "moveThread", "attachDrop", "makeHold", "hold"]
+        #expect(words.subtracting(["{\"signal\""]) == Set(kinds.map { "{\"\($0)\"" }))
+        let carrier = ContainmentEffect.holdCarrier(
+            process: EffectTests.process,
+            from: EffectTests.group,
+            into: EffectTests.other
+        )
+        #expect(carrier.endsWithMachine)
+        #expect(ContainmentEffect.signal(process: EffectTests.process, number: SIGSTOP).endsWithMachine)
+        #expect(!ContainmentEffect.signal(process: EffectTests.process, number: SIGKILL).endsWithMachine)
+        #expect(!ContainmentEffect.signal(process: EffectTests.process, number: SIGCONT).endsWithMachine)
+    }
 }

@@ -1,5 +1,6 @@
 import Base
 import Casework
+import Synchronization
 import Testing
 
 @testable import Engine
@@ -17,6 +18,29 @@ struct EffectLogTests {
             let outcomes = try home.journal.entries().filter { $0.kind == .outcome }.map(\.body)
             #expect(outcomes.map { $0["state"]?.string } == ["done", "done", "notDone", "done"])
             #expect(outcomes.map { $0["failure"] != nil } == [false, false, true, false])
+        }
+    }
+
+    @Test("only effects that all end with the machine go ahead of the disk; of what lasts the intent is there before")
+    func ahead() throws {
+        let writer = Writer()
+        let record = StepRecord(writer, by: Scene.person, run: "run-1", step: "s")
+        let log = EffectLog<String>(record, endsWithMachine: { $0.hasPrefix("kernel") }, probe: { _ in .cannotTell })
+        try log.apply(["kernel a", "kernel b"]) { () throws(Failure) in writer.note("acted") }
+        try log.apply(["kernel c", "file"]) { () throws(Failure) in writer.note("acted") }
+        let first = ["ahead intent intent", "acted", "outcome outcome"]
+        #expect(writer.seen == first + ["intent intent", "acted", "outcome outcome"])
+    }
+
+    /// Says what it was given, and how.
+    private final class Writer: JournalWriter {
+        private let list = Mutex<[String]>([])
+        var seen: [String] { list.withLock { $0 } }
+
+        func note(_ text: String) { list.withLock { $0.append(text) } }
+        func append(_ drafts: [EntryDraft]) { note(drafts.map(\.kind.rawValue).joined(separator: " ")) }
+        func appendAhead(_ drafts: [EntryDraft]) {
+            note("ahead " + drafts.map(\.kind.rawValue).joined(separator: " "))
         }
     }
 }

@@ -29,6 +29,9 @@ long quell_filesystem_type(int descriptor);
 int quell_pidfd_open(pid_t pid);
 int quell_pidfd_send_signal(int pidfd, int signal);
 int quell_namespace_parent(int namespace_descriptor);
+// The inode of the v2 cgroup that a process stands in, by the kernel's word about its pidfd (PIDFD_GET_INFO, Linux 6.13);
+// 0 when the kernel does not tell.
+uint64_t quell_cgroup_inode(pid_t pid);
 // 1 when two threads have one table of descriptors between them, 0 when each has its own or it cannot be told. kcmp(2).
 int quell_shares_descriptors(pid_t one, pid_t other);
 

@@ -17,7 +17,8 @@ public struct Freezer {
     /// Freezes. What was done before a failure stays done and is in `apply`'s record.
     ///
     /// `earlier` is what an earlier freeze left: it is taken up, so that nothing is done twice. Without `applyEach` a batch
-    /// is recorded as one. `telling` hears the word as soon as it is known: looking around, which changes no word, takes
+    /// is recorded as one. `recording` is called before a proof counts, and returns when what `apply` recorded so far will
+    /// outlive the machine. `telling` hears the word as soon as it is known: looking around, which changes no word, takes
     /// longer than all the rest. It hears nothing of a freeze by signals.
     ///
     /// Throws ``Base/Failure/Code/refused`` for what DESIGN section 5 refuses, ``Base/Failure/Code/changed`` for a reused
@@ -27,12 +28,14 @@ public struct Freezer {
         _ subject: Subject,
         _ policy: FreezePolicy = FreezePolicy(),
         after earlier: EarlierFreeze = EarlierFreeze(),
+        recording: @escaping () -> Void = {},
         telling: (FreezeResult) -> Void = { _ in },
         applyEach: ApplyEach? = nil,
         apply: Apply
     ) throws(Failure) -> FreezeResult {
         try withoutActuallyEscaping(apply) { apply throws(Failure) in
             var run = try FreezeRun(subject, policy, earlier, host, apply, applyEach)
+            run.recording = recording
             do throws(Failure) {
                 try run.begin()
             } catch {
@@ -72,6 +75,8 @@ struct FreezeRun: ~Copyable {
     let each: ApplyEach?
     let scans: ScanMaker
     let responder: Set<Int32>
+    /// Called before a proof counts.
+    var recording: () -> Void = {}
     var result = FreezeResult()
     var held: [HeldGroup] = []
     var covered: [HeldGroup] = []
@@ -241,6 +246,7 @@ struct FreezeRun: ~Copyable {
         let wanted = [Responder.ownPid, 1]
         var found: [Int32] = []
         do throws(Failure) {
+            if let inside = try group.members(among: wanted) { return inside }
             let isWhole = try group.forEachInTree(until: Deadline(after: .milliseconds(20))) { below throws(Failure) in
                 found += try below.memberPids().filter(wanted.contains)
             }
@@ -259,10 +265,19 @@ struct FreezeRun: ~Copyable {
             ContainmentEffect.freeze(group: $0.cgroup.pin, requestedBefore: $0.requestedBefore)
         }
         let controls = held.map(\.control)
+        var requested = Instant.now()
+        var frozen: Instant?
         try perform(effects) { () throws(Failure) in
             for control in controls { try control.freeze() }
+            requested = Instant.now()
+            frozen = FreezeRun.moment(ofWordOf: controls)
         }
-        result.times.requested = Instant.now()
+        result.times.requested = requested
+        if let frozen {
+            for index in held.indices { held[index].isFrozen = true }
+            result.times.frozen = frozen
+            return
+        }
         // What does not freeze at once is waited for after the first look at strays, which run meanwhile.
         let deadline = Deadline(after: .milliseconds(min(50, policy.patienceMilliseconds)))
         var all = true
@@ -271,6 +286,20 @@ struct FreezeRun: ~Copyable {
             all = all && held[index].isFrozen
         }
         if all { result.times.frozen = Instant.now() }
+    }
+
+    /// When the kernel said frozen of all groups, asked before the outcome is recorded; `nil` when it takes longer than a
+    /// record should wait, or when it cannot be asked, which is met again where it is waited for.
+    private static func moment(ofWordOf controls: [FreezerControl]) -> Instant? {
+        let deadline = Deadline(after: .milliseconds(10))
+        for control in controls {
+            do throws(Failure) {
+                guard try control.wait(for: .frozen, until: deadline) else { return nil }
+            } catch {
+                return nil
+            }
+        }
+        return Instant.now()
     }
 
     /// Waits for the kernel's word. Where a v1 freezer held some before, that word never comes, and each thread is looked

@@ -87,7 +87,7 @@ struct ScanMaker: ~Copyable {
             previous: previous
         )
         return Scan(
-            processes: try ProcessReaders(host).read(try scanner.pids().sorted()) { scanner, pid throws(Failure) in
+            processes: try ProcessReaders(host).read(try scanner.pids()) { scanner, pid throws(Failure) in
                 try look.process(pid, scanner)
             }
         )

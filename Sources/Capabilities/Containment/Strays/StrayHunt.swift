@@ -32,6 +32,7 @@ extension FreezeRun {
             before = isStill ? now : nil
         } while !deadline.hasPassed
         if result.scansAgreed {
+            recording()
             result.times.proven = Instant.now()
             result.times.provenTicks = host.ticksNow()
         }

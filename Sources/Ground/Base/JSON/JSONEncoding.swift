@@ -41,7 +41,10 @@ private final class Node {
     }
 
     var content = Content.empty
+    /// Where the members of a large object are. Small ones need none, and the runtime would search its conformances for it
+    /// before a freeze.
     private var places: [String: Node] = [:]
+    private static let fewMembers = 16
 
     var value: JSONValue {
         switch content {
@@ -68,13 +71,18 @@ private final class Node {
 
     /// The place of `key`; coding a key twice fills the same place again.
     func member(_ key: String) -> Node {
-        if let place = places[key] { return place }
-        let node = Node()
-        places[key] = node
         var members: [(key: String, node: Node)] = []
         if case .object(let present) = content { members = present }
+        let known = members.count < Node.fewMembers ? members.first { $0.key == key }?.node : places[key]
+        if let known { return known }
         content = .empty
+        let node = Node()
         members.append((key, node))
+        if members.count == Node.fewMembers {
+            for member in members { places[member.key] = member.node }
+        } else if members.count > Node.fewMembers {
+            places[key] = node
+        }
         content = .object(members)
         return node
     }

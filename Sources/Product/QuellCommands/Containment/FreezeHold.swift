@@ -81,7 +81,9 @@ struct FreezeHold {
         // Whoever may move a process out of its group may have cut its lineage before, and may remove the group.
         let moved = held.moved.map(\.pid)
         if !moved.isEmpty { input.include = (input.include ?? []).filter { !moved.contains($0) } + moved }
-        let result = single.run(FreezeAction(on: bench.host, inventory: held.agents, home: home), input)
+        var action = FreezeAction(on: bench.host, inventory: held.agents, home: home)
+        action.recording = { journal.confirm() }
+        let result = single.run(action, input)
         _ = journal.settle(within: .seconds(2))
         guard let output = result.output else { throw result.step.failure ?? result.unexplained }
         held.result = output.result

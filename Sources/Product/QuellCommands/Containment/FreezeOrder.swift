@@ -107,8 +107,10 @@ struct FreezeOrder: CommandBody, Equatable {
         let word = FirstWord()
         let startedAt = environment.startedAt
         var action = FreezeAction(on: bench.host, inventory: agents)
+        action.recording = { journal.confirm() }
         if !wantsJSON {
             action.telling = { result in
+                journal.confirm()
                 word.tell { FreezeReport(session: session, result: result, startedAt: startedAt).tellWord(telling) }
             }
         }

@@ -15,6 +15,9 @@ extension ContainmentAction {
     public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
         EffectState(try effect.probe(on: host))
     }
+
+    /// As the effect says.
+    public static func endsWithMachine(_ effect: Effect) -> Bool { effect.endsWithMachine }
 }
 
 /// The parameters of an action that needs to know only whose session it is.

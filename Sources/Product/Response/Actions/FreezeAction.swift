@@ -96,6 +96,8 @@ public struct FreezeAction: ContainmentAction {
     public let host: Host
     private let inventory: Inventory
     private let home: Case?
+    /// Brings the record to disk before anything counts as proven, where an intent need not be there before its effect.
+    public var recording: @Sendable () -> Void = {}
     /// Hears the word as soon as it is known, before Quell looks around.
     public var telling: @Sendable (FreezeResult) -> Void = { _ in }
 
@@ -166,6 +168,7 @@ public struct FreezeAction: ContainmentAction {
             plan.target.subject,
             plan.target.policy,
             after: held?.earlierFreeze ?? EarlierFreeze(),
+            recording: recording,
             telling: telling,
             applyEach: { effects, act throws(Failure) in
                 var isFresh = false

@@ -4,7 +4,10 @@ import Synchronization
 
 /// The only way to act: the intents are on record before the closure runs, the outcomes after it, errors included; on disk,
 /// unless the effects end with the machine (docs/decisions/0039). An open intent cannot be held in a variable.
-public struct EffectLog<Effect: Codable & Hashable & Sendable>: Sendable {
+///
+/// The type asks nothing of its effects, its members do: else the runtime would search its conformances for each condition
+/// before the first effect.
+public struct EffectLog<Effect: Sendable>: Sendable {
     private let record: StepRecord
     private let probe: @Sendable (Effect) -> EffectState
     private let endsWithMachine: @Sendable (Effect) -> Bool
@@ -18,7 +21,9 @@ public struct EffectLog<Effect: Codable & Hashable & Sendable>: Sendable {
         self.endsWithMachine = endsWithMachine
         self.probe = probe
     }
+}
 
+extension EffectLog where Effect: Codable & Hashable {
     /// Whether an earlier attempt of this step, before a crash or a retry, already did `effect`.
     ///
     /// - Throws: `malformed` when the effect cannot be encoded.

@@ -6,7 +6,7 @@ import Synchronization
 final class StepRecord: Sendable {
     private struct State {
         var nextEffect: Int
-        var done: Set<EffectText>
+        var done: DoneEffects
         var pending: [EntryDraft]
     }
 
@@ -29,7 +29,7 @@ final class StepRecord: Sendable {
         self.actor = actor
         self.run = run
         self.step = step
-        state = Mutex(State(nextEffect: earlier.effects, done: earlier.done, pending: pending))
+        state = Mutex(State(nextEffect: earlier.effects, done: DoneEffects(earlier.done), pending: pending))
     }
 
     func isDone(_ effect: EffectText) -> Bool { state.withLock { $0.done.contains(effect) } }
@@ -78,8 +78,11 @@ final class StepRecord: Sendable {
             drafts.append(draft(.outcome, .object(body)))
         }
         try writer.append(drafts)
-        let done = zip(outcomes, effects).filter { $0.0.state == .done }.map { EffectText($0.1) }
-        state.withLock { $0.done.formUnion(done) }
+        state.withLock { state in
+            for index in outcomes.indices where outcomes[index].state == .done {
+                state.done.insert(EffectText(effects[index]))
+            }
+        }
     }
 
     /// Commits what is pending with `drafts` behind it.
@@ -113,4 +116,27 @@ struct EffectText: Hashable, Sendable {
     private let bytes: [UInt8]
 
     init(_ effect: JSONValue) { bytes = CanonicalJSON.bytes(of: effect) }
+}
+
+/// Effects that are done. Few are kept in a list, because a set makes the runtime search its conformances, which a freeze
+/// would wait for.
+private struct DoneEffects {
+    private var few: [EffectText] = []
+    private var many: Set<EffectText>?
+
+    init(_ earlier: Set<EffectText>) { if !earlier.isEmpty { many = earlier } }
+
+    var isEmpty: Bool { few.isEmpty && many == nil }
+
+    func contains(_ effect: EffectText) -> Bool { many?.contains(effect) ?? few.contains(effect) }
+
+    mutating func insert(_ effect: EffectText) {
+        if many != nil {
+            many?.insert(effect)
+        } else if few.count < 8 {
+            few.append(effect)
+        } else {
+            many = Set(few + [effect])
+        }
+    }
 }

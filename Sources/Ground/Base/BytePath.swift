@@ -140,8 +140,9 @@ extension BytePath: Codable {
             var single = encoder.singleValueContainer()
             try single.encode(text)
         } else {
-            var keyed = encoder.container(keyedBy: CodingKeys.self)
-            try keyed.encode(Base64.encode(bytes), forKey: .bytes)
+            // No key type of its own (``JSONKey``): the runtime looks for it when a path without any is written, too.
+            var keyed = encoder.container(keyedBy: JSONKey.self)
+            try keyed.encode(Base64.encode(bytes), forKey: "bytes")
         }
     }
 }

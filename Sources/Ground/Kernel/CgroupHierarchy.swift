@@ -45,7 +45,7 @@ struct HierarchyFinder {
         lines = CgroupLine.parse(try cgroup.readToEnd(from: cgroupPath))
         let mountsPath = BytePath("self/mountinfo")
         let mountinfo = try proc.descriptor.open(mountsPath, O_RDONLY, to: "read the mount table")
-        mounts = MountTable(parsing: try mountinfo.readToEnd(from: mountsPath))
+        mounts = MountTable(cgroupsIn: try mountinfo.readToEnd(from: mountsPath))
     }
 
     func unified(_ notes: inout [String]) -> CgroupHierarchy? {

@@ -1,4 +1,5 @@
 public import Base
+internal import Glibc
 
 /// The mounts that a process sees, parsed from /proc/PID/mountinfo. Source: proc_pid_mountinfo(5).
 public struct MountTable: Sendable {
@@ -9,8 +10,28 @@ public struct MountTable: Sendable {
 
     /// Parses the bytes of a mountinfo file.
     public init(parsing bytes: some Collection<UInt8>) {
-        let lines = bytes.split(separator: UInt8(ascii: "\n"))
-        entries = lines.compactMap { Mount(parsing: Array($0)) }
+        self.init(parsing: bytes.split(separator: UInt8(ascii: "\n")).map { Array($0) })
+    }
+
+    /// The mounts of cgroup hierarchies alone, which are all that is asked for before a freeze.
+    init(cgroupsIn bytes: [UInt8]) {
+        let mark: StaticString = " - cgroup"
+        var lines: [[UInt8]] = []
+        var start = 0
+        while start < bytes.count {
+            var end = start
+            while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
+            let isWanted = bytes[start..<end].withUnsafeBytes { line in
+                memmem(line.baseAddress, line.count, mark.utf8Start, mark.utf8CodeUnitCount) != nil
+            }
+            if isWanted { lines.append(Array(bytes[start..<end])) }
+            start = end + 1
+        }
+        self.init(parsing: lines)
+    }
+
+    private init(parsing lines: [[UInt8]]) {
+        entries = lines.compactMap { Mount(parsing: $0) }
         malformedLines = lines.count - entries.count
     }
 }

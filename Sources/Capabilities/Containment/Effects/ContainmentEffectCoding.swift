@@ -60,8 +60,9 @@ extension ContainmentEffect: Codable {
 
     /// Writes one member, the effect's name, with what it carries.
     public func encode(to encoder: any Encoder) throws {
-        var effect = encoder.container(keyedBy: Word.self)
-        var parts = effect.nestedContainer(keyedBy: Word.self, forKey: word)
+        var effect = encoder.container(keyedBy: JSONKey.self)
+        let name = JSONKey(stringValue: word.rawValue)
+        var parts = WrittenParts(container: effect.nestedContainer(keyedBy: JSONKey.self, forKey: name))
         switch self {
         case .freeze(let group, let requestedBefore):
             try parts.encode(group, forKey: .group)
@@ -221,6 +222,15 @@ extension ContainmentEffect: Codable {
         case .continueMachine: self = try .continueMachine(process: parts[.process], monitor: parts[.monitor])
         default:
             throw DecodingError.dataCorruptedError(forKey: word, in: effect, debugDescription: "no effect is called so")
+        }
+    }
+
+    /// The same on the way out, by the key type that all have which are written before a freeze.
+    private struct WrittenParts {
+        var container: KeyedEncodingContainer<JSONKey>
+
+        mutating func encode(_ value: some Encodable, forKey word: Word) throws {
+            try container.encode(value, forKey: JSONKey(stringValue: word.rawValue))
         }
     }
 

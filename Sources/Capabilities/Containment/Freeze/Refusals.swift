@@ -9,7 +9,7 @@ struct Refusals {
 
     /// Names of programs whose loss is the host's; a name alone counts only for a process that is not of the session,
     /// because anybody can take a name.
-    static let guarded: Set<String> = [
+    static let guarded = [
         "systemd", "init", "sshd", "systemd-journal", "systemd-logind", "systemd-udevd", "dbus-daemon", "dbus-broker",
         "dockerd", "containerd", "podman", "crio", "kubelet", "qemu-ga",
     ]

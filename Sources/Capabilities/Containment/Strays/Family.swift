@@ -41,12 +41,12 @@ struct Family {
     private let scan: Scan
     private let knowledge: Knowledge
     private let leaderAncestors: Set<Int32>
-    private var marks: [Set<Mark>]
+    private var marks: [MarkSet]
 
     init(_ scan: Scan, _ knowledge: Knowledge) {
         self.scan = scan
         self.knowledge = knowledge
-        marks = Array(repeating: [], count: scan.processes.count)
+        marks = Array(repeating: MarkSet(), count: scan.processes.count)
         leaderAncestors = knowledge.leader.map { Set(scan.ancestors(of: $0.pid)) } ?? []
         markKin()
         let reasons = scan.processes.indices.map { foreignReason($0) }
@@ -158,7 +158,7 @@ struct Family {
             } else if process.isInside {
                 members.append(process)
             } else if isKin(index), !knowledge.responder.contains(process.pid), process.pid > 1 {
-                strays.append((process, marks[index]))
+                strays.append((process, marks[index].set))
             }
         }
     }

@@ -7,8 +7,8 @@ import Glibc
 ///
 /// What comes before an effect is waited for, unless the effect ends with the machine: then its intent is written to a file
 /// in /run/quell, which outlives this process, and goes to the store beside the effect (docs/decisions/0039). ``confirm()``
-/// waits for it before anybody is told. Outcomes alone are not waited for, once the store has answered or that file has
-/// them: they go to disk beside the next effect, and a crash in between leaves an intent without outcome, which is probed.
+/// waits for it before anybody is told. Outcomes alone are not waited for, once that file has them or the store has
+/// answered: they go to disk beside the next effect, and a crash in between leaves an intent without outcome, which is probed.
 ///
 /// The store is opened and written on a thread of its own, so an fsync of 30 s holds that thread and not the freeze. Once
 /// one append went to the emergency record, all later ones of this object do, so that the record is in one piece; it is
@@ -120,7 +120,7 @@ public final class ContainmentJournal: JournalWriter {
     package func append(_ drafts: [EntryDraft]) {
         if emergency.with({ $0.reason }) != nil { return spool(drafts, because: nil) }
         let (number, hasAnswered) = enqueue(drafts)
-        if drafts.allSatisfy({ $0.kind == .outcome }), hasAnswered || followAhead(drafts) { return }
+        if drafts.allSatisfy({ $0.kind == .outcome }), followAhead(drafts) || hasAnswered { return }
         awaitBatch(number)
     }
 

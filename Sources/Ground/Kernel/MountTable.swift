@@ -1,5 +1,4 @@
 public import Base
-internal import Glibc
 
 /// The mounts that a process sees, parsed from /proc/PID/mountinfo. Source: proc_pid_mountinfo(5).
 public struct MountTable: Sendable {
@@ -15,16 +14,16 @@ public struct MountTable: Sendable {
 
     /// The mounts of cgroup hierarchies alone, which are all that is asked for before a freeze.
     init(cgroupsIn bytes: [UInt8]) {
-        let mark: StaticString = " - cgroup"
+        let mark = Array(" - cgroup".utf8)
         var lines: [[UInt8]] = []
         var start = 0
         while start < bytes.count {
             var end = start
             while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
-            let isWanted = bytes[start..<end].withUnsafeBytes { line in
-                memmem(line.baseAddress, line.count, mark.utf8Start, mark.utf8CodeUnitCount) != nil
-            }
-            if isWanted { lines.append(Array(bytes[start..<end])) }
+            // The type stands behind the only dash between two spaces (proc_pid_mountinfo(5)).
+            var at = start
+            while at < end, !bytes[at..<end].starts(with: mark) { at += 1 }
+            if at < end { lines.append(Array(bytes[start..<end])) }
             start = end + 1
         }
         self.init(parsing: lines)

@@ -38,6 +38,15 @@ struct KeptEffectsTests {
         #expect(try kept([(move, nil)], true: [move: .partly]).isEmpty)
     }
 
+    @Test("who was moved on from where a move without outcome was to take it was moved there, too")
+    func movedOn() throws {
+        let second = CgroupPin(hierarchy: "v2", path: BytePath("/quell-fedcba9876543210"), inode: 44)
+        let on = ContainmentEffect.move(process: stray, from: quarantine, to: second)
+        #expect(try kept([(move, nil), (on, .done)], true: [move: .cannotTell]) == [move, on])
+        #expect(try kept([(move, nil), (on, nil)], true: [move: .cannotTell, on: .done]) == [move, on])
+        #expect(try kept([(move, nil)], true: [move: .cannotTell]).isEmpty)
+    }
+
     @Test("a `stop` that QEMU did not answer stands until QEMU was told to go on: it may come to it later")
     func unanswered() throws {
         let pause = ContainmentEffect.pauseMachine(process: stray, monitor: BytePath("/run/q.sock"))

@@ -17,6 +17,7 @@ struct KeptEffects {
     /// would take another one back does so only if the world says that it happened.
     mutating func take(_ effect: ContainmentEffect, _ state: EffectState?, _ probe: Probe) throws(Failure) {
         guard !effect.leavesNothing else { return }
+        settleMove(before: effect)
         let isReversal = effect.isReversal || kept.contains { $0.effect.isTakenBack(by: effect) }
         switch state {
         case .done: isReversal ? takeBack(effect) : add(effect, isOpen: false)
@@ -58,6 +59,16 @@ struct KeptEffects {
             if !isOpen { kept[index].isOpen = false }
         } else {
             kept.append(Kept(effect: effect, isOpen: isOpen))
+        }
+    }
+
+    /// Who is moved on from where a move without outcome was to take it was moved there: the world, which has it in a third
+    /// place by now, tells no more.
+    private mutating func settleMove(before effect: ContainmentEffect) {
+        guard case .move(let process, let from, let end) = effect else { return }
+        for index in kept.indices {
+            guard case .move(let moved, let origin, let to) = kept[index].effect else { continue }
+            if moved == process, to == from, origin != end { kept[index].isOpen = false }
         }
     }
 

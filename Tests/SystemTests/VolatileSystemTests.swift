@@ -257,7 +257,7 @@ extension SystemTests {
                 func hidden(_ name: String) throws -> [BytePath] {
                     let mount = try #require(table.entries.first { $0.mountPoint == BytePath(folder + name) })
                     let below = try #require(table.entries.first { $0.id == mount.parent })
-                    guard case .names(let names) = try Overmounts.look(under: mount, below) else { return [] }
+                    guard case .names(let names, _) = try Overmounts.look(under: mount, below) else { return [] }
                     return names
                 }
                 let isTold = try hidden("/full") == [BytePath("loot")]

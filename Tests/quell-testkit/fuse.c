@@ -66,7 +66,9 @@ static void answer(int device, const struct fuse_in_header *head, const void *bo
     }
     case FUSE_LOOKUP: {
         struct fuse_entry_out entry = {.nodeid = FILE_NODE, .attr = attributes_of(FILE_NODE), .attr_valid = 0};
-        return reply(device, head->unique, strcmp(body, "file") == 0 ? 0 : ENOENT, &entry, sizeof entry);
+        // With an error the kernel takes no body.
+        if (strcmp(body, "file") != 0) return reply(device, head->unique, ENOENT, NULL, 0);
+        return reply(device, head->unique, 0, &entry, sizeof entry);
     }
     case FUSE_GETATTR: {
         struct fuse_attr_out told = {.attr_valid = 0, .attr = attributes_of(head->nodeid)};

@@ -41,10 +41,11 @@ struct CaptureDraft {
         request.frozenCgroups = held.frozenGroups
         request.trees = try roots.trees(of: request.subjects)
         request.logs = agent?.logs ?? []
+        let remains = SessionRemains(place.host, session, times, store: store)
         if session.pin.namesNothing {
-            try SessionRemains(place.host, session, times).fillEnded(&request)
+            try remains.fillEnded(&request)
         } else if profile != .volatile {
-            SessionRemains(place.host, session, times).fill(&request, declared: agent?.transcripts ?? [])
+            remains.fill(&request, declared: agent?.transcripts ?? [])
         }
         if let freeze = held.lastFreeze { request.containment = try JSONEncoding.value(of: freeze) }
         request.journal = { [home = place.home] () throws(Failure) in try CaptureDraft.journal(of: home) }
@@ -77,8 +78,10 @@ struct CaptureDraft {
     }
 
     private var roots: CaptureRoots {
-        CaptureRoots(of: session, agent, on: place.host, store: place.home.folder.parent.parent)
+        CaptureRoots(of: session, agent, on: place.host, store: store)
     }
+
+    private var store: BytePath { place.home.folder.parent.parent }
 
     /// Why there is no workspace in the capture; `nil` when there is one or none is asked for.
     func missingWorkspace(_ request: CaptureRequest) -> String? { roots.missingWorkspace(request) }

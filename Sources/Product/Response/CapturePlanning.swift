@@ -40,7 +40,8 @@ public struct CapturePlanning {
         )
         request.trees = try roots.trees(of: request.subjects)
         request.logs = agent?.logs ?? []
-        let remains = SessionRemains(host, session, try CaptureTimes(since: since, until: until, now: Instant.now()))
+        let times = try CaptureTimes(since: since, until: until, now: Instant.now())
+        let remains = SessionRemains(host, session, times, store: store)
         if session.pin.namesNothing {
             try remains.fillEnded(&request)
         } else if profile != .volatile {

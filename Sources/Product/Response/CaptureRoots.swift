@@ -43,7 +43,7 @@ struct CaptureRoots {
     /// Why there is no workspace in the capture; `nil` when there is one, or the profile takes none, or the session's own
     /// root is taken whole, or the session has ended.
     func missingWorkspace(_ request: CaptureRequest) -> String? {
-        let hasRoot = request.trees.contains { $0.role == .upper || $0.role == .root }
+        let hasRoot = request.trees.contains { [.upper, .root, .workspace].contains($0.role) && $0.lost == nil }
         guard request.profile != .volatile, agent?.workspace.isEmpty ?? true, !hasRoot, request.ended == nil else {
             return nil
         }

@@ -61,9 +61,12 @@ struct SessionRemains {
     private let session: SessionReference
     private let times: CaptureTimes
     private let now = Instant.now()
+    private let store: BytePath
 
-    init(_ host: Host, _ session: SessionReference, _ times: CaptureTimes) {
+    /// `store` is Quell's own folder, which is no evidence.
+    init(_ host: Host, _ session: SessionReference, _ times: CaptureTimes, store: BytePath) {
         self.host = host
+        self.store = store
         self.session = session
         self.times = times
     }
@@ -74,12 +77,14 @@ struct SessionRemains {
         let first = [session.pin.leader].compactMap { $0 }
         let processes = first + pins.filter { !first.contains($0) }
         let container = ContainerFiles.of(session.pin, on: host)
-        let roots = SessionRoots(of: processes, container: container, on: host)
+        let known = request.trees.filter { $0.role == .workspace && $0.inside == nil }.map(\.path)
+        let roots = SessionRoots(of: processes, container: container, on: host, known: known, store: store)
         var lost: [PlannedTree] = []
         let homes = SessionHomes(on: host).of(processes, lost: &lost)
         request.container = container
         request.changes = roots.changes
         request.volumes = roots.volumes
+        request.lacking = roots.lacking
         let transcripts = TranscriptSearch(on: host).trees(in: homes).filter { tree in
             tree.inside != nil || !declared.contains { tree.path.isAtOrBelow($0) }
         }

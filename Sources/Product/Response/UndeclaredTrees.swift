@@ -1,4 +1,5 @@
 import Base
+import Evidence
 import Glibc
 import Kernel
 import Sessions
@@ -58,28 +59,22 @@ struct UndeclaredTrees {
 
     /// Why a folder is not taken; `nil` when it is.
     private func objection(to path: BytePath, of process: borrowing ProcessDirectory) throws(Failure) -> String? {
-        guard UndeclaredTrees.isOfOneSession(path) else {
+        guard SessionFolder.isOfOneSession(path) else {
             return "it works in \(path), which holds more than one session"
         }
         guard !store.components.starts(with: path.components) else {
             return "it works in \(path), above Quell's own store"
         }
-        var facts = Glibc.stat()
-        guard path.withCString({ lstat($0, &facts) }) == 0 else {
-            throw Failure(errno: errno, "look at the working directory", on: path)
-        }
         let user = try process.status().uids.first
-        return facts.st_uid == user ? nil : "it works in \(path), which belongs to another user"
+        return try owner(of: path) == user ? nil : "it works in \(path), which belongs to another user"
     }
 
-    /// Whether a folder can be one session's: not the root, nothing of the system, no home, no folder of everybody's.
-    static func isOfOneSession(_ path: BytePath) -> Bool {
-        let parts = path.components.compactMap(\.text)
-        guard path.isAbsolute, parts.count == path.components.count, let first = parts.first else { return false }
-        let system = ["bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "sys", "usr"]
-        if system.contains(first) { return false }
-        if ["home", "var", "run", "mnt", "media"].contains(first) { return parts.count > 2 }
-        return parts.count > 1
+    /// Whom a folder belongs to: asked only where nobody serves it, and on a thread that may be left behind (RT7).
+    private func owner(of path: BytePath) throws(Failure) -> UInt32 {
+        guard let facts = try SessionFolder.facts(of: path, on: host) else {
+            throw Failure(errno: ENOENT, "look at the working directory", on: path)
+        }
+        return facts.uid
     }
 
     private func none(_ reason: String) -> Failure {

@@ -1,4 +1,5 @@
 import Base
+import Evidence
 import Testing
 
 @testable import Response
@@ -14,7 +15,7 @@ struct UndeclaredTreesTests {
         ]
     )
     func refused(path: String) {
-        #expect(!UndeclaredTrees.isOfOneSession(BytePath(path)))
+        #expect(!SessionFolder.isOfOneSession(BytePath(path)))
     }
 
     @Test(
@@ -24,6 +25,6 @@ struct UndeclaredTreesTests {
         ]
     )
     func taken(path: String) {
-        #expect(UndeclaredTrees.isOfOneSession(BytePath(path)))
+        #expect(SessionFolder.isOfOneSession(BytePath(path)))
     }
 }

@@ -38,6 +38,8 @@ public struct CaptureRequest: Sendable {
     public var changes: PlannedChanges?
     /// What is mounted into the session from elsewhere.
     public var volumes: [PlannedVolume]
+    /// What of the session's own files is known to be there and is not taken, in words.
+    public var lacking: [String]
     /// Why there are no processes to look at; `nil` for a session that runs.
     public var ended: String?
     /// What containment knows and proved, for data/containment.json.
@@ -73,6 +75,7 @@ public struct CaptureRequest: Sendable {
         logs = []
         hostLogs = []
         volumes = []
+        lacking = []
         containment = .null
         journal = { nil }
         budget = nil

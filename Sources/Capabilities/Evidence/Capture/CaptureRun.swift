@@ -100,7 +100,8 @@ final class CaptureRun {
         case .tree(let tree): try take(tree)
         case .changes(let changes):
             try ChangesItem(changes: changes, host: host, meter: meter).collect(to: writer, log: log, budget: budget)
-        case .volumes(let volumes): try PlannedVolume.write(volumes, to: writer, log: log, budget: budget)
+        case .volumes(let volumes, let lacking):
+            try PlannedVolume.write(volumes, lacking: lacking, to: writer, log: log, budget: budget)
         case .runtime(let container):
             try RuntimeItem(container: container).collect(to: writer, log: log, budget: budget)
         case .logs(let paths):

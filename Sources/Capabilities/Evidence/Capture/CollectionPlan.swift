@@ -18,7 +18,7 @@ struct CollectionPlan {
         case deletedFiles
         case tree(PlannedTree)
         case changes(PlannedChanges)
-        case volumes([PlannedVolume])
+        case volumes([PlannedVolume], lacking: [String])
         case runtime(ContainerFiles)
         case logs([BytePath])
         case hostLogs([PlannedLog])
@@ -89,7 +89,9 @@ struct CollectionPlan {
                 steps += request.trees.filter { $0.role == role }.map(Step.tree)
             }
             if let changes = request.changes { steps.append(.changes(changes)) }
-            if !request.volumes.isEmpty { steps.append(.volumes(request.volumes)) }
+            if !request.volumes.isEmpty || !request.lacking.isEmpty {
+                steps.append(.volumes(request.volumes, lacking: request.lacking))
+            }
             if let container = request.container { steps.append(.runtime(container)) }
             steps.append(.logs(request.logs))
             if !request.hostLogs.isEmpty { steps.append(.hostLogs(request.hostLogs)) }

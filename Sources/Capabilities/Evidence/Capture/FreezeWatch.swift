@@ -116,7 +116,7 @@ struct FreezeWatch {
         do throws(Failure) {
             let process = try ProcessDirectory(pin, on: host)
             for thread in try process.threadIDs() {
-                let text = try process.contents("task/\(thread)/schedstat", limit: 4096)
+                let text = try process.whole("task/\(thread)/schedstat", limit: 4096)
                 let digits = text.prefix { $0 != UInt8(ascii: " ") }
                 guard let ran = UInt64(String(decoding: digits, as: UTF8.self)) else { continue }
                 sight.ran[ThreadPin(process: pin, thread: thread)] = ran

@@ -26,12 +26,14 @@ public struct HostLogs {
     /// `/` but for tests.
     private let root: BytePath
     private let reader = ImpatientReader()
+    private let served: ServedPaths
 
     /// Looks below `root`, which is `/` but for tests.
     public init(in window: LogWindow, on host: Host, root: BytePath = BytePath("/")) {
         self.window = window
         self.host = host
         self.root = root
+        served = ServedPaths(on: host)
     }
 
     /// What the host itself has.
@@ -67,6 +69,11 @@ public struct HostLogs {
     public func of(_ homes: [SessionHome]) -> [PlannedLog] {
         var found: [PlannedLog] = []
         for home in homes {
+            // What cannot be touched is told once, and not for each name below it.
+            if let log = unasked(home) {
+                found.append(log)
+                continue
+            }
             for name in HostLogs.histories { found += file(home.path.appending(name), .history, home) }
             guard home.isOfTheHost, let name = home.user else { continue }
             for folder in ["var/spool/cron/crontabs", "var/spool/cron", "var/spool/cron/tabs"] {
@@ -78,6 +85,19 @@ public struct HostLogs {
             found += named("", in: root.appending(folder), .schedule, isTimed: false) { users.contains($0.uid) }
         }
         return found
+    }
+
+    /// That nothing is asked below a home, because whoever serves it may not answer; `nil` when it may be.
+    private func unasked(_ home: SessionHome) -> PlannedLog? {
+        do throws(Failure) {
+            try served.refuse(home.path, inside: home.inside)
+            return nil
+        } catch {
+            var log = PlannedLog(path: home.path, kind: .history)
+            log.inside = home.inside
+            log.failure = error
+            return log
+        }
     }
 
     // MARK: - Looking
@@ -151,6 +171,7 @@ public struct HostLogs {
         var log = PlannedLog(path: path, kind: kind)
         log.inside = inside
         do throws(Failure) {
+            try served.refuse(path, inside: inside)
             log.facts = try TreePlace(path: path, inside: inside).look(on: host, by: reader)
         } catch {
             log.failure = error
@@ -172,8 +193,14 @@ public struct HostLogs {
         _ plan: (BytePath) -> [PlannedLog]
     ) -> [PlannedLog] {
         do throws(Failure) {
+            try served.refuse(folder, inside: nil)
             let names = try FileNode.at(folder).names(after: nil, limit: HostLogs.mostNames)
-            return (0..<names.count).flatMap { plan(names[$0]) }
+            let found = (0..<names.count).flatMap { plan(names[$0]) }
+            guard names.hasMore else { return found }
+            var log = PlannedLog(path: folder, kind: kind)
+            let reason = "it has more than \(HostLogs.mostNames) names: those behind the first are not looked at"
+            log.failure = Failure(.refused, "list the logs", on: "\(folder)", because: reason)
+            return found + [log]
         } catch {
             if error.code == .notFound { return [] }
             var log = PlannedLog(path: folder, kind: kind)

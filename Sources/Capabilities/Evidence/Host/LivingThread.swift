@@ -55,4 +55,18 @@ extension PlannedTree {
         tree.lost = failure
         return tree
     }
+
+    /// One of each process that could not be asked; of more than `most`, the last tells how many follow.
+    static func lost(_ name: String, _ lost: [(ProcessPin, Failure)], most: Int, role: Role) -> [PlannedTree] {
+        let told = lost.count > most ? most - 1 : lost.count
+        var trees = lost.prefix(told).map { pin, failure in
+            PlannedTree.lost("\(name)-\(pin.pid)", role: role, because: failure)
+        }
+        guard let (pin, first) = lost.dropFirst(told).first else { return trees }
+        let reason =
+            "\(lost.count - told) more processes could not be looked at, the first, \(pin.pid): \(first.reason)"
+        let failure = Failure(first.code, first.attempt, on: first.subject, because: reason, errno: first.errno)
+        trees.append(.lost("\(name)-others", role: role, because: failure))
+        return trees
+    }
 }

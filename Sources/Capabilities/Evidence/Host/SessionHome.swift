@@ -27,46 +27,52 @@ public struct SessionHomes {
     static let most = 256
 
     private let host: Host
-    private let reader = ImpatientReader()
+    private let reader = ImpatientReader(patience: .milliseconds(500))
+    private let served: ServedPaths
 
     /// Looks on that machine.
-    public init(on host: Host) { self.host = host }
+    public init(on host: Host) {
+        self.host = host
+        served = ServedPaths(on: host)
+    }
 
     /// The homes of the users of those processes, each once, in their order. A process that lives and could not be
     /// asked becomes one of `lost`.
     public func of(_ pins: [ProcessPin], lost: inout [PlannedTree]) -> [SessionHome] {
         var found: [SessionHome] = []
+        var unasked: [(ProcessPin, Failure)] = []
         for (index, pin) in pins.enumerated() {
-            let some: [SessionHome]
             do throws(Failure) {
                 guard index < SessionHomes.most, found.count < SessionHomes.most else {
-                    throw Failure(
-                        .refused,
-                        "find the home of a process",
-                        on: "\(pin.pid)",
-                        because:
-                            "more than \(SessionHomes.most) processes or homes: this one and the rest are not asked"
-                    )
+                    throw SessionHomes.tooMany(pin, "processes or homes")
                 }
-                some = try homes(of: pin)
+                for home in try homes(of: pin) { try add(home, of: pin, to: &found) }
             } catch {
-                if pin.hasEnded(on: host) { continue }
-                lost.append(.lost("home-of-\(pin.pid)", role: .transcripts, because: error))
-                if index >= SessionHomes.most || found.count >= SessionHomes.most { break }
-                continue
-            }
-            for home in some {
-                let known = found.firstIndex { other in
-                    other.path == home.path && other.uid == home.uid && isSameRoot(other.inside, home.inside)
-                }
-                if let known {
-                    found[known] = found[known].joined(with: home)
-                } else {
-                    found.append(home)
-                }
+                if !pin.hasEnded(on: host) { unasked.append((pin, error)) }
             }
         }
+        lost += PlannedTree.lost("home-of", unasked, most: SessionRoots.mostTold, role: .transcripts)
         return found
+    }
+
+    private func add(_ home: SessionHome, of pin: ProcessPin, to found: inout [SessionHome]) throws(Failure) {
+        let known = found.firstIndex { other in
+            other.path == home.path && other.uid == home.uid && isSameRoot(other.inside, home.inside)
+        }
+        guard let known else { return found.append(home) }
+        found[known] = found[known].joined(with: home)
+        guard found[known].folders.count <= SessionHomes.most else {
+            throw SessionHomes.tooMany(pin, "working folders")
+        }
+    }
+
+    private static func tooMany(_ pin: ProcessPin, _ what: String) -> Failure {
+        Failure(
+            .refused,
+            "find the home of a process",
+            on: "\(pin.pid)",
+            because: "more than \(most) \(what): this one is not asked"
+        )
     }
 
     private func homes(of pin: ProcessPin) throws(Failure) -> [SessionHome] {
@@ -81,8 +87,8 @@ public struct SessionHomes {
         let space = try process.mountSpace(through: prefix)
         let ourSpace = try ProcessDirectory(getpid(), on: host).namespace(.mount)
         let isOurs = isOfTheHost && space == ourSpace
-        let user = passwd(pin).first { $0.uid == uid }
-        let variables = environment(pin, through: prefix)
+        let user = try passwd(pin).first { $0.uid == uid }
+        let variables = try environment(pin, through: prefix)
         let folder = try process.link(prefix + "cwd")
         var paths = [variables["HOME"], user?.home].compactMap { $0 }.filter(SessionHomes.isPlain)
         if paths.count == 2, paths[0] == paths[1] { paths.removeLast() }
@@ -105,27 +111,19 @@ public struct SessionHomes {
     }
 
     /// The variables that lead to files of agents. The rest is not kept.
-    private func environment(_ pin: ProcessPin, through prefix: String) -> [String: BytePath] {
+    private func environment(_ pin: ProcessPin, through prefix: String) throws(Failure) -> [String: BytePath] {
         let host = self.host
         let wanted = Set(["HOME"] + TranscriptPlaces.all.compactMap(\.variable))
-        do throws(Failure) {
-            let answer = try reader.read("read the environment", on: "\(pin.pid)") { () -> [UInt8] in
-                do throws(Failure) {
-                    return try ProcessDirectory(pin, on: host).contents(prefix + "environ", limit: 1 << 20)
-                } catch {
-                    return []
-                }
-            }
-            var found: [String: BytePath] = [:]
-            for entry in answer.split(separator: 0) {
-                guard let equals = entry.firstIndex(of: UInt8(ascii: "=")) else { continue }
-                let name = String(decoding: entry[..<equals], as: UTF8.self)
-                if wanted.contains(name), found[name] == nil { found[name] = BytePath(entry[(equals + 1)...]) }
-            }
-            return found
-        } catch {
-            return [:]
+        let answer = try reader.ask("read the environment", on: "\(pin.pid)") { () throws(Failure) in
+            try ProcessDirectory(pin, on: host).whole(prefix + "environ", limit: ProcessReading.mostText)
         }
+        var found: [String: BytePath] = [:]
+        for entry in answer.split(separator: 0) {
+            guard let equals = entry.firstIndex(of: UInt8(ascii: "=")) else { continue }
+            let name = String(decoding: entry[..<equals], as: UTF8.self)
+            if wanted.contains(name), found[name] == nil { found[name] = BytePath(entry[(equals + 1)...]) }
+        }
+        return found
     }
 
     private struct User {
@@ -134,32 +132,33 @@ public struct SessionHomes {
         let home: BytePath
     }
 
-    /// The users that /etc/passwd of a root names, which the session may have written: a hint where to look.
-    private func passwd(_ pin: ProcessPin) -> [User] {
+    /// The users that /etc/passwd of a root names, which the session may have written: a hint where to look. None when
+    /// there is no such file.
+    private func passwd(_ pin: ProcessPin) throws(Failure) -> [User] {
         let host = self.host
-        do throws(Failure) {
-            let bytes = try reader.read("read the users", on: "\(pin.pid)") { () -> [UInt8] in
-                do throws(Failure) {
-                    let place = TreePlace(path: BytePath("/etc/passwd"), inside: pin)
-                    let content = try place.open(on: host).node.content()
-                    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-                    defer { buffer.deallocate() }
-                    return Array(buffer.prefix(try content.read(into: buffer, at: 0)))
-                } catch {
-                    return []
+        let place = TreePlace(path: BytePath("/etc/passwd"), inside: pin)
+        try served.refuse(place.path, inside: pin)
+        let bytes = try reader.ask("read the users", on: "\(pin.pid)") { () throws(Failure) -> [UInt8] in
+            do throws(Failure) {
+                let content = try place.open(on: host).node.content()
+                let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+                defer { buffer.deallocate() }
+                let count = try content.read(into: buffer, at: 0)
+                guard count < buffer.count else {
+                    throw Failure(.refused, "read the users", on: "\(pin.pid)", because: "longer than 1 MiB: cut")
                 }
+                return Array(buffer.prefix(count))
+            } catch {
+                guard error.code == .notFound else { throw error }
+                return []
             }
-            return bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
-                let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-                guard fields.count >= 6, let uid = UInt32(String(decoding: fields[2], as: UTF8.self)) else {
-                    return nil
-                }
-                let name = String(decoding: fields[0], as: UTF8.self)
-                guard !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else { return nil }
-                return User(name: name, uid: uid, home: BytePath(Array(fields[5])))
-            }
-        } catch {
-            return []
+        }
+        return bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
+            let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+            guard fields.count >= 6, let uid = UInt32(String(decoding: fields[2], as: UTF8.self)) else { return nil }
+            let name = String(decoding: fields[0], as: UTF8.self)
+            guard !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else { return nil }
+            return User(name: name, uid: uid, home: BytePath(Array(fields[5])))
         }
     }
 
@@ -186,7 +185,7 @@ extension SessionHome {
             user: user,
             uid: uid,
             places: places.merging(other.places) { first, _ in first },
-            folders: folders + other.folders.filter { !folders.contains($0) && folders.count < SessionHomes.most },
+            folders: folders + other.folders.filter { !folders.contains($0) && folders.count <= SessionHomes.most },
             isOfTheHost: isOfTheHost
         )
     }

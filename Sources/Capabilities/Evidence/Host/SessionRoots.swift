@@ -16,42 +16,75 @@ public struct SessionRoots: Sendable {
     public var changes: PlannedChanges?
     /// What is mounted into it from elsewhere.
     public var volumes: [PlannedVolume] = []
+    /// What of the session's own is there and is not taken, in words.
+    public var lacking: [String] = []
 
     /// How many processes are asked, and how many mounts are archived, at most.
     static let mostProcesses = 64
     static let mostMounts = 64
-    private static let overlay: UInt64 = 0x794c_7630
+    /// Names of processes that are told one by one when they could not be looked at.
+    static let mostTold = 16
+    /// Quell's own folder, which is no evidence.
+    let store: BytePath?
+    /// The folders of the host's that are archived anyway.
+    let known: [BytePath]
+    /// Whom the processes of the session run as.
+    var users = SessionUsers()
+    /// The mounts that are archived, with what lies on them, by mount namespace and id.
+    var taken: Set<TakenMount> = []
+    /// Roots that are archived, and folders.
+    var archived: Set<FileIdentity> = []
 
     /// Those of a session that runs, by its processes, the first one first: processes of one session may have different
-    /// roots and mount namespaces.
-    public init(of processes: [ProcessPin], container: ContainerFiles?, on host: Host) {
-        var roots: Set<FileIdentity> = []
-        var spaces: Set<UInt64> = []
-        var problem: Failure?
-        var unseen: [(pin: ProcessPin, ground: Ground?, failure: Failure)] = []
-        var looks = 0
+    /// roots and mount namespaces. What lies below `known`, folders of the host's, is archived anyway; `store` is Quell's
+    /// own folder, which is no evidence.
+    public init(
+        of processes: [ProcessPin],
+        container: ContainerFiles?,
+        on host: Host,
+        known: [BytePath] = [],
+        store: BytePath? = nil
+    ) {
+        self.known = known
+        self.store = store
+        var grounds: [ProcessPin: SessionGround] = [:]
+        var problems: [ProcessPin: Failure] = [:]
         for pin in processes {
-            var ground: Ground?
             do throws(Failure) {
-                let found = try Ground(pin, host)
-                ground = found
-                if found.isKnown(roots, spaces) { continue }
-                looks += 1
-                guard looks <= SessionRoots.mostProcesses else { throw SessionRoots.tooMany(pin) }
-                let look = try Look(pin, host)
-                if roots.insert(look.root.node.facts.identity).inserted { takeRoot(look, container) }
-                if let space = look.space, spaces.insert(space).inserted { takeMounts(look, container) }
+                let ground = try SessionGround(pin, host)
+                users.add(ground.status)
+                grounds[pin] = ground
             } catch {
-                problem = problem ?? error
-                unseen.append((pin, ground, error))
+                problems[pin] = error
+            }
+        }
+        var roots: Set<FileIdentity> = []
+        var looks: [UInt64: SessionLook] = [:]
+        var count = 0
+        for pin in processes {
+            guard let ground = grounds[pin], !ground.isKnown(roots, looks) else { continue }
+            do throws(Failure) {
+                count += 1
+                guard count <= SessionRoots.mostProcesses else { throw SessionRoots.tooMany(pin) }
+                let look = try SessionLook(pin, host)
+                if roots.insert(look.root.node.facts.identity).inserted { takeRoot(look, container) }
+                if let space = look.space, looks[space] == nil {
+                    looks[space] = look
+                    takeMounts(look, container)
+                }
+            } catch {
+                problems[pin] = error
             }
         }
         // A process that has ended has neither root nor mounts, and what one hides another may have shown.
-        for (pin, ground, failure) in unseen where !(ground?.isKnown(roots, spaces) ?? false) {
-            if pin.hasEnded(on: host) { continue }
-            trees.append(.lost("process-\(pin.pid)", because: failure))
+        let lost = processes.compactMap { pin -> (ProcessPin, Failure)? in
+            guard let failure = problems[pin], !(grounds[pin]?.isKnown(roots, looks) ?? false), !pin.hasEnded(on: host)
+            else { return nil }
+            return (pin, failure)
         }
-        if changes == nil, container != nil, let problem {
+        trees += PlannedTree.lost("process", lost, most: SessionRoots.mostTold, role: .mount)
+        takeWorks(processes.compactMap { pin in grounds[pin].flatMap { SessionWork(pin, $0) } }, looks)
+        if changes == nil, container != nil, let problem = processes.lazy.compactMap({ problems[$0] }).first {
             changes = .notPossible("its root could not be looked at: \(problem.reason)")
         }
     }
@@ -67,6 +100,8 @@ public struct SessionRoots: Sendable {
 
     /// Those of a container that has ended: nothing is mounted that could be compared, only files of root's name its layer.
     public init(ofEnded container: ContainerFiles) {
+        known = []
+        store = nil
         guard let upper = container.upper else {
             changes = .notPossible(SessionRoots.noLayer(container))
             if let copy = container.layer { trees.append(PlannedTree(name: "root", path: copy, role: .root)) }
@@ -86,44 +121,62 @@ public struct SessionRoots: Sendable {
         }
     }
 
-    private mutating func takeRoot(_ look: Look, _ container: ContainerFiles?) {
+    private mutating func takeRoot(_ look: SessionLook, _ container: ContainerFiles?) {
         guard look.root.node.facts.identity != look.ours.node.facts.identity else { return }
         let objection: String
         do throws(Failure) {
-            let identity = try SessionRoots.verify(container, is: look.root)
-            if let upper = container?.upper { return take(upper, identity, container ?? look.nobody) }
+            let identity = try SessionRoots.verify(container, is: look)
+            if let upper = container?.upper {
+                archived.insert(look.root.node.facts.identity)
+                return take(upper, identity, container ?? ContainerFiles(runtime: .process, id: ""))
+            }
             objection = "its runtime keeps no upper layer"
         } catch {
             objection = error.reason
         }
         if changes == nil { changes = .notPossible("there is no verified upper layer: \(objection)") }
-        // A directory of the host's own file systems may hold anybody's files, whatever made it the root (RT24).
-        let isOverlay = look.root.node.filesystem() == SessionRoots.overlay && container != nil
-        guard look.isOwn(look.root.node.facts) || isOverlay || SessionRoots.isCopy(look.root, container) else {
-            if trees.isEmpty {
-                changes = .notPossible("\(objection), and its root is a directory of a file system of the host's")
-            }
-            return
-        }
         let count = trees.count { $0.role == .root }
         var tree = PlannedTree(name: count == 0 ? "root" : "root-\(count + 1)", path: BytePath("/"), role: .root)
         tree.inside = look.leader
         tree.remark = "the merged view through the root of process \(look.leader.pid): \(objection)"
+        if let reason = refusal(of: look, container) {
+            tree.lost = Failure(.refused, "take the root of the session", on: "\(look.leader.pid)", because: reason)
+        } else {
+            archived.insert(look.root.node.facts.identity)
+        }
         trees.append(tree)
+    }
+
+    /// Why a root is not taken as the session sees it; `nil` when it is: it is the session's own, or the whole of an
+    /// overlay, or the folder that files of root's name, or a folder of the host's that can be one session's. Any other
+    /// directory of the host's file systems may hold anybody's files, whatever made it the root (RT24).
+    private func refusal(of look: SessionLook, _ container: ContainerFiles?) -> String? {
+        if let objection = look.objection(to: BytePath("/")) { return objection }
+        if look.isOwn(look.root.node.facts) || SessionRoots.isCopy(look.root, container) { return nil }
+        if look.isOverlay, look.rootMount?.root == BytePath("/"), look.rootMount?.mountPoint == BytePath("/") {
+            return nil
+        }
+        guard let source = look.rootSource else { return "its root is a directory of a file system of the host's" }
+        let objection = SessionFolder.objection(to: source, store: store) ?? users.objection(to: look.root.node.facts)
+        return objection.map { "its root is \(source), a directory of a file system of the host's: \($0)" }
     }
 
     /// Whether the layer that files name is the one that the session's root is mounted from, by what the kernel says: the
     /// overlay that stands beside the layer is the session's root, by device and inode, and it has the inode of the layer,
     /// which it takes from it (Documentation/filesystems/overlayfs.rst, "Inode properties").
-    private static func verify(_ container: ContainerFiles?, is root: HeldFolder) throws(Failure) -> FileIdentity {
+    private static func verify(_ container: ContainerFiles?, is look: SessionLook) throws(Failure) -> FileIdentity {
+        let root = look.root
         func refused(_ reason: String) -> Failure {
             Failure(.refused, "verify the upper layer", on: "the session", because: reason)
         }
-        guard root.node.filesystem() == overlay else { throw refused("its root is no overlay") }
+        guard look.isOverlay else { throw refused("its root is no overlay") }
         guard let container else { throw refused("no file of root's names its layer") }
         guard let layer = container.layer, let upper = container.upper else { throw refused(noLayer(container)) }
-        let mounted = try FileNode.at(layer.appending("merged"))
-        guard mounted.filesystem() == overlay, mounted.facts.identity == root.node.facts.identity else {
+        let merged = layer.appending("merged")
+        let mounted = try FileNode.at(merged)
+        guard look.hostMounts.entries.last(where: { $0.mountPoint == merged })?.type == "overlay",
+            mounted.facts.identity == root.node.facts.identity
+        else {
             throw refused("what is mounted at the layer that files name is not its root")
         }
         let found = try FileNode.at(upper).facts
@@ -146,146 +199,5 @@ public struct SessionRoots: Sendable {
     private static func noLayer(_ container: ContainerFiles) -> String {
         container.driver.isEmpty
             ? "no file of root's names its layer" : "its storage, \(container.driver), keeps no layer of its own"
-    }
-
-    private mutating func takeMounts(_ look: Look, _ container: ContainerFiles?) {
-        guard look.hasOwnMounts else { return }
-        var count = trees.count { $0.role == .mount }
-        for mount in look.mounts.entries where mount.mountPoint != BytePath("/") {
-            let isKernels = ["/proc", "/sys"].contains { mount.mountPoint.isAtOrBelow(BytePath($0)) }
-            if isKernels || ["proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"].contains(mount.type) {
-                continue
-            }
-            guard look.isOwn(mount, container?.id) else {
-                volumes.append(PlannedVolume(mount: mount, source: look.source(of: mount)))
-                continue
-            }
-            count += 1
-            var tree = PlannedTree(
-                name: count == 1 ? "mount" : "mount-\(count)",
-                path: mount.mountPoint,
-                role: .mount
-            )
-            tree.inside = look.leader
-            do throws(Failure) {
-                tree.identity = try SessionRoots.identity(of: mount, number: count, in: look)
-                tree.remark = "a \(mount.type) of the session's own, through the root of process \(look.leader.pid)"
-            } catch {
-                tree.lost = error
-            }
-            trees.append(tree)
-            // The last one tells of those that follow.
-            if count > SessionRoots.mostMounts { return }
-        }
-    }
-}
-
-extension SessionRoots {
-    /// What is archived of a mount of the session's own.
-    ///
-    /// - Throws: why it is not taken.
-    private static func identity(of mount: Mount, number: Int, in look: Look) throws(Failure) -> FileIdentity {
-        func lost(_ reason: String) -> Failure {
-            Failure(.refused, "take a mount of the session's own", on: "\(mount.mountPoint)", because: reason)
-        }
-        guard number <= mostMounts else {
-            throw lost("the session has more than \(mostMounts) mounts of its own: this one and the rest are not taken")
-        }
-        guard ["tmpfs", "ramfs", "overlay"].contains(mount.type) else {
-            throw lost("a file system of its own of the type \(mount.type) is not read")
-        }
-        guard let facts = look.facts(of: mount) else {
-            throw lost("another mount stands over this \(mount.type), or it is no directory that could be looked at")
-        }
-        return facts.identity
-    }
-}
-
-/// By what processes are told that see the same files.
-private struct Ground {
-    let root: FileIdentity
-    let space: UInt64?
-
-    init(_ pin: ProcessPin, _ host: Host) throws(Failure) {
-        let process = try ProcessDirectory(pin, on: host)
-        let prefix = try process.prefixOfLiving()
-        root = try FileNode(prefix + "root", of: process).facts.identity
-        space = try process.mountSpace(through: prefix)
-    }
-
-    func isKnown(_ roots: Set<FileIdentity>, _ spaces: Set<UInt64>) -> Bool {
-        roots.contains(root) && (space.map { spaces.contains($0) } ?? false)
-    }
-}
-
-/// The root and the mounts of a process, and those of Quell.
-private struct Look {
-    let leader: ProcessPin
-    let host: Host
-    let root: HeldFolder
-    let ours: HeldFolder
-    let mounts: MountTable
-    let hasOwnMounts: Bool
-    /// The mount namespace; `nil` when it cannot be told.
-    let space: UInt64?
-    private let hostMounts: MountTable
-    private let hostDevices: Set<String>
-    let nobody = ContainerFiles(runtime: .process, id: "")
-
-    init(_ leader: ProcessPin, _ host: Host) throws(Failure) {
-        self.leader = leader
-        self.host = host
-        let process = try ProcessDirectory(leader, on: host)
-        let own = try ProcessDirectory(getpid(), on: host)
-        let prefix = try process.prefixOfLiving()
-        root = HeldFolder(try FileNode(prefix + "root", of: process))
-        ours = HeldFolder(try FileNode.at(BytePath("/")))
-        space = try process.mountSpace(through: prefix)
-        hasOwnMounts = try space != own.namespace(.mount)
-        let answer = try ImpatientReader().read("read the mounts", on: "\(leader.pid)") {
-            () -> Result<MountTable, Failure> in
-            do throws(Failure) {
-                let text = try ProcessDirectory(leader, on: host).contents(prefix + "mountinfo", limit: 16 << 20)
-                return .success(MountTable(parsing: text))
-            } catch {
-                return .failure(error)
-            }
-        }
-        mounts = try answer.get()
-        hostMounts = try own.mounts()
-        hostDevices = Set(hostMounts.entries.map(\.device))
-    }
-
-    /// Whether the host has no mount of the object's file system.
-    func isOwn(_ facts: FileFacts) -> Bool {
-        !hostDevices.contains("\(facts.identity.device.major):\(facts.identity.device.minor)")
-    }
-
-    /// The same of a mount; what the host has only below the folder of that container is the container's.
-    func isOwn(_ mount: Mount, _ id: String?) -> Bool {
-        guard hostDevices.contains(mount.device) else { return true }
-        guard let id, mount.type == "tmpfs" else { return false }
-        return hostMounts.entries.filter { $0.device == mount.device }.allSatisfy { entry in
-            entry.mountPoint.components.contains(BytePath(id))
-        }
-    }
-
-    /// What the session sees at the mount point; `nil` when another mount stands over it, or it is no directory.
-    func facts(of mount: Mount) -> FileFacts? {
-        do throws(Failure) {
-            let facts = try TreePlace(path: mount.mountPoint, inside: leader).open(on: host).node.facts
-            let device = "\(facts.identity.device.major):\(facts.identity.device.minor)"
-            return device == mount.device && facts.kind == .directory ? facts : nil
-        } catch {
-            return nil
-        }
-    }
-
-    /// Where the host has the same directory, by the mount of the host's that shows most of the file system.
-    func source(of mount: Mount) -> BytePath? {
-        let shown = hostMounts.entries.filter { $0.device == mount.device && mount.root.isAtOrBelow($0.root) }
-        guard let best = shown.min(by: { $0.root.components.count < $1.root.components.count }) else { return nil }
-        let rest = mount.root.components.dropFirst(best.root.components.count)
-        return rest.reduce(best.mountPoint) { $0.appending($1) }
     }
 }

@@ -11,18 +11,30 @@ public struct TranscriptSearch {
 
     private let host: Host
     private let reader = ImpatientReader()
+    private let served: ServedPaths
 
     /// Looks on that machine.
-    public init(on host: Host) { self.host = host }
+    public init(on host: Host) {
+        self.host = host
+        served = ServedPaths(on: host)
+    }
 
     /// The roots, by the order of the table; names begin with `transcripts-`.
     public func trees(in homes: [SessionHome]) -> [PlannedTree] {
         var found: [PlannedTree] = []
         var seen: Set<FileIdentity> = []
         var names: [String: Int] = [:]
+        var leftOut = 0
+        let closed = homes.map { home in closedFolders(of: home) }
+        found += zip(homes, closed).flatMap { home, folders in
+            folders.sorted { $0.key < $1.key }.map { path, failure in
+                PlannedTree.lost("unasked", path, role: .transcripts, because: failure)
+            }
+        }.enumerated().map { number, tree in tree.named("transcripts-unasked-\(number + 1)") }
         for place in TranscriptPlaces.all {
-            for home in homes {
-                for path in TranscriptSearch.paths(of: place, home) where found.count < TranscriptSearch.mostTrees {
+            for (home, closed) in zip(homes, closed) {
+                for path in TranscriptSearch.paths(of: place, home) {
+                    if closed.keys.contains(where: { path.isAtOrBelow($0) }) { continue }
                     var lost: Failure?
                     var uid = home.uid
                     do throws(Failure) {
@@ -34,6 +46,10 @@ public struct TranscriptSearch {
                         uid = facts.uid
                     } catch {
                         lost = error
+                    }
+                    guard found.count < TranscriptSearch.mostTrees else {
+                        leftOut += 1
+                        continue
                     }
                     let count = names[place.runtime, default: 0] + 1
                     names[place.runtime] = count
@@ -51,7 +67,19 @@ public struct TranscriptSearch {
                 }
             }
         }
-        return found
+        guard leftOut > 0 else { return found }
+        let reason = "more than \(TranscriptSearch.mostTrees) places of transcripts: \(leftOut) more are not taken"
+        let failure = Failure(.refused, "take the transcripts", on: "the session", because: reason)
+        return found + [.lost("transcripts-left-out", role: .transcripts, because: failure)]
+    }
+
+    /// The home and the working directories that are not to be touched, and why: told once, not for each place in them.
+    private func closedFolders(of home: SessionHome) -> [BytePath: Failure] {
+        var closed: [BytePath: Failure] = [:]
+        for folder in [home.path] + home.folders {
+            do throws(Failure) { try served.refuse(folder, inside: home.inside) } catch { closed[folder] = error }
+        }
+        return closed
     }
 
     private static func paths(of place: TranscriptPlace, _ home: SessionHome) -> [BytePath] {
@@ -70,6 +98,7 @@ public struct TranscriptSearch {
 
     /// What stands there; `nil` when nothing does, or no directory. A symbolic link is told by the item that it becomes.
     private func look(_ path: BytePath, _ home: SessionHome) throws(Failure) -> FileFacts? {
+        try served.refuse(path, inside: home.inside)
         guard let facts = try TreePlace(path: path, inside: home.inside).look(on: host, by: reader) else { return nil }
         return facts.kind == .directory || facts.kind == .symlink ? facts : nil
     }

@@ -114,8 +114,9 @@ extension ProcessFacts {
         self.init(
             stat: stat,
             status: try process.status(),
+            // NT_PRPSINFO has room for 80 bytes; data/processes.jsonl has all of them.
             arguments: try process.contents(prefix + "cmdline", limit: 4096),
-            auxiliary: try process.contents(prefix + "auxv", limit: 8192)
+            auxiliary: try process.whole(prefix + "auxv", limit: 8192)
         )
     }
 }
@@ -157,7 +158,9 @@ private struct ThreadLook {
             thread: thread,
             standsStill: isStopped || isFrozen,
             systemCall: process.threadWait(thread).systemCall,
-            tracer: ProcessStatus(parsing: try process.contents("task/\(thread)/status", limit: 65_536)).tracer
+            tracer: ProcessStatus(
+                parsing: try process.whole("task/\(thread)/status", limit: ProcessReading.mostStatus)
+            ).tracer
         )
     }
 }

@@ -22,7 +22,7 @@ struct ResidentSize: Hashable, Sendable {
     }
 
     init(of process: borrowing ProcessDirectory, through prefix: String) throws(Failure) {
-        self.init(parsing: try process.contents(prefix + "smaps_rollup", limit: 65_536))
+        self.init(parsing: try process.whole(prefix + "smaps_rollup", limit: 65_536))
     }
 
     var json: JSONValue {

@@ -8,21 +8,28 @@ struct MountView {
     let prefix: String
     /// `nil` when it could not be read.
     let table: MountTable?
+    /// Why it is not there, or not whole.
+    let gap: Failure?
+
+    /// Bytes of a mount table that are read: there can be 100,000 mounts with paths of 4,096 bytes.
+    static let most = 64 << 20
 
     /// All of them.
     static func all(_ parked: ParkedItem) -> [MountView] {
         let host = parked.host
         return parked.processes.mountNamespaces.map { space in
             var table: MountTable?
+            var gap: Failure?
             do throws(Failure) {
-                table = try parked.ask("read the mounts", on: "\(space.pin.pid)") { () throws(Failure) in
-                    let process = try ProcessDirectory(space.pin, on: host)
-                    return MountTable(parsing: try process.contents(space.prefix + "mountinfo", limit: 16 << 20))
+                let (bytes, cut) = try parked.ask("read the mounts", on: "\(space.pin.pid)") { () throws(Failure) in
+                    try ProcessDirectory(space.pin, on: host).bounded(space.prefix + "mountinfo", limit: most)
                 }
+                table = MountTable(parsing: bytes)
+                gap = cut
             } catch {
-                table = nil
+                gap = error
             }
-            return MountView(inode: space.inode, pin: space.pin, prefix: space.prefix, table: table)
+            return MountView(inode: space.inode, pin: space.pin, prefix: space.prefix, table: table, gap: gap)
         }
     }
 }

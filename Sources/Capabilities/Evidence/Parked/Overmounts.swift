@@ -21,7 +21,7 @@ struct Overmounts {
     enum Hidden: Sendable {
         /// It stands on a file, or on nothing.
         case nothing
-        case names([BytePath])
+        case names([BytePath], leftOut: Int)
     }
 
     private let parked: ParkedItem
@@ -32,10 +32,10 @@ struct Overmounts {
         var item = ParkedKind.overmounts.item
         let own = ParkedItem.ownSpace(.mount, on: parked.host)
         for view in MountView.all(parked) {
-            guard let table = view.table else {
-                item = item.partial("mount namespace \(view.inode): its mounts could not be read")
-                continue
+            if let gap = view.gap {
+                item = item.partial("mount namespace \(view.inode): \(gap.reason)", errno: gap.errno)
             }
+            guard let table = view.table else { continue }
             let byID = Dictionary(table.entries.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
             for mount in table.entries {
                 guard let below = byID[mount.parent], below.id != mount.id else { continue }
@@ -86,11 +86,13 @@ struct Overmounts {
             item = item.missed("\(mount.mountPoint)", error)
             return
         }
-        guard case .names(let names) = hidden, !names.isEmpty else { return }
+        guard case .names(let names, let leftOut) = hidden, !names.isEmpty else { return }
         line["hides"] = .array(names.map(\.json))
+        if leftOut > 0 { line["namesLeftOut"] = .integer(Int64(leftOut)) }
         try parked.tell(.overmounts, line)
         if isUsual { return }
-        item = item.partial("\(mount.mountPoint) hides a directory with content that is not read")
+        let more = leftOut > 0 ? ", and \(leftOut) of its names are not told" : ""
+        item = item.partial("\(mount.mountPoint) hides a directory with content that is not read\(more)")
     }
 
     /// By type and place. A session that mounts one of these elsewhere is told of.
@@ -128,10 +130,11 @@ struct Overmounts {
             )
         }
         var names: [BytePath] = []
+        var leftOut = 0
         try folder.forEachEntry(of: path) { name, _ throws(Failure) in
-            if names.count < mostNames { names.append(BytePath(name)) }
+            if names.count < mostNames { names.append(BytePath(name)) } else { leftOut += 1 }
         }
-        return .names(names)
+        return .names(names, leftOut: leftOut)
     }
 
     /// Numbers of a device. Source: bits/sysmacros.h.

@@ -39,7 +39,11 @@ struct ParkedNamespaces {
             item = item.partial("\(parking.heldSpacesLeftOut) descriptors of namespaces are not listed")
         }
         for view in MountView.all(parked) {
-            for mount in view.table?.entries ?? [] where mount.type == "nsfs" {
+            if let gap = view.gap {
+                item = item.partial("mount namespace \(view.inode): \(gap.reason)", errno: gap.errno)
+            }
+            guard let table = view.table else { continue }
+            for mount in table.entries where mount.type == "nsfs" {
                 try tell(mount, view, known, &item)
             }
         }

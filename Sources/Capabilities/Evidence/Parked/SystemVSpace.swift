@@ -73,7 +73,7 @@ struct SystemVSpace: Sendable {
         let address = UInt(bitPattern: start)
         do throws(Failure) {
             let own = try ProcessDirectory(getpid(), on: host)
-            for line in try own.contents("maps", limit: 64 << 20).split(separator: UInt8(ascii: "\n")) {
+            for line in try own.whole("maps", limit: MappedFile.mostBytes).split(separator: UInt8(ascii: "\n")) {
                 guard let map = MapLine(parsing: line), map.range.hasPrefix(String(address, radix: 16) + "-") else {
                     continue
                 }

@@ -40,6 +40,9 @@ final class CaptureForecast {
         case .tree(let tree): return [census(tree, step)]
         case .logs(let paths): return paths.map { log($0, step) }
         case .hostLogs(let logs): return logs.map { hostLog($0, step) }
+        case .volumes(_, let lacking) where !lacking.isEmpty:
+            let objection = "partial: " + lacking.joined(separator: "; ")
+            return [entry(step, CaptureAmount(objects: 1, bytes: CaptureForecast.document), 0, objection: objection)]
         default:
             let amount = CaptureAmount(objects: 1, bytes: CaptureForecast.document, isAtLeast: step == .journal)
             return [entry(step, amount, CaptureRates.files(amount))]
@@ -150,6 +153,7 @@ final class CaptureForecast {
     private func census(_ tree: PlannedTree, _ step: CollectionPlan.Step) -> CapturePlan.Entry {
         let share = deadline.remaining / max(1, treesLeft)
         treesLeft -= 1
+        if let lost = tree.lost { return omission("tree", tree.name, tree.path, "failed: \(lost.reason)") }
         if let reason = tree.leftOut { return omission("tree", tree.name, tree.path, "skipped: \(reason)") }
         let until = Deadline(after: share)
         let host = self.host

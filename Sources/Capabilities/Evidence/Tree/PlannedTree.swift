@@ -46,6 +46,14 @@ public struct PlannedTree: Hashable, Sendable {
         self.role = role
     }
 
+    /// The same root under another name.
+    func named(_ name: String) -> PlannedTree {
+        var tree = PlannedTree(name: name, path: path, role: role)
+        (tree.inside, tree.identity, tree.only, tree.withheld) = (inside, identity, only, withheld)
+        (tree.leftOut, tree.lost, tree.remark) = (leftOut, lost, remark)
+        return tree
+    }
+
     var item: CollectionItem.Class { role == .transcripts ? .transcript : .file }
 
     /// Takes hold of it.

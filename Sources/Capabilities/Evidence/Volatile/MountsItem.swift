@@ -18,7 +18,9 @@ struct MountsItem {
         for space in processes.mountNamespaces {
             let table: MountTable
             do throws(Failure) {
-                table = try read(space.pin, space.prefix)
+                let cut: Failure?
+                (table, cut) = try read(space.pin, space.prefix)
+                if let cut { item = item.partial("mount namespace \(space.inode): \(cut)") }
             } catch {
                 failed += 1
                 item = item.partial("mount namespace \(space.inode): \(error)", errno: error.errno)
@@ -39,17 +41,13 @@ struct MountsItem {
         try log.end(processes.judge(item))
     }
 
-    private func read(_ pin: ProcessPin, _ prefix: String) throws(Failure) -> MountTable {
+    /// The mounts, and that there are more.
+    private func read(_ pin: ProcessPin, _ prefix: String) throws(Failure) -> (MountTable, Failure?) {
         let host = self.host
-        let answer = try reader.read("read the mounts", on: "\(pin.pid)") { () -> Result<MountTable, Failure> in
-            do throws(Failure) {
-                let process = try ProcessDirectory(pin, on: host)
-                return .success(MountTable(parsing: try process.contents(prefix + "mountinfo", limit: 16 << 20)))
-            } catch {
-                return .failure(error)
-            }
+        return try reader.ask("read the mounts", on: "\(pin.pid)") { () throws(Failure) in
+            let (bytes, cut) = try ProcessDirectory(pin, on: host).bounded(prefix + "mountinfo", limit: MountView.most)
+            return (MountTable(parsing: bytes), cut)
         }
-        return try answer.get()
     }
 
     private func line(of mount: Mount, in space: (inode: UInt64, pin: ProcessPin, prefix: String)) -> JSONValue {

@@ -9,6 +9,11 @@ struct ProcessReading: Sendable {
     static let mostDescriptors = 65_536
     /// Bytes of arguments, and of the environment, that are kept; a process may have six times as much (execve(2)).
     static let mostText = 1 << 20
+    /// Bytes of a status file: one line of it has all supplementary groups, of which there are up to 65,536.
+    static let mostStatus = 1 << 20
+    /// Bytes of the limits, and of what is told of one descriptor.
+    private static let mostLimits = 65_536
+    private static let mostInformation = 262_144
 
     struct Descriptor: Sendable {
         let number: Int32
@@ -73,7 +78,9 @@ struct ProcessReading: Sendable {
         var problems: [Failure] = []
         defer { gaps += problems }
         problems.take { () throws(Failure) in
-            status = StatusFacts(parsing: try process.contents("status", limit: 65_536))
+            let (bytes, cut) = try process.bounded("status", limit: ProcessReading.mostStatus)
+            status = StatusFacts(parsing: bytes)
+            if let cut { gaps.append(cut) }
         }
         problems.take { () throws(Failure) in cgroups = try process.cgroups() }
         problems.take { () throws(Failure) in try readThreads(process) }
@@ -83,7 +90,9 @@ struct ProcessReading: Sendable {
         }
         if stat.numbers.isZombie, prefix.isEmpty { return }
         problems.take { () throws(Failure) in
-            limits = ResourceLimits(parsing: try process.contents(prefix + "limits", limit: 65_536))
+            let (bytes, cut) = try process.bounded(prefix + "limits", limit: ProcessReading.mostLimits)
+            limits = ResourceLimits(parsing: bytes)
+            if let cut { gaps.append(cut) }
         }
         problems.take { () throws(Failure) in try readNamespaces(process) }
         problems.take { () throws(Failure) in executable = try footing("exe", process, &gaps) }
@@ -141,7 +150,9 @@ struct ProcessReading: Sendable {
             do throws(Failure) {
                 guard let target = try process.link("\(prefix)fd/\(number)") else { continue }
                 let facts = try FileNode("\(prefix)fd/\(number)", of: process).facts
-                let information = try process.contents("\(prefix)fdinfo/\(number)", limit: 262_144)
+                let name = "\(prefix)fdinfo/\(number)"
+                let (information, cut) = try process.bounded(name, limit: ProcessReading.mostInformation)
+                if let cut { gaps.append(cut) }
                 descriptors.append(
                     Descriptor(
                         number: number,

@@ -156,6 +156,7 @@ final class ProcessesItem {
         ) {
         case .success(let found):
             reading.depths = found
+            reading.gaps += found.values.compactMap(\.cut).prefix(1)
             if found.count < threads.count {
                 let missing = threads.count - found.count
                 reading.gaps.append(

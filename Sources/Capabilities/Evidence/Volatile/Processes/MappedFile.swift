@@ -49,6 +49,8 @@ struct MapLine: Hashable, Sendable {
 struct MappedFile: Sendable {
     /// Lines of one process that are looked at.
     static let mostLines = 262_144
+    /// Bytes of its maps.
+    static let mostBytes = 64 << 20
 
     /// Below /proc/PID: `map_files/7f00-7f10`.
     let link: String
@@ -69,15 +71,16 @@ struct MappedFile: Sendable {
         on host: Host
     ) throws(Failure) -> (files: [MappedFile], gaps: [Failure]) {
         let process = try ProcessDirectory(pin, on: host)
-        let bytes = try process.contents(prefix + "maps", limit: 64 << 20)
+        let (bytes, cut) = try process.bounded(prefix + "maps", limit: mostBytes)
         var seen: Set<String> = []
         var found: [MappedFile] = []
-        var gaps: [Failure] = []
-        for (number, line) in bytes.split(separator: UInt8(ascii: "\n")).enumerated() {
-            guard number < mostLines else {
-                gaps.append(Failure(.refused, "read the maps", on: "\(pin.pid)", because: "more than \(mostLines)"))
-                break
-            }
+        var gaps: [Failure] = [cut].compactMap { $0 }
+        let lines = bytes.split(separator: UInt8(ascii: "\n"))
+        if lines.count > mostLines {
+            let reason = "more than \(mostLines): \(lines.count - mostLines) are not looked at"
+            gaps.append(Failure(.refused, "read the maps", on: "\(pin.pid)", because: reason))
+        }
+        for line in lines.prefix(mostLines) {
             guard let map = MapLine(parsing: line), map.isCalledDeleted,
                 seen.insert("\(map.device) \(map.inode) \(map.segment ?? 0)").inserted
             else { continue }

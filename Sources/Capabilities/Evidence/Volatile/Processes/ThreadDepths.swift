@@ -15,6 +15,8 @@ struct ThreadDepths: Sendable {
     private(set) var stack: [String] = []
     private(set) var affinity: String?
     private(set) var scheduling: Scheduling?
+    /// What is longer than what is read of it.
+    private(set) var cut: Failure?
 
     /// Fields 18, 19, 39, 40 and 41 of a stat file. Source: proc_pid_stat(5), sched(7).
     struct Scheduling: Hashable, Sendable {
@@ -72,16 +74,22 @@ struct ThreadDepths: Sendable {
     private init(of thread: Int32, _ process: borrowing ProcessDirectory) {
         (waitChannel, systemCall) = process.threadWait(thread)
         // A file that this kernel has not, or that may not be read, is told by the absence of its member.
-        let status = ThreadDepths.bytes("status", of: thread, process)
-        affinity = StatusFacts(parsing: status).affinity
-        scheduling = Scheduling(parsing: ThreadDepths.bytes("stat", of: thread, process))
-        stack = ThreadDepths.bytes("stack", of: thread, process).split(separator: UInt8(ascii: "\n"))
+        affinity = StatusFacts(parsing: bytes("status", of: thread, process, ProcessReading.mostStatus)).affinity
+        scheduling = Scheduling(parsing: bytes("stat", of: thread, process, ThreadDepths.mostStack))
+        stack = bytes("stack", of: thread, process, ThreadDepths.mostStack).split(separator: UInt8(ascii: "\n"))
             .map { String(decoding: $0, as: UTF8.self) }
     }
 
-    private static func bytes(_ name: String, of thread: Int32, _ process: borrowing ProcessDirectory) -> [UInt8] {
+    private mutating func bytes(
+        _ name: String,
+        of thread: Int32,
+        _ process: borrowing ProcessDirectory,
+        _ most: Int
+    ) -> [UInt8] {
         do throws(Failure) {
-            return try process.contents("task/\(thread)/\(name)", limit: mostStack)
+            let (bytes, cut) = try process.bounded("task/\(thread)/\(name)", limit: most)
+            self.cut = self.cut ?? cut
+            return bytes
         } catch {
             return []
         }

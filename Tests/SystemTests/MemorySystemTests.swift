@@ -55,6 +55,40 @@ extension SystemTests {
             #expect(scene.states().contains("R"), "\(scene.states())")
         }
 
+        @Test("the memory of a 32-bit program fails with that reason, and no core of another form is written", .sandbox)
+        func shortPointers() throws {
+            let sandbox = try Sandbox.of()
+            let path = "\(sandbox.folder)/short"
+            // An ELF file of one page that waits for signals: `mov eax, 29; int 0x80; jmp`.
+            let head: [UInt8] = [
+                0x7F, 0x45, 0x4C, 0x46, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 1, 0, 0, 0, 0x54, 0x80, 4, 8,
+                52, 0,
+                0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 52, 0, 32, 0, 1, 0, 0, 0, 0, 0, 0, 0,
+            ]
+            let segment: [UInt8] = [
+                1, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 4, 8, 0, 0x80, 4, 8, 93, 0, 0, 0, 93, 0, 0, 0, 5, 0, 0, 0, 0, 16, 0, 0,
+            ]
+            let code: [UInt8] = [0xB8, 29, 0, 0, 0, 0xCD, 0x80, 0xEB, 0xF7]
+            #expect(Files.write(head + segment + code, to: path, mode: 0o700) == 0)
+            let program = try sandbox.start(Program(path, []))
+            let host = try Host()
+            #expect(eventually { Files.text("/proc/\(program.id)/maps")?.contains("08048000") == true })
+            let ticks = try ProcessDirectory(program.id, on: host).stat().numbers.startTicks
+            let pin = ProcessPin(pid: program.id, startTicks: ticks)
+            let look = try MemoryLook(pin, mode: .all, registers: RegisterReader(), on: host)
+            #expect(look.hasShortPointers)
+            let ours = try MemoryLook(
+                ProcessPin(
+                    pid: getpid(),
+                    startTicks: try ProcessDirectory(getpid(), on: host).stat().numbers.startTicks
+                ),
+                mode: .dirty,
+                registers: RegisterReader(),
+                on: host
+            )
+            #expect(!ours.hasShortPointers)
+        }
+
         @Test("a process that was stopped stays stopped and is not touched", .sandbox)
         func stopped() throws {
             let scene = try MemoryScene(.unified)

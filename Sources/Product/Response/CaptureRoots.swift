@@ -27,8 +27,27 @@ struct CaptureRoots {
         var workspace = agent?.workspace ?? []
         if workspace.isEmpty { workspace = try undeclaredWorkspace().map { [$0] } ?? [] }
         var transcripts = agent?.transcripts ?? []
-        if transcripts.isEmpty { transcripts = undeclared.transcripts(of: members).folders }
-        return named("workspace", workspace, .workspace) + named("transcripts", transcripts, .transcripts)
+        var unread: [PlannedTree] = []
+        if transcripts.isEmpty {
+            let found = undeclared.transcripts(of: members)
+            transcripts = found.folders
+            unread = CaptureRoots.unread(found.failures)
+        }
+        return named("workspace", workspace, .workspace) + named("transcripts", transcripts, .transcripts) + unread
+    }
+
+    /// A root that says that not every process could be asked for its transcripts (RT16).
+    private static func unread(_ failures: [Failure]) -> [PlannedTree] {
+        guard let first = failures.first else { return [] }
+        var tree = PlannedTree(name: "transcripts-unread", path: BytePath("/"), role: .transcripts)
+        tree.lost = Failure(
+            first.code,
+            first.attempt,
+            on: first.subject,
+            because: "\(failures.count) processes could not be asked for open transcripts, the first: \(first.reason)",
+            errno: first.errno
+        )
+        return [tree]
     }
 
     private func undeclaredWorkspace() throws(Failure) -> BytePath? {

@@ -76,12 +76,13 @@ struct SessionRemains {
         let pins = request.subjects.filter { $0.membership != .guest }.map(\.pin)
         let first = [session.pin.leader].compactMap { $0 }
         let processes = first + pins.filter { !first.contains($0) }
-        let container = ContainerFiles.of(session.pin, on: host)
+        let files = ContainerFiles.of(session.pin, on: host)
+        let container = files.flatMap { $0.isAttributed ? $0 : nil }
         let known = request.trees.filter { $0.role == .workspace && $0.inside == nil }.map(\.path)
         let roots = SessionRoots(of: processes, container: container, on: host, known: known, store: store)
         var lost: [PlannedTree] = []
         let homes = SessionHomes(on: host).of(processes, lost: &lost)
-        request.container = container
+        request.container = files
         request.changes = roots.changes
         request.volumes = roots.volumes
         request.lacking = roots.lacking

@@ -100,24 +100,4 @@ struct TranscriptSearchTests {
         let item = captured.items(of: "tree").first { $0["path"]?.string == scene.workspace + "/.claude" }
         #expect(item?["outcome"]?.string == "failed" && item?["errno"] != nil)
     }
-
-    @Test("values of secret-looking variables become handles, equal ones the same, and nothing else changes")
-    func secrets() {
-        var rule = SecretRule()
-        let document: JSONValue = [
-            "process": ["env": ["PATH=/bin", "API_KEY=abc", "OTHER_TOKEN=abc", "DB=postgres://u:p@h/x", "N=1"]],
-            "args": ["API_KEY=abc"],
-        ]
-        let expected: JSONValue = [
-            "process": [
-                "env": [
-                    "PATH=/bin", "API_KEY=<secret 1, 3 bytes>", "OTHER_TOKEN=<secret 1, 3 bytes>",
-                    "DB=<secret 2, 18 bytes>", "N=1",
-                ]
-            ],
-            "args": ["API_KEY=abc"],
-        ]
-        #expect(rule.redact(document) == expected)
-        #expect(rule.count == 3)
-    }
 }

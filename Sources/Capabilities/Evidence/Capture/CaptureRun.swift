@@ -103,7 +103,8 @@ final class CaptureRun {
         case .volumes(let volumes, let lacking):
             try PlannedVolume.write(volumes, lacking: lacking, to: writer, log: log, budget: budget)
         case .runtime(let container):
-            try RuntimeItem(container: container).collect(to: writer, log: log, budget: budget)
+            try RuntimeItem(container: container, digest: processes.secrets)
+                .collect(to: writer, log: log, budget: budget)
         case .logs(let paths):
             let logs = paths.map { PlannedLog(path: $0, kind: .declared) }
             try LogsItem(logs: logs, host: host, copier: copier, leases: leases).collect(log: log)

@@ -17,10 +17,13 @@ struct HostFacts {
 
     private let host: Host
     private var missing: [String] = []
+    /// What is there, or may be, and could not be read, and why.
+    private var unread: [String: String] = [:]
 
     init(_ host: Host) { self.host = host }
 
-    /// The document. A file that this kernel or system has not is listed under `missing`, which is no failure.
+    /// The document. A file that this kernel or system has not is listed under `missing`, which is no failure; one that
+    /// could not be read, or not whole, under `unread`.
     var document: JSONValue {
         var copy = self
         return copy.read()
@@ -45,25 +48,47 @@ struct HostFacts {
         for name in HostFacts.settings { values[name] = text(name, of: proc("sys/" + name)) }
         facts["settings"] = .object(values)
         facts["hostNotes"] = .array(host.notes.map(JSONValue.string))
+        if !unread.isEmpty {
+            var told = JSONObject()
+            for (name, reason) in unread { told[name] = .string(reason) }
+            facts["unread"] = .object(told)
+        }
         facts["missing"] = .array(missing.sorted().map(JSONValue.string))
         return .object(facts)
     }
 
-    private func proc(_ name: String) -> [UInt8]? {
+    /// Bytes of one file.
+    private static let most = 1 << 20
+
+    private mutating func proc(_ name: String) -> [UInt8]? {
         let path = BytePath(name)
         do throws(Failure) {
-            return try host.proc.descriptor.open(path, O_RDONLY).readToEnd(limit: 1 << 20, from: path)
+            let bytes = try host.proc.descriptor.open(path, O_RDONLY).readToEnd(limit: HostFacts.most + 1, from: path)
+            return bounded(bytes, of: name)
         } catch {
+            note(error, of: name)
             return nil
         }
     }
 
+    private mutating func bounded(_ bytes: [UInt8], of name: String) -> [UInt8] {
+        if bytes.count > HostFacts.most { unread[name] = "longer than \(HostFacts.most) bytes: cut" }
+        return [UInt8](bytes.prefix(HostFacts.most))
+    }
+
+    private mutating func note(_ failure: Failure, of name: String) {
+        if failure.code != .notFound { unread[name] = failure.reason }
+    }
+
     /// Files of the host's own configuration, which only root writes.
-    private func file(_ name: String) -> [UInt8]? {
+    private mutating func file(_ name: String) -> [UInt8]? {
         let path = BytePath(name)
         do throws(Failure) {
-            return try Descriptor(opening: path, O_RDONLY | O_NONBLOCK).readToEnd(limit: 1 << 20, from: path)
+            let bytes = try Descriptor(opening: path, O_RDONLY | O_NONBLOCK)
+                .readToEnd(limit: HostFacts.most + 1, from: path)
+            return bounded(bytes, of: name)
         } catch {
+            note(error, of: name)
             return nil
         }
     }

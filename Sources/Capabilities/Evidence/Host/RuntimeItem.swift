@@ -3,31 +3,36 @@ import Bundles
 import Sessions
 
 /// data/runtime/: what a runtime keeps on disk of the container: configuration, state, the rows of its tables, its image
-/// with the digests. Values of secret-looking environment variables are replaced by handles.
+/// with the digests. Values that look like secrets are replaced by handles.
 struct RuntimeItem {
     let container: ContainerFiles
+    /// For handles of what is withheld.
+    let digest: SecretDigest
 
     /// How many items it ends.
-    static func count(_ container: ContainerFiles) -> Int { container.records.count + container.failures.count + 1 }
+    static func count(_ container: ContainerFiles) -> Int {
+        container.records.count + container.failures.count + (container.isAttributed ? 1 : 0)
+    }
 
     func collect(to writer: BundleWriter, log: CollectionLog, budget: CaptureBudget) throws(Failure) {
-        var rule = SecretRule()
+        var withheld = SecretText(digest)
         var names: [String: Int] = [:]
         for record in container.records {
             let count = names[record.name, default: 0] + 1
             names[record.name] = count
             let name = try PayloadName("data/runtime/\(record.name)\(count == 1 ? "" : "-\(count)").json")
-            let before = rule.count
-            let value = rule.redact(record.value)
+            let before = withheld.count
+            let value = withheld.redact(record.value)
             var item = CollectionItem(.runtime, path: record.source)
-            if rule.count > before {
-                item.reason = "\(rule.count - before) values of its environment are kept as handles"
+            if withheld.count > before {
+                item.reason = "\(withheld.count - before) values that look like secrets are kept as handles"
             }
             try log.end(try write(value, to: name, item, writer, budget))
         }
         for failure in container.failures {
             try log.end(CollectionItem(.runtime, path: BytePath(failure.subject)).failed(failure))
         }
+        guard container.isAttributed else { return }
         let name = try PayloadName("data/runtime/digests.json")
         try log.end(try write(digests, to: name, CollectionItem(.runtime), writer, budget))
     }

@@ -57,9 +57,17 @@ struct MemoryAccount {
 
     /// What else is to be known of memory that is whole.
     func note(after: ResidentSize?) -> String? {
-        guard look.standsStill else { return "the process ran: registers and pages are not of one moment" }
-        guard let after, after.resident != look.before.resident else { return nil }
-        return "its resident size went from \(look.before.resident) to \(after.resident) bytes"
+        var notes: [String] = []
+        if !look.standsStill { notes.append("the process ran: registers and pages are not of one moment") }
+        if let after, after.resident != look.before.resident, look.standsStill {
+            notes.append("its resident size went from \(look.before.resident) to \(after.resident) bytes")
+        }
+        // The kernel saves them apart, and gives them only of a thread that may be stopped.
+        let without = look.threads.count { $0.areWhole && $0.floating == nil }
+        if without > 0 {
+            notes.append("\(without) of \(look.threads.count) threads without floating-point and vector registers")
+        }
+        return notes.isEmpty ? nil : notes.joined(separator: "; ")
     }
 
     /// The line of data/memory.jsonl.

@@ -62,6 +62,10 @@ final class MemoryItem {
         } catch {
             return item.failed(error)
         }
+        if look.hasShortPointers {
+            let reason = "32-bit processes are not written yet"
+            return item.failed(Failure(.refused, "write the memory", on: "\(pin.pid)", because: reason))
+        }
         let choice = MemoryChoice(look, mode: request.memory, shared: shared)
         guard budget.take(choice.layout.bytes + UInt64(choice.layout.segments.count * 56)) else {
             return item.skipped("over the budget: \(choice.layout.bytes) bytes")

@@ -27,6 +27,19 @@ struct MemoryLook: Sendable {
     /// Lines of smaps that were not understood, or mappings beyond the bound.
     let mapsLeftOut: Int
 
+    /// Whether it is a program of 32 bits: nothing of it lies above 4 GiB, where the stack of any other one is, and its
+    /// auxiliary vector or its code segment has the form of such a one.
+    var hasShortPointers: Bool {
+        let own = maps.filter { !$0.isVsyscall }
+        guard !own.isEmpty, own.allSatisfy({ $0.end <= 1 << 32 }) else { return false }
+        if threads.contains(where: { $0.areWhole && $0.general[17] == 0x23 }) { return true }
+        // Its first word is a type, of which there are less than 100, in half the bytes (getauxval(3)).
+        let first = facts.auxiliary.prefix(8).enumerated().reduce(UInt64(0)) {
+            $0 | UInt64($1.element) << (8 * $1.offset)
+        }
+        return first > UInt64(UInt32.max)
+    }
+
     /// Looks at the process that `pin` names.
     ///
     /// - Throws: `notFound` when it is gone or has no memory any more, `changed` when its pid was used again, `system`.

@@ -50,11 +50,17 @@ struct ProcessParking: Sendable {
     private(set) var ipcSpaces: [Space] = []
     private(set) var attached: [Segment: ProcessesItem.Holder] = [:]
     private(set) var uids: Set<UInt32> = []
+    /// Processes of which it could not be told whose they are.
+    private(set) var withoutUsers = 0
     private(set) var pids: Set<Int32> = []
 
     mutating func take(_ reading: ProcessReading, of pin: ProcessPin) {
         pids.insert(pin.pid)
-        uids.formUnion(reading.status?.uids ?? [])
+        if let status = reading.status, !status.uids.isEmpty {
+            uids.formUnion(status.uids)
+        } else {
+            withoutUsers += 1
+        }
         for (kind, inode) in reading.namespaces { memberSpaces[kind, default: []].insert(inode) }
         if let inode = reading.namespaces["ipc"] {
             know(Space(inode: inode, pin: pin, link: reading.prefix + "ns/ipc"))

@@ -175,8 +175,8 @@ struct ProcessTexts: Sendable {
     fileprivate(set) var unnamedEntries = 0
     fileprivate(set) var gaps: [Failure] = []
 
-    /// Reads the process that `pin` names, through `prefix` (see ``ProcessReading/prefix``). Values of variables that
-    /// look like secrets end here: they become digests.
+    /// Reads the process that `pin` names, through `prefix` (see ``ProcessReading/prefix``). Values of variables and
+    /// arguments that look like secrets end here: they become digests.
     ///
     /// - Throws: `notFound` when it is gone, `changed` when its pid was used again.
     init(_ pin: ProcessPin, through prefix: String, _ digest: SecretDigest, on host: Host) throws(Failure) {
@@ -185,7 +185,8 @@ struct ProcessTexts: Sendable {
         var problems: [Failure] = []
         var text: [UInt8] = []
         problems.take { () throws(Failure) in text = try process.contents(prefix + "cmdline", limit: most + 1) }
-        arguments = ProcessTexts.strings(problems.bound(text, to: most, "arguments", of: pin))
+        var withheld = SecretText(digest)
+        arguments = withheld.redact(ProcessTexts.strings(problems.bound(text, to: most, "arguments", of: pin)))
         text = []
         problems.take { () throws(Failure) in text = try process.contents(prefix + "environ", limit: most + 1) }
         let entries = ProcessTexts.strings(problems.bound(text, to: most, "environment", of: pin))

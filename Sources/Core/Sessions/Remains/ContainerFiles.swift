@@ -62,6 +62,16 @@ public struct ContainerFiles: Hashable, Sendable {
 
     static let reading = "read what is kept of the container"
 
+    /// Whether it is known which container it is; else there is only why not.
+    public var isAttributed: Bool { !id.isEmpty }
+
+    /// That a session cannot be said to be a container, although something says so.
+    static func unattributed(_ runtime: SessionRuntime.Kind, because failure: Failure) -> ContainerFiles {
+        var files = ContainerFiles(runtime: runtime, id: "")
+        files.failures = [failure]
+        return files
+    }
+
     /// Keeps what a file says; one that is not there says nothing.
     mutating func note(_ name: String, _ path: BytePath, pick: (JSONValue) -> JSONValue? = { $0 }) {
         guard let bytes = contents(path) else { return }

@@ -3,29 +3,77 @@ internal import Documents
 public import Kernel
 
 extension ContainerFiles {
-    /// What is kept of the container that a running session is: by the id that the cgroups of its first process carry,
-    /// or, of runc and crun, by a state that names this process. `nil` when no files of root's know one.
+    /// What is kept of the container that a running session is. The name of a cgroup is only where to look: whoever may
+    /// make cgroups calls one as a container's is called. It counts when a state that its runtime keeps for that id names
+    /// the session's first process, or one whose cgroups, as the kernel has them, the session stands in or below (RT8).
+    /// Not attributed, with the reason, where only the name says so; `nil` when nothing does.
     public static func of(_ pin: SessionPin, on host: Host, root: BytePath = BytePath("/")) -> ContainerFiles? {
-        var paths = pin.cgroups.map(\.path)
+        var lines = pin.cgroups.map { CgroupLine(hierarchy: $0.hierarchy, path: $0.path) }
         if let leader = pin.leader {
             do throws(Failure) {
-                paths += try ProcessDirectory(leader, on: host).cgroups().map(\.path)
+                lines += try ProcessDirectory(leader, on: host).cgroups()
             } catch {
                 // It has ended: the groups that were pinned are left.
-                guard !paths.isEmpty else { return nil }
+                guard !lines.isEmpty else { return nil }
             }
         }
-        for component in paths.flatMap(\.components).compactMap(\.text) {
+        var doubt: ContainerFiles?
+        var asked: Set<String> = []
+        for component in lines.flatMap(\.path.components).compactMap(\.text) where asked.insert(component).inserted {
             let words = component.split(separator: ".", maxSplits: 1)
             guard let name = words.first, words.count == 1 || words[1] == "scope" else { continue }
             let id = String(name.split(separator: "-").last ?? "")
-            guard ContainerStore.isID(id) else { continue }
-            if name == "libpod-\(id)", let found = podman(id, root) { return found }
-            if name == "docker-\(id)" || name == id, let found = docker(id, root) { return found }
+            guard ContainerStore.isID(id), let argument = ContainerName(parsing: BytePath(id)) else { continue }
+            if name == "libpod-\(id)", let found = podman(id, root) {
+                let objection = objection(to: id, of: pin, lines, host) { () throws(Failure) in
+                    try ContainerLookup(host: host, root: root).find(argument, for: "capture")
+                }
+                guard let objection else { return found }
+                doubt = doubt ?? unattributed(.podman, because: objection)
+            }
+            if name == "docker-\(id)" || name == id, let found = docker(id, root) {
+                let objection = objection(to: id, of: pin, lines, host) { () throws(Failure) in
+                    try DockerLookup(host: host, root: root).find(argument, for: "capture")
+                }
+                guard let objection else { return found }
+                doubt = doubt ?? unattributed(.docker, because: objection)
+            }
         }
-        guard let leader = pin.leader else { return nil }
+        guard let leader = pin.leader else { return doubt }
         let known = OCIContainers.states(of: .root(at: root)).first { $0.1.process == leader }
-        return known.map { oci($0.0, root) }
+        return known.map { oci($0.0, root) } ?? doubt
+    }
+
+    /// Why a session is not the container that a cgroup of it is called after; `nil` when it is.
+    private static func objection(
+        to id: String,
+        of pin: SessionPin,
+        _ lines: [CgroupLine],
+        _ host: Host,
+        _ find: () throws(Failure) -> FoundContainer
+    ) -> Failure? {
+        func refused(_ reason: String) -> Failure {
+            let words = "a cgroup of the session is called after it, but \(reason): nothing of it is attributed"
+            return Failure(.refused, reading, on: id, because: words)
+        }
+        do throws(Failure) {
+            switch try find() {
+            case .running(let container):
+                if container.process == pin.leader { return nil }
+                let isInside = lines.contains { line in
+                    container.groups.contains { group in
+                        group.hierarchy.name == line.hierarchy && line.path.isAtOrBelow(group.path)
+                    }
+                }
+                if isInside { return nil }
+            case .sandbox:
+                let sandbox = pin.leader.flatMap { GVisorLookup(on: host).sandbox(holding: $0.pid) }
+                if sandbox?.containers.contains(id) ?? false { return nil }
+            }
+            return refused("its runtime keeps a state that names other processes and cgroups")
+        } catch {
+            return refused(error.reason)
+        }
     }
 
     /// What is kept of a container by its locator, as ``DeadSession`` has it: with a whole id. `nil` for a user's.

@@ -1,4 +1,6 @@
 import Base
+import Glibc
+import Kernel
 import Testing
 
 @testable import Evidence
@@ -30,5 +32,26 @@ struct ParkedBoundsTests {
     func rings() {
         #expect(RingFacts(["UserFiles:\t3", "UserBufs:\t0"]).lacksFiles)
         #expect(!RingFacts(["UserFiles:\t1", "    0: /etc/passwd"]).lacksFiles)
+    }
+
+    @Test("keys in the quota of a user count, and those that the kernel made for itself do not")
+    func keys() throws {
+        let counts = KeyCount.parse(
+            Array("    0:     9 8/8 3/1000000 40/25000000\nnonsense\n 1000: 2 1/1 1/200 9/20000\n".utf8)
+        )
+        #expect(counts[0]?.inQuota == 3 && counts[0]?.others == 5 && counts[1000]?.inQuota == 1)
+        var shown = KeyCount()
+        let line = "11d0d4f7 I--Q---     1 perm 0c030000     0 65534 keyring   .user_reg: 2"
+        shown.add(try #require(KeyLine(parsing: Array(line.utf8)[...])))
+        #expect(shown.inQuota == 1 && shown.others == 0)
+    }
+
+    @Test("what is longer than what is read of it is cut and told, and never taken for the whole")
+    func bounded() throws {
+        let process = try ProcessDirectory(getpid(), on: try Host())
+        let (bytes, cut) = try process.bounded("maps", limit: 10)
+        #expect(bytes.count == 10 && cut?.reason == "longer than 10 bytes: cut")
+        #expect(try process.bounded("comm", limit: 4096).cut == nil)
+        #expect(throws: Failure.self) { try process.whole("maps", limit: 10) }
     }
 }

@@ -7,10 +7,11 @@ enum SecretShape {
     /// Parts of names, in upper case.
     static let names = [
         "KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL", "AUTH", "COOKIE", "PRIVATE", "SIGNATURE", "SIGNING", "BEARER",
-        "JWT", "DSN", "WEBHOOK", "CONNECTION_STRING", "DATABASE_URL", "PWD", "_PAT", "_SAS", "_PSK", "OTP",
+        "JWT", "DSN", "WEBHOOK", "SESSION_ID", "SESSIONID", "CONNECTION_STRING", "CONNECTIONSTRING", "DATABASE_URL",
+        "PWD", "_PAT", "_SAS", "_PSK", "OTP",
     ]
     /// Names that hold such a part and are known to hold a path.
-    static let harmlessNames: Set<String> = ["PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY"]
+    static let harmlessNames: Set<String> = ["PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY", "AUTHOR", "AUTHORS"]
     /// What tokens of known issuers begin with.
     static let tokens = [
         "sk-", "sk_", "pk_live_", "rk_live_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xoxb-",
@@ -46,7 +47,7 @@ enum SecretShape {
     }
 
     /// A URL with somebody before the host: `scheme://user:password@host`.
-    private static func namesUser(_ value: [UInt8]) -> Bool {
+    static func namesUser(_ value: [UInt8]) -> Bool {
         let mark = Array("://".utf8)
         for start in value.indices.dropLast(2) where value[start..<start + 3].elementsEqual(mark) {
             let authority = value[(start + 3)...].prefix { $0 != UInt8(ascii: "/") && $0 > UInt8(ascii: " ") }
@@ -55,7 +56,7 @@ enum SecretShape {
         return false
     }
 
-    private static func isOfToken(_ byte: UInt8) -> Bool {
+    static func isOfToken(_ byte: UInt8) -> Bool {
         isLetter(byte) || isDigit(byte) || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "_")
             || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "=")
     }

@@ -70,6 +70,7 @@ let package = Package(
         .target(name: "CParked", path: "Sources/Boundary/CParked"),
         .systemLibrary(name: "COpenSSL", path: "Sources/Boundary/COpenSSL", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZstd", path: "Sources/Boundary/CZstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CZlib", path: "Sources/Boundary/CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CArchive", path: "Sources/Boundary/CArchive", providers: [.apt(["libarchive-dev"])]),
 
         .target(name: "CMemory", path: "Sources/Boundary/CMemory"),
@@ -87,8 +88,8 @@ let package = Package(
         room(
             "Bundles",
             on: .core,
-            uses: ["Base", "Sealing", "CZstd", "CArchive"],
-            linking: [.linkedLibrary(":libarchive.a"), .linkedLibrary(":libzstd.a")]
+            uses: ["Base", "Sealing", "CZstd", "CZlib", "CArchive"],
+            linking: [.linkedLibrary(":libarchive.a"), .linkedLibrary(":libzstd.a"), .linkedLibrary(":libz.a")]
         ),
         room("Logs", on: .core, uses: ["Base", "Documents"]),
 
@@ -149,7 +150,8 @@ let package = Package(
         tests(
             "Evidence",
             on: .capabilities,
-            uses: ["Evidence", "Bundles", "Sessions", "Kernel", "Sealing", "Base", "Programs"]
+            uses: ["Evidence", "Bundles", "Sessions", "Kernel", "Sealing", "Base", "Programs"],
+            besides: ["Fixtures"]
         ),
         tests("Credentials", on: .capabilities, uses: ["Credentials", "Kernel", "Base"]),
         tests(

@@ -45,6 +45,7 @@ extension FuzzTarget {
         },
         FuzzTarget(name: "cms") { bytes in _ = PassphraseCost.problem(of: bytes) },
         FuzzTarget(name: "pax") { bytes in pax(bytes) },
+        FuzzTarget(name: "foreign-archive") { bytes in archive(bytes) },
         FuzzTarget(name: "tar-framing") { bytes in framing(bytes) },
         FuzzTarget(name: "statement") { bytes in
             guard let statement = parsed({ () throws(Failure) in try InTotoStatement(parsing: bytes) }) else { return }
@@ -55,6 +56,21 @@ extension FuzzTarget {
             _ = parsed { () throws(Failure) in try Entry(parsing: bytes) }
         },
     ]
+
+    /// zip, tar, and tar in gzip or zstd, told apart by the bytes themselves; the list stays within its bounds.
+    private static func archive(_ bytes: [UInt8]) {
+        var limits = ForeignLimits()
+        limits.members = 1000
+        limits.expandedBase = 8 << 20
+        limits.expandedFactor = 1
+        let counter = MemberCounter()
+        let reading = parsed { () throws(Failure) in
+            try ForeignArchive(ForeignFile(bytes: bytes), limits: limits).walk(counter)
+        }
+        precondition(counter.members <= limits.members, "no more members than the limit")
+        precondition(reading != nil, "bytes in memory can always be read")
+        if let reading { precondition(reading.expanded <= limits.expanded(of: UInt64(bytes.count)) + (1 << 20)) }
+    }
 
     /// In one piece and in pieces of 7 bytes it must come to the same.
     private static func framing(_ bytes: [UInt8]) {
@@ -92,6 +108,13 @@ extension FuzzTarget {
     private static func parsed<Value>(_ body: () throws(Failure) -> Value) -> Value? {
         do throws(Failure) { return try body() } catch { return nil }
     }
+}
+
+private final class MemberCounter: ForeignVisitor {
+    private(set) var members = 0
+
+    func content(_ bytes: UnsafeRawBufferPointer, of member: ForeignMember) throws(Failure) {}
+    func end(_ member: ForeignMember) throws(Failure) { members += 1 }
 }
 
 // MARK: - Who stands behind it

@@ -198,7 +198,7 @@ private struct Seen {
 }
 
 /// Numbers that look random and are the same in every run.
-private struct Noise {
+struct Noise {
     private var state: UInt64
 
     init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }

@@ -1,6 +1,7 @@
 public import Base
 public import Bundles
 public import Casework
+import Evidence
 public import Sealing
 
 /// Verifies bundles with everything that Quell knows: Bundles checks form, digests and seal, Casework the journal inside.
@@ -32,7 +33,8 @@ public enum BundleJudge {
         var policy = policy
         policy.journal = { journal, checkpoint in finding(in: journal, at: checkpoint, trusting: keys) }
         let result = try UnverifiedBundle(at: path).verify(policy)
-        if case .consistent(let bundle) = result, let finding = subjectFinding(bundle) { return .wrong(finding) }
+        guard case .consistent(let bundle) = result else { return result }
+        if let finding = subjectFinding(bundle) ?? importFinding(bundle) { return .wrong(finding) }
         return result
     }
 
@@ -46,6 +48,14 @@ public enum BundleJudge {
         trusting keys: [VerifyingKey]
     ) throws(Failure) -> VerifiedBundle {
         let bundle = try verify(home.bundles.appending(record.bundle), trusting: keys)
+        if bundle.statement.purpose == .imported, record.purpose != .foreign {
+            throw Failure(
+                .notVerified,
+                "count the capture",
+                on: record.bundle,
+                because: "the bundle on disk was imported, not collected by Quell"
+            )
+        }
         guard bundle.root == record.root else {
             throw Failure(
                 .notVerified,
@@ -103,6 +113,21 @@ public enum BundleJudge {
     private static func origin(of journal: [UInt8]) throws(Failure) -> CaseID? {
         guard let first = journal.split(separator: UInt8(ascii: "\n"), maxSplits: 1).first else { return nil }
         return try Entry(parsing: Array(first)).meant.body["case"]?.string.flatMap { CaseID($0) }
+    }
+
+    /// What an imported bundle says of its original is about what it holds.
+    private static func importFinding(_ bundle: VerifiedBundle) -> VerificationFinding? {
+        do throws(Failure) {
+            _ = try ImportRecord(of: bundle)
+            return nil
+        } catch {
+            return VerificationFinding(
+                .archive,
+                in: ImportRecord.file,
+                expected: "what was imported",
+                found: error.reason
+            )
+        }
     }
 
     /// The case in the seal is the case of the journal.

@@ -116,7 +116,7 @@ struct CaptureDraft {
     }
 
     /// SHA-256 of the executable that runs, /proc/self/exe.
-    private static func ownDigest() throws(Failure) -> Digest? {
+    static func ownDigest() throws(Failure) -> Digest? {
         let path = BytePath("/proc/self/exe")
         let file = path.withCString { open($0, O_RDONLY | O_CLOEXEC) }
         guard file >= 0 else { throw Failure(errno: errno, "read Quell's own executable", on: path) }
@@ -132,7 +132,7 @@ struct CaptureDraft {
         }
     }
 
-    private static func hostName() throws(Failure) -> String {
+    static func hostName() throws(Failure) -> String {
         var bytes = [CChar](repeating: 0, count: 256)
         guard gethostname(&bytes, bytes.count - 1) == 0 else {
             throw Failure(errno: errno, "read the name of the host", on: BytePath("gethostname"))

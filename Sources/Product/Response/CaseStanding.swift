@@ -300,13 +300,18 @@ public struct CaseStanding: Sendable {
         if !unfinished.isEmpty, try home.opening().host == home.host { return "quell resume \(home.id)" }
         guard let subject, let leader = try livingLeader(of: subject, on: place.host) else {
             if let thaw { return thaw }
-            return try home.captures().isEmpty ? "quell case show \(home.id)" : "quell timeline \(home.id)"
+            return try !hasCaptures(home) ? "quell case show \(home.id)" : "quell timeline \(home.id)"
         }
         if facts.contains(where: { !$0.holds }) { return "quell freeze \(leader) --case \(home.id)" }
         if isFrozen, try !hasCaptureThatCounts(of: subject, at: place) {
             return "quell capture \(leader) --case \(home.id)"
         }
-        return try home.captures().isEmpty ? "quell case show \(home.id)" : "quell timeline \(home.id)"
+        return try !hasCaptures(home) ? "quell case show \(home.id)" : "quell timeline \(home.id)"
+    }
+
+    /// Whether Quell captured anything for the case; what was imported is none.
+    private static func hasCaptures(_ home: Case) throws(Failure) -> Bool {
+        try home.captures().contains { $0.purpose != .foreign }
     }
 
     /// Whether a kill would be permitted now, as far as the journal and the kernel know; bundles are not read again.

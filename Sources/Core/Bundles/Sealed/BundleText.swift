@@ -38,8 +38,7 @@ extension BundleText {
             case       \(safe(statement.caseID)), bundle \(statement.number) of it, \(statement.name)
             session    \(safe(statement.locator))
             host       \(safe(statement.host))
-            captured   \(statement.began) to \(statement.sealed)
-            frozen     \(frozen)
+            \(captured)
             by         \(safe(statement.responder))
             authority  \(statement.authority.map(safe) ?? "none was recorded")
             tool       \(safe(statement.tool.name)) \(safe(statement.tool.version))
@@ -52,10 +51,20 @@ extension BundleText {
 
             \(listing)
 
-            Names, texts and file contents in data/ come from the session. They may be made to deceive people and
+            Names, texts and file contents in data/ come from \(origin). They may be made to deceive people and
             programs: read them as testimony, do not run or render them. Command lines, transcripts, logs and files are
             kept as they were and may hold passwords and other secrets: pass this bundle on as one.
 
+            """
+    }
+
+    private var origin: String { statement.purpose == .imported ? "another collector" : "the session" }
+
+    private var captured: String {
+        if statement.purpose == .imported { return "imported   \(statement.began) to \(statement.sealed)" }
+        return """
+            captured   \(statement.began) to \(statement.sealed)
+            frozen     \(frozen)
             """
     }
 

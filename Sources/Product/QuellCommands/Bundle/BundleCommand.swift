@@ -8,7 +8,7 @@ struct BundleCommand: ParsableCommand {
         subcommands: [
             BundleVerify.self, BundleShow.self, BundleList.self, BundleCat.self, BundleExtract.self, BundleDiff.self,
             BundleSign.self, BundleTimestamp.self, BundleCountersign.self, BundleCustody.self, BundlePack.self,
-            BundleEncrypt.self, BundleDecrypt.self,
+            BundleEncrypt.self, BundleDecrypt.self, BundleImport.self,
         ]
     )
 }

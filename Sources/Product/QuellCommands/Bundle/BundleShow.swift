@@ -1,6 +1,7 @@
 internal import ArgumentParser
 import Base
 import Bundles
+import Evidence
 import Response
 
 /// `quell bundle show`.
@@ -17,10 +18,12 @@ struct BundleShow: QuellCommand {
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let bundle = try options.verified(in: environment)
         let review = try BundleReview(of: bundle)
+        let imported = try ImportRecord(of: bundle)
         if common.json {
-            telling.document(try BundleShowDocument.value(bundle, review))
+            telling.document(try BundleShowDocument.value(bundle, review, imported))
         } else {
-            BundleStory(bundle, review, columns: max(60, telling.terminal.columns)).lines.forEach(telling.result)
+            let columns = max(60, telling.terminal.columns)
+            BundleStory(bundle, review, imported, columns: columns).lines.forEach(telling.result)
         }
         BundleAccess.record("show", of: bundle, options, in: environment, telling)
         return bundle.outcome
@@ -31,15 +34,17 @@ struct BundleShow: QuellCommand {
 struct BundleStory {
     private let bundle: VerifiedBundle
     private let review: BundleReview
+    private let imported: ImportRecord?
     private let columns: Int
 
-    init(_ bundle: VerifiedBundle, _ review: BundleReview, columns: Int) {
+    init(_ bundle: VerifiedBundle, _ review: BundleReview, _ imported: ImportRecord?, columns: Int) {
         self.bundle = bundle
         self.review = review
+        self.imported = imported
         self.columns = columns
     }
 
-    var lines: [String] { about + contents + processes + sockets + missing }
+    var lines: [String] { about + origin + contents + processes + sockets + missing }
 
     private var about: [String] {
         let statement = bundle.statement
@@ -47,12 +52,21 @@ struct BundleStory {
             switch statement.purpose {
             case .incident: "evidence of an incident"
             case .exercise: "EXERCISE: evidence of nothing"
-            case .imported: "imported: Quell did not collect it"
+            case .imported: "imported, not collected by Quell"
             }
-        return [
+        let head = [
             "intact, \(bundle.signerWords)",
             "root       \(bundle.root)",
             "case       \(safe(statement.caseID)), seal \(statement.number), \(kind)",
+        ]
+        if imported != nil {
+            return head + [
+                "imported   \(statement.sealed) on \(safe(statement.host))",
+                "by         \(safe(statement.responder))",
+                "authority  \(safe(statement.authority ?? "absent"))",
+            ]
+        }
+        return head + [
             "session    \(safe(statement.locator))",
             "host       \(safe(statement.host))",
             "captured   \(statement.began) to \(statement.sealed)",
@@ -60,6 +74,14 @@ struct BundleStory {
             "by         \(safe(statement.responder))",
             "authority  \(safe(statement.authority ?? "absent"))",
         ]
+    }
+
+    /// What was imported, in the words of the import.
+    private var origin: [String] {
+        guard let imported else { return [] }
+        let original = imported.original
+        return ["", "original   \(original.name)  \(Words.bytes(original.size))  \(original.sha256)"]
+            + ImportStory(imported).lines
     }
 
     private var frozen: String {

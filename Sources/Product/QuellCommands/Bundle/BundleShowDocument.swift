@@ -1,12 +1,20 @@
 import Base
 import Bundles
+import Evidence
 import Response
 
 /// What `quell bundle show --json` prints.
 enum BundleShowDocument {
-    static func value(_ bundle: VerifiedBundle, _ review: BundleReview) throws(Failure) -> JSONValue {
+    static func value(
+        _ bundle: VerifiedBundle,
+        _ review: BundleReview,
+        _ imported: ImportRecord?
+    ) throws(Failure) -> JSONValue {
         [
             "root": .string(bundle.root.hex), "signer": .string(bundle.signerWords),
+            "collectedByQuell": .bool(imported == nil),
+            "untrustedImport": try imported.map { record throws(Failure) in try JSONEncoding.value(of: record) }
+                ?? .null,
             "untrustedStatement": try JSONEncoding.value(of: bundle.statement),
             "files": .integer(Int64(bundle.payload.count)),
             "bytes": .integer(Int64(clamping: bundle.payload.reduce(UInt64(0)) { $0 + $1.size })),

@@ -2,6 +2,7 @@ internal import ArgumentParser
 import Base
 import Bundles
 import Casework
+import Evidence
 import Response
 
 /// `quell bundle verify`.
@@ -53,8 +54,12 @@ struct BundleVerify: QuellCommand {
             telling.warn("a trust file was not read, and cannot speak against a key: \(unread)")
         }
         let result = BundleResult(of: bundle)
+        let imported = try ImportRecord(of: bundle)
         if common.json {
             telling.document([
+                "collectedByQuell": .bool(imported == nil),
+                "untrustedImport": try imported.map { record throws(Failure) in try JSONEncoding.value(of: record) }
+                    ?? .null,
                 "root": .string(bundle.root.hex), "result": result.document,
                 "signer": .string(bundle.signerWords), "untrustedStatement": try JSONEncoding.value(of: statement),
                 "files": .integer(Int64(bundle.payload.count)), "exit": .integer(Int64(outcome.rawValue)),
@@ -69,7 +74,9 @@ struct BundleVerify: QuellCommand {
         telling.result("\(word), \(bundle.signerWords)")
         telling.result("root     \(bundle.root)")
         telling.result("case     \(Escaped.terminal(statement.caseID)), seal \(statement.number)")
-        telling.result("kind     \(statement.purpose.rawValue)")
+        let note = imported == nil ? "" : ", not collected by Quell"
+        telling.result("kind     \(statement.purpose.rawValue)\(note)")
+        for line in imported.map({ ImportStory($0).lines }) ?? [] { telling.result(line) }
         telling.result("sealed   \(statement.sealed) on \(Escaped.terminal(statement.host))")
         let counts = statement.counts
         telling.result(

@@ -42,7 +42,7 @@ struct CaseList: QuellCommand {
         }
         let found = try listed.result.get()
         let opening = try found.opening()
-        let captures = try found.captures().count
+        let captures = try found.captures().count { $0.purpose != .foreign }
         if !common.json {
             let state = listed.isClosed ? "closed" : "open  "
             let reason = Escaped.terminal(opening.reason)

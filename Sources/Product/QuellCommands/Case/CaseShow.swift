@@ -40,7 +40,8 @@ struct CaseShow: QuellCommand {
             telling.result("run      \(run.run) (\(end)): \(what.isEmpty ? "nothing done" : what)")
         }
         for capture in captures {
-            telling.result("bundle   \(found.bundles.appending(capture.bundle)) (\(capture.profile.rawValue))")
+            let kind = capture.purpose == .foreign ? "imported" : capture.profile.rawValue
+            telling.result("bundle   \(found.bundles.appending(capture.bundle)) (\(kind))")
             telling.result("         root \(capture.root)")
         }
         telling.result("next     quell case journal \(found.id) --verify")

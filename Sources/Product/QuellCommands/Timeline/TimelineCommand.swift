@@ -66,7 +66,7 @@ struct TimelineCommand: QuellCommand {
             return (try temporary(bundle, environment), bundle)
         }
         let home = try environment.store(common.store).open(id)
-        let captures = try home.captures()
+        let captures = try home.captures().filter { $0.purpose != .foreign }
         let most = captures.map(\.profile).max()
         guard let capture = captures.last(where: { $0.profile == most }) else {
             throw Failure(

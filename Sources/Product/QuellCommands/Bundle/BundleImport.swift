@@ -7,7 +7,20 @@ import Glibc
 import Response
 import Sealing
 
-extension ForeignTool: ExpressibleByArgument {}
+/// How a person names a collector.
+enum CollectorName: String, CaseIterable, ExpressibleByArgument {
+    case uac, velociraptor, agentdfir
+    case podmanCheckpoint = "podman-checkpoint"
+
+    var tool: ForeignTool {
+        switch self {
+        case .uac: .uac
+        case .velociraptor: .velociraptor
+        case .agentdfir: .agentdfir
+        case .podmanCheckpoint: .podmanCheckpoint
+        }
+    }
+}
 
 /// `quell bundle import`.
 struct BundleImport: QuellCommand {
@@ -32,7 +45,7 @@ struct BundleImport: QuellCommand {
 
     @OptionGroup var common: CommonOptions
     @Argument(help: ArgumentHelp("The file that the collector wrote.", valueName: "path")) var path: String
-    @Option(name: .long, help: "The collector (default: told by the files in it).") var from: ForeignTool?
+    @Option(name: .long, help: "The collector (default: told by the files in it).") var from: CollectorName?
     @Option(
         name: .long,
         help: ArgumentHelp(
@@ -59,7 +72,7 @@ struct BundleImport: QuellCommand {
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         let order = ImportOrder(
             path: environment.absolute(BytePath(path)),
-            from: from,
+            from: from?.tool,
             log: log.map { environment.absolute(BytePath($0)) }
         )
         let sealed = try seal(order, in: environment)

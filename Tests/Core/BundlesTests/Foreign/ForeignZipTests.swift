@@ -91,7 +91,8 @@ struct ForeignZipTests {
             ("b[local + 8] = 0; put(b)", "another method"),
             ("b[local + 22] ^= 1; put(b)", "another size or checksum"),
             ("b[local + 14] ^= 1; put(b)", "another size or checksum"),
-            ("b[local] = 0; put(b)", "no local header"),
+            ("b[b.find(b'PK\\3\\4', local + 4)] = 0; put(b)", "no local header"),
+            ("b[local] = 0; put(b)", "begins as no tar and no zip"),
             ("b[central + 42:central + 46] = struct.pack('<I', 0x7fffffff); put(b)", "outside the zip file"),
             (
                 "b[central + 20:central + 24] = struct.pack('<I', 0x7fffffff); put(b)",

@@ -59,10 +59,16 @@ extension SystemTests {
         func podmanGVisor() throws {
             try PodmanContainer.withGVisor(command: "sh", "-c", Conformance.work) { container in
                 let host = try Host()
-                let session = try SessionResolver(host: host).resolve(Locator(parsing: "podman:\(container.name)"))
+                let resolver = SessionResolver(host: host)
+                // The sentry stands in its group a moment after podman calls the container running.
+                let isPlaced = try eventually {
+                    try !resolver.resolve(Locator(parsing: "podman:\(container.name)")).pin.cgroups.isEmpty
+                }
+                #expect(isPlaced)
+                let session = try resolver.resolve(Locator(parsing: "podman:\(container.name)"))
                 #expect(session.runtime == .gvisor && session.sandbox?.containers == [container.id])
                 #expect(session.leader?.pin == session.sandbox?.sentry && session.members.count > 2)
-                let same = try SessionResolver(host: host).resolve(Locator(parsing: "runsc:\(container.id)"))
+                let same = try resolver.resolve(Locator(parsing: "runsc:\(container.id)"))
                 #expect(same.pin == session.pin)
 
                 let list = try SessionList.look(at: host, by: Deadline(after: .seconds(10)))

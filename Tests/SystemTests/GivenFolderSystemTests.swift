@@ -149,7 +149,7 @@ extension SystemTests {
                 _ = try requests()
                 let locator = "cgroup:/\(desk.sandbox.name)"
                 let plan = try desk.quell("capture", locator, "--plan", within: .seconds(15))
-                #expect(plan.text.contains("not touched"), "\(plan.status) \(plan.text) \(plan.errorText)")
+                #expect(plan.errorText.contains("not touched"), "\(plan.status) \(plan.text) \(plan.errorText)")
                 let (account, _) = try desk.capture(locator)
                 let lost = account.filter { $0["outcome"]?.string == "failed" && $0["item"]?.string == "tree" }
                 #expect(lost.contains { $0["reason"]?.string?.contains("is not touched") == true }, "\(account)")

@@ -36,8 +36,9 @@ struct BundleImport: QuellCommand {
             the same, and the record says why.
 
             An imported bundle has a predicate type of its own and never counts as a capture: no kill goes ahead because \
-            of it. Memory and secrets in it lie in plain, as they did before: see quell bundle encrypt. Checkpoints and \
-            AgentDFIR's packages were tested with files made by their documented layout, not by the tools themselves.
+            of it. Memory and secrets in it lie in plain, as they did before: see quell bundle encrypt. \
+            Velociraptor's collections, checkpoints and AgentDFIR's packages were tested with files made by their \
+            documented layout, not by the tools themselves.
 
             Exit 0: sealed, read to its end, and nothing contradicts its collector. 3: sealed, and what is short is told.
             """

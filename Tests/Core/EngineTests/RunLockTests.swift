@@ -109,9 +109,10 @@ extension Scene {
         return Int32(String(decoding: bytes[..<(count - 1)], as: UTF8.self))
     }
 
-    /// Waits until another process has told its pid.
+    /// Waits until another process has told its pid; long, because the tests share two threads, and because that process is
+    /// killed by its pid alone.
     fileprivate func pidInWorld() async throws -> Int32 {
-        let deadline = Deadline(after: .seconds(30))
+        let deadline = Deadline(after: .seconds(300))
         while !deadline.hasPassed {
             if let pid = toldPid { return pid }
             try await Task.sleep(for: .milliseconds(5))

@@ -169,14 +169,14 @@ extension SystemTests {
             }
         }
 
-        @Test("a full disk ends the capture with what and how much, and the bundle is named unsealed", .sandbox)
+        @Test("a disk without room for a seal ends the capture with what and how much, named unsealed", .sandbox)
         func fullDisk() async {
             await #expect(processExitsWith: .success) {
                 guard enterOwnMountNamespace() == 0 else { exit(70) }
                 let folder = try #require(Files.makeTemporaryFolder("/tmp/quell-test-full-XXXXXX"))
                 mkdir(folder + "/store", 0o755)
                 mkdir(folder + "/w", 0o755)
-                guard mount("tmpfs", folder + "/store", "tmpfs", 0, "size=1m") == 0 else { exit(71) }
+                guard mount("tmpfs", folder + "/store", "tmpfs", 0, "size=32k") == 0 else { exit(71) }
                 let noise = open(folder + "/w/noise", O_WRONLY | O_CREAT, 0o600)
                 let random = (0..<(4 << 20)).map { _ in UInt8.random(in: 0...255) }
                 guard write(noise, random, random.count) == random.count else { exit(72) }

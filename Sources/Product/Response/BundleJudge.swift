@@ -47,7 +47,16 @@ public enum BundleJudge {
         in home: Case,
         trusting keys: [VerifyingKey]
     ) throws(Failure) -> VerifiedBundle {
-        let bundle = try verify(home.bundles.appending(record.bundle), trusting: keys)
+        let place = try BundlePlace(of: record.bundle, in: home)
+        guard let path = place.path else {
+            throw Failure(
+                .refused,
+                "count the capture",
+                on: record.bundle,
+                because: "it went to \(place.words), where it cannot be read again from here"
+            )
+        }
+        let bundle = try verify(path, trusting: keys)
         if bundle.statement.purpose == .imported, record.purpose != .foreign {
             throw Failure(
                 .notVerified,

@@ -45,6 +45,13 @@ struct BundleShelf {
     /// What a reservation keeps free on the disk: a capture that fills it must leave room for the journal to say so.
     private static let journalRoom: off_t = 1 << 20
 
+    /// Bundles that were sent elsewhere while they were made, and that the journal does not know.
+    func unrecordedElsewhere() throws(Failure) -> [String] {
+        let recorded = Set(try home.captures().map(\.bundle))
+        return try names().filter { $0.hasSuffix(".elsewhere") }.map { String($0.dropLast(".elsewhere".count)) }
+            .filter { !recorded.contains($0) }
+    }
+
     /// Takes the next number for this process, by a file that nobody else can make, and keeps room for the journal in it.
     /// A number that the journal knows stays taken when its bundle was moved away: two seals of one number would be told as
     /// a forgery (RT31).
@@ -84,8 +91,13 @@ struct BundleShelf {
 
     /// Compares a bundle on disk with what was sealed a moment ago, without looking into its archives.
     func readBack(_ name: String, sealedAs root: Digest, key: SigningKey?) throws(Failure) {
+        try BundleShelf.readBack(path(name), sealedAs: root, key: key)
+    }
+
+    /// The same wherever it lies.
+    static func readBack(_ path: BytePath, sealedAs root: Digest, key: SigningKey?) throws(Failure) {
         let policy = BundleJudge.policy(trusting: key.map { [$0.verifyingKey] } ?? [])
-        try UnverifiedBundle(at: path(name)).readBack(sealedAs: root, policy)
+        try UnverifiedBundle(at: path).readBack(sealedAs: root, policy)
     }
 
     private func number(of name: some StringProtocol) -> Int? { BundleShelf.number(of: name, in: home.id) }

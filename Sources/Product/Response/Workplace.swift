@@ -23,6 +23,9 @@ public struct Workplace: Sendable {
     /// Who alone may open memory and secret values of a capture; asked when one begins.
     public var recipients: @Sendable () throws(Failure) -> [Recipient] = { [] }
 
+    /// Where captures go while they are made; `nil`: into the case.
+    public var destination: CaptureDestination?
+
     /// Takes all parts.
     public init(
         host: Host,

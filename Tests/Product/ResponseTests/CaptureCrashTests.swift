@@ -4,6 +4,7 @@ import Casework
 import Engine
 import Glibc
 import Kernel
+import Sealing
 import Sessions
 import Testing
 
@@ -34,6 +35,31 @@ struct CaptureCrashTests {
         #expect(try shelf.unrecorded().isEmpty)
         #expect(try home.journal.verify().isSound)
     }
+
+    @Test("a bundle that was sealed elsewhere and not recorded when Quell was killed is taken up where it lies")
+    func takenUpElsewhere() async throws {
+        let temporary = try TemporaryStore()
+        let home = try temporary.store.create(about: [try Crash.pin()], by: .quell)
+        let away = temporary.root.appending("away")
+        #expect(away.withCString { mkdir($0, 0o700) } == 0)
+        await #expect(processExitsWith: .signal(SIGKILL)) {
+            [root = "\(temporary.root)" as String, id = home.id.text as String] in
+            try Crash.capture(root, id, to: "\(root)/away")
+        }
+        let shelf = BundleShelf(home)
+        let name = shelf.name(1)
+        #expect(try shelf.unrecordedElsewhere() == [name])
+        let registry = try ActionCatalogue.registry(at: try temporary.workplace(of: home))
+        let results = try Recovery(RunContext(home, registry, by: .quell)).resume()
+        #expect(results.flatMap(\.steps).map(\.state.isEnough) == [true])
+        let record = try #require(try home.captures().first)
+        #expect(record.bundle == name)
+        #expect(try BundlePlace(of: name, in: home).path == away.appending(name))
+        let keys = temporary.store.key.map { [$0.verifyingKey] } ?? []
+        #expect(try BundleJudge.verify(record, in: home, trusting: keys).root == record.root)
+        #expect(try shelf.reserve() == 2, "its number is not given again")
+        shelf.release(2)
+    }
 }
 
 private enum Crash {
@@ -43,16 +69,17 @@ private enum Crash {
     }
 
     /// Captures, and dies when the journal is about to be told that the bundle is sealed.
-    static func capture(_ root: String, _ id: String) throws {
+    static func capture(_ root: String, _ id: String, to away: String? = nil) throws {
         let root = BytePath(root)
-        let seal = root.appending("cases/\(id)/bundles/\(id)-1/seal.dsse.json")
+        let folder = away.map { BytePath($0) } ?? root.appending("cases/\(id)/bundles")
+        let seal = folder.appending("\(id)-1/seal.dsse.json")
         let fault = JournalFault(beforeCommit: { _ in
             if seal.withCString({ access($0, F_OK) }) == 0 { kill(getpid(), SIGKILL) }
         })
         let key = try CaseStore.loadKey(in: root)
         let store = CaseStore(at: root, host: try HostIdentity.read(), key: key, spools: nil).with(fault)
         guard let name = CaseID(id) else { exit(70) }
-        let place = Workplace(
+        var place = Workplace(
             host: try Host(),
             home: try store.open(name),
             inventory: .empty,
@@ -61,6 +88,7 @@ private enum Crash {
             authority: nil,
             version: "test"
         )
+        if let away { place.destination = try CaptureDestination(away) { $0 } }
         let session = SessionReference(locator: .pid(4_194_303), pin: try pin())
         let result = Single(in: place.home, by: .quell).run(
             CaptureAction(place),

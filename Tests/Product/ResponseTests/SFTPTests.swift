@@ -26,6 +26,33 @@ struct SFTPTests {
         #expect(SFTPReply(body(SFTPWire.packet(.handle, long))) == nil)
     }
 
+    @Test("the size of a file is read, with bounds")
+    func looks() {
+        let id = SFTPWire.number(UInt32(5))
+        let sized = id + SFTPWire.number(UInt32(1)) + SFTPWire.number(UInt64(77))
+        #expect(SFTPReply(body(SFTPWire.packet(.attributes, sized)))?.content == .attributes(id: 5, size: 77))
+        let unsized = id + SFTPWire.number(UInt32(4)) + SFTPWire.number(UInt32(0o100600))
+        #expect(SFTPReply(body(SFTPWire.packet(.attributes, unsized)))?.content == .attributes(id: 5, size: nil))
+        #expect(SFTPReply(body(SFTPWire.packet(.attributes, Array(sized.dropLast())))) == nil)
+    }
+
+    @Test("a capture goes to a directory, a file, standard output, or either on another host")
+    func captures() throws {
+        func read(_ text: String) throws(Failure) -> CaptureDestination {
+            try CaptureDestination(text) { $0.isAbsolute ? $0 : BytePath("/nowhere").appending($0) }
+        }
+        #expect(try read("-").place == .output)
+        #expect(try read("/tmp").place == .folder(BytePath("/tmp")))
+        #expect(try read("/tmp").words("amber-1") == "/tmp/amber-1")
+        #expect(try read("x.quell.tar").place == .file(BytePath("/nowhere/x.quell.tar")))
+        #expect(try read("sftp:kim@safe:/in").place == .remoteFolder(host: "kim@safe", BytePath("/in")))
+        #expect(try read("sftp:safe:/in/").words("amber-1") == "safe:/in/amber-1")
+        #expect(try read("sftp:safe:/a.quell.tar").place == .remoteFile(host: "safe", BytePath("/a.quell.tar")))
+        for bad in ["sftp:", "sftp:host:relative", "sftp:-oProxyCommand=x:/a"] {
+            #expect(throws: Failure.self, "\(bad)") { try read(bad) }
+        }
+    }
+
     @Test("no answer that is cut or altered is taken for more than it holds")
     func mutations() {
         let status = SFTPWire.number(UInt32(7)) + SFTPWire.number(UInt32(4)) + SFTPWire.string(Array("Failure".utf8))

@@ -1,5 +1,5 @@
 public import Base
-import Bundles
+public import Bundles
 public import Kernel
 public import Sealing
 import Glibc
@@ -27,38 +27,44 @@ public struct Acquisition {
 
     /// Captures into a new directory at `path`, whose parent must exist, and seals it with `key`.
     ///
-    /// When the bundle cannot be written to its end, the disk being full for one, what is there stays, unsealed, under
-    /// the name with `.unsealed` behind it.
+    /// When the bundle cannot be written to its end, what is there stays, unsealed, under the name with `.unsealed` behind
+    /// it.
     ///
     /// - Throws: `system` with errno when the bundle cannot be made or written; the failure says how much was written
     ///   and where it lies. What is wrong with the session's own things is never thrown.
     public func capture(to path: BytePath, sealedWith key: SigningKey?) throws(Failure) -> SealedCapture {
-        let meter = CaptureMeter(control)
-        let writer = try BundleWriter(
-            creating: path,
-            volumeSize: request.volumeSize,
-            recipients: request.recipients
-        )
+        try capture(to: DirectoryOutlet(creating: path), sealedWith: key)
+    }
+
+    /// Captures to an outlet and seals the bundle with `key`. While it goes on, room is kept for the seal: when no more than
+    /// that is left, the capture stops, and what was taken until then is sealed as partial.
+    ///
+    /// - Throws: `system` when the bundle cannot be written; the failure says how much was read, and what arrived where.
+    public func capture(to outlet: any BundleOutlet, sealedWith key: SigningKey?) throws(Failure) -> SealedCapture {
+        let meter = CaptureMeter(control) { outlet.room }
         do throws(Failure) {
+            let writer = try BundleWriter(
+                to: outlet,
+                volumeSize: request.volumeSize,
+                recipients: request.recipients
+            )
             let run = try CaptureRun(request, on: host, writer: writer, meter: meter, acquisition: self)
             return try run.capture(sealedWith: key)
         } catch {
-            throw keepUnsealed(path, meter, error)
+            throw giveUp(outlet, meter, error)
         }
     }
 
-    private func keepUnsealed(_ path: BytePath, _ meter: CaptureMeter, _ failure: Failure) -> Failure {
-        let unsealed = BytePath(path.bytes + Array(".unsealed".utf8))
-        let renamed = path.withCString { from in unsealed.withCString { to in rename(from, to) } } == 0
-        let place = renamed ? unsealed : path
+    private func giveUp(_ outlet: any BundleOutlet, _ meter: CaptureMeter, _ failure: Failure) -> Failure {
+        let remains = outlet.abandon()
+        let isFull = failure.errno == ENOSPC || failure.errno == EDQUOT
         return Failure(
             failure.code,
             "write the evidence bundle",
-            on: String(decoding: place.bytes, as: UTF8.self),
-            because: "\(failure); \(meter.bytes) bytes of content had been read; what is there is not sealed",
+            on: String(decoding: remains.place.bytes, as: UTF8.self),
+            because: "\(failure); \(meter.bytes) bytes of content had been read; \(remains.words)",
             errno: failure.errno,
-            hint: failure.errno == ENOSPC || failure.errno == EDQUOT
-                ? "free space on the disk of the store and capture again; the session was not touched" : failure.hint
+            hint: isFull ? "free space there and capture again; the session was not touched" : failure.hint
         )
     }
 

@@ -176,8 +176,10 @@ public struct SealedCapture: Sendable {
     public let shortfalls: [Shortfall]
     /// Whether the session stood still.
     public let stillness: Stillness
-    /// Whether a person ended the capture early.
+    /// Whether the capture ended early: a person, its time or the room for it ended it.
     public let wasCancelled: Bool
+    /// Why, in a few words; `nil` when it did not.
+    public let stopped: String?
     /// Roots that cannot count as collected: not each name in them was reached, or no content of their files was kept.
     public let lostRoots: [String]
     /// Whether the budget left something out.

@@ -71,6 +71,7 @@ final class CaptureRun {
             shortfalls: log.shortfalls,
             stillness: stillness,
             wasCancelled: meter.isCancelled,
+            stopped: meter.stopReason,
             lostRoots: log.lostRoots,
             wasCut: budget.hasRefused,
             notAsked: log.notAsked

@@ -1,4 +1,5 @@
-import Base
+public import Base
+import Glibc
 
 /// How a capture tells where it is and learns that it is to stop.
 public struct CaptureControl: Sendable {
@@ -10,7 +11,7 @@ public struct CaptureControl: Sendable {
         public let bytes: UInt64
         /// Objects ended so far in the whole capture.
         public let objects: UInt64
-        /// Bytes that the present phase found to read, when it counted them before.
+        /// Bytes that will have been read in the whole capture when the present phase ends, when it counted them before.
         public let expectedBytes: UInt64?
     }
 
@@ -19,38 +20,68 @@ public struct CaptureControl: Sendable {
     /// Asked between objects and between blocks; `true` ends the capture, what is there is sealed as partial.
     public let isCancelled: @Sendable () -> Bool
 
-    /// Takes both.
+    /// By when it has to end; what is there then is sealed as partial.
+    public let deadline: Deadline?
+    /// Bytes of content that may be read in a second; `nil` sets no bound.
+    public let rate: UInt64?
+
+    /// Takes all parts.
     public init(
         report: @escaping @Sendable (Progress) -> Void = { _ in },
-        isCancelled: @escaping @Sendable () -> Bool = { false }
+        isCancelled: @escaping @Sendable () -> Bool = { false },
+        deadline: Deadline? = nil,
+        rate: UInt64? = nil
     ) {
         self.report = report
         self.isCancelled = isCancelled
+        self.deadline = deadline
+        self.rate = rate
     }
 }
 
-/// Counts for one capture and keeps the reports to ten a second.
+/// Counts for one capture, keeps the reports to ten a second and the reading to its rate, and knows when it must stop.
 final class CaptureMeter {
+    /// What is kept free where the bundle goes, so that it can be closed and sealed: the account, the lists, the texts.
+    static let roomForSeal: UInt64 = 2 << 20
+    /// What may be on its way through the compressor's slots, which never is more than what was read.
+    private static let mostUnderway: UInt64 = 9 << 20
+    /// Reading between two looks at the room that is left.
+    private static let stride: UInt64 = 256 << 10
+
     private let control: CaptureControl
+    private let room: () -> UInt64?
+    private let begun = Deadline.monotonicNow()
+    private var looked: UInt64 = 0
+    private var looks: UInt64 = 0
     private var phase = ""
     private var expected: UInt64?
     private(set) var bytes: UInt64 = 0
     private var objects: UInt64 = 0
     private var reported: UInt64 = 0
-    /// Whether the capture was told to stop; it stays so.
-    private(set) var isCancelled = false
+    /// Why the capture stops before its end, in a few words; it stays so.
+    private(set) var stopReason: String?
 
-    init(_ control: CaptureControl) { self.control = control }
+    /// `room` says how many bytes the place of the bundle can still take.
+    init(_ control: CaptureControl, room: @escaping () -> UInt64? = { nil }) {
+        self.control = control
+        self.room = room
+    }
+
+    /// Whether the capture was told to stop, or has to.
+    var isCancelled: Bool { stopReason != nil }
+    /// The reason of an item that is left out because of that.
+    var stopWord: String { stopReason ?? "cancelled" }
 
     func enter(_ phase: String, expectedBytes: UInt64? = nil) {
         self.phase = phase
-        expected = expectedBytes
+        expected = expectedBytes.map { $0 &+ bytes }
         tell()
     }
 
     func count(bytes more: Int) {
         bytes &+= UInt64(more)
         tellSometimes()
+        keepToRate()
     }
 
     func countObject() {
@@ -60,8 +91,36 @@ final class CaptureMeter {
 
     /// Asks whether to stop.
     func mustStop() -> Bool {
-        if !isCancelled { isCancelled = control.isCancelled() }
+        if isCancelled { return true }
+        if control.isCancelled() {
+            stopReason = "cancelled"
+        } else if let deadline = control.deadline, deadline.hasPassed {
+            stopReason = "the time for the capture was over"
+        } else if isFull() {
+            stopReason = "no room was left where the bundle goes"
+        }
         return isCancelled
+    }
+
+    /// Whether there is only room for the seal. Looked at often enough that one block more or less is in it.
+    private func isFull() -> Bool {
+        looks &+= 1
+        guard looks == 1 || bytes &- looked >= CaptureMeter.stride || looks.isMultiple(of: 64) else { return false }
+        looked = bytes
+        guard let room = room() else { return false }
+        return room < CaptureMeter.roomForSeal + min(bytes, CaptureMeter.mostUnderway)
+    }
+
+    /// Waits until what was read is what the rate allows; whoever stops the capture is not kept waiting.
+    private func keepToRate() {
+        guard let rate = control.rate, rate > 0 else { return }
+        while !mustStop() {
+            let allowed = Double(Deadline.monotonicNow() &- begun) / 1e9 * Double(rate)
+            let excess = Double(bytes) - allowed
+            guard excess > 0 else { return }
+            poll(nil, 0, Int32(min(100, max(1, excess / Double(rate) * 1000))))
+            tellSometimes()
+        }
     }
 
     private func tellSometimes() {

@@ -44,7 +44,7 @@ struct LogsItem {
         item.facts = planned.facts
         if let failure = planned.failure { return item.failed(failure) }
         if let reason = planned.leftOut { return item.outside(reason) }
-        if copier.meter.mustStop() { return item.skipped("cancelled") }
+        if copier.meter.mustStop() { return item.skipped(copier.meter.stopWord) }
         return try collect(planned, to: try PayloadName("data/logs/\(after + number + 1)\(planned.ending)"), item)
     }
 

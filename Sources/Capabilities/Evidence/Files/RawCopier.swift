@@ -76,7 +76,7 @@ struct RawCopier {
             let last = segment.offset + segment.length
             while position < last {
                 if meter.mustStop() {
-                    item = item.partial("cancelled after \(position) bytes")
+                    item = item.partial("\(meter.stopWord) after \(position) bytes")
                     return
                 }
                 let window = UnsafeMutableRawBufferPointer(

@@ -50,7 +50,7 @@ struct RecoveredItem {
     /// - Throws: what the bundle throws, and EAGAIN as long as a lease holds.
     private func collect(_ number: Int) throws(Failure) -> CollectionItem {
         let item = planned(number)
-        if copier.meter.mustStop() { return item.skipped("cancelled") }
+        if copier.meter.mustStop() { return item.skipped(copier.meter.stopWord) }
         return try copy(processes.deletedFiles[number], to: try PayloadName("data/recovered/\(number + 1)"), item)
     }
 

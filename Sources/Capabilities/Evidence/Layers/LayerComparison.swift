@@ -32,7 +32,7 @@ final class LayerComparison: TreeVisitor {
     }
 
     func visit(_ object: WalkedObject, _ node: borrowing FileNode) throws(Failure) -> Bool {
-        if meter.mustStop() { return stop("cancelled") }
+        if meter.mustStop() { return stop(meter.stopWord) }
         if object.path.isEmpty || object.isOnOtherMount { return true }
         let line: JSONValue?
         do throws(Failure) {

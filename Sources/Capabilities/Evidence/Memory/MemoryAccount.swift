@@ -37,7 +37,7 @@ struct MemoryAccount {
         case .whole: break
         case .vanished: reasons.append("the process ended after \(written.bytes) of \(wanted) bytes: the core is cut")
         case .stuck: reasons.append("no answer after \(written.bytes) of \(wanted) bytes: the core is cut")
-        case .stopped: reasons.append("cancelled after \(written.bytes) of \(wanted) bytes: the core is cut")
+        case .stopped: reasons.append("stopped after \(written.bytes) of \(wanted) bytes: the core is cut")
         }
         if written.holeBytes > 0 { reasons.append("\(written.holeBytes) bytes could not be read and are zeros") }
         if choice.swappedBytes > 0 {

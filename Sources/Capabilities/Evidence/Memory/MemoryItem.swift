@@ -55,7 +55,7 @@ final class MemoryItem {
     private func collect(_ subject: CaptureSubject, _ index: PayloadStream) throws(Failure) -> CollectionItem {
         let pin = subject.pin
         var item = CollectionItem(.processMemory, path: BytePath("/proc/\(pin.pid)"))
-        if meter.mustStop() { return item.skipped("cancelled") }
+        if meter.mustStop() { return item.skipped(meter.stopWord) }
         let look: MemoryLook
         do throws(Failure) {
             look = try self.look(at: pin)

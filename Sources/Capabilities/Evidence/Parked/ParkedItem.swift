@@ -41,7 +41,7 @@ final class ParkedItem {
         for kind in ParkedKind.allCases {
             copier.meter.countObject()
             if copier.meter.mustStop() {
-                try log.end(kind.item.skipped("cancelled"))
+                try log.end(kind.item.skipped(copier.meter.stopWord))
                 continue
             }
             var ended = try collect(kind, systemV)

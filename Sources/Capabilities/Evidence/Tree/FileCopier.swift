@@ -118,7 +118,7 @@ final class FileCopier {
             let last = segment.offset + segment.length
             while position < last {
                 if meter.mustStop() {
-                    end.fall(.partial, "cancelled after \(position) bytes")
+                    end.fall(.partial, "\(meter.stopWord) after \(position) bytes")
                     return
                 }
                 let count: Int

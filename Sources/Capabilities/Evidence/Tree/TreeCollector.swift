@@ -56,7 +56,7 @@ final class TreeCollector: TreeVisitor {
     }
 
     func visit(_ object: WalkedObject, _ node: borrowing FileNode) throws(Failure) -> Bool {
-        if meter.mustStop() { return stop("cancelled") }
+        if meter.mustStop() { return stop(meter.stopWord) }
         // What an object costs whatever it holds: its path in archive, mtree and account, and its headers.
         guard budget.take(UInt64(object.path.bytes.count) * 3 + 512) else { return stop("over the budget") }
         meter.countObject()

@@ -28,7 +28,7 @@ struct TreeItem {
             return nil
         }
         if meter.mustStop() {
-            try log.end(whole.skipped("cancelled"))
+            try log.end(whole.skipped(meter.stopWord))
             return nil
         }
         let before: TreeCensus

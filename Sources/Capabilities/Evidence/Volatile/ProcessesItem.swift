@@ -86,7 +86,7 @@ final class ProcessesItem {
         var item = CollectionItem(.process, path: BytePath("/proc/\(subject.pin.pid)"))
         if meter.mustStop() {
             unread += 1
-            return item.skipped("cancelled")
+            return item.skipped(meter.stopWord)
         }
         let reading: ProcessReading
         do throws(Failure) {

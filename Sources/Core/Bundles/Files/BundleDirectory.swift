@@ -60,6 +60,8 @@ final class BundleDirectory: Sendable {
             throw error
         }
     }
+    /// What its file system has free; `nil` when it does not say.
+    var room: UInt64? { SpoolFile.room(of: descriptor.number) }
 
     /// Takes a file away. That there is none is no error.
     func remove(_ name: String) throws(Failure) {

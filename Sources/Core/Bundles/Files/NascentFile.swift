@@ -36,11 +36,23 @@ final class NascentFile {
     /// - Throws: `system` with EEXIST when something stands there by now, or another errno.
     func publish() throws(Failure) {
         try descriptor.sync(path)
+        try publish(as: path)
+    }
+
+    /// Gives it a name, its own or another one, for what did not become whole.
+    ///
+    /// - Throws: as ``publish()``.
+    func publish(as name: BytePath) throws(Failure) {
         if !isNamed {
             let linked = BytePath("/proc/self/fd/\(descriptor.number)").withCString { source in
-                path.withCString { linkat(AT_FDCWD, source, AT_FDCWD, $0, AT_SYMLINK_FOLLOW) }
+                name.withCString { linkat(AT_FDCWD, source, AT_FDCWD, $0, AT_SYMLINK_FOLLOW) }
             }
-            guard linked == 0 else { throw Failure(errno: errno, "give the file its name", on: path) }
+            guard linked == 0 else { throw Failure(errno: errno, "give the file its name", on: name) }
+        } else if name != path {
+            let moved = path.withCString { from in name.withCString { link(from, $0) } }
+            guard moved == 0 else { throw Failure(errno: errno, "give the file its name", on: name) }
+            // The name that it had from the start goes with this object.
+            return
         }
         isPublished = true
     }

@@ -28,6 +28,8 @@ enum BundleFiles {
 
     /// What the tag manifest lists, sorted.
     static let tagged = [summary, verify, info, declaration, manifest]
+    /// The tagged files in the order in which they are written, and the tag manifest.
+    static let written = [declaration, info, manifest, summary, verify, tagManifest]
     /// Files of a bundle that are no payload: the tagged ones, the tag manifest and the seal.
     static let countBesidesPayload = tagged.count + 2
 

@@ -73,13 +73,13 @@ public struct UnverifiedBundle: Sendable {
 
     private func packedName() throws(Problem) -> String? {
         guard case .packed(let file, let size) = form else { return nil }
-        return try Packing(file, size: size).bundle
+        return try Packing(file, size: size, order: .sortedOrStreamed).bundle
     }
 
     private func store() throws(Problem) -> MemberStore {
         switch form {
         case .packed(let file, let size):
-            let members = try Packing(file, size: size).members
+            let members = try Packing(file, size: size, order: .sortedOrStreamed).members
             return MemberStore(place: .packed(file), members: Self.byName(members))
         case .directory(let directory):
             let items = try posing { () throws(Failure) in try DirectoryListing(of: path).items }

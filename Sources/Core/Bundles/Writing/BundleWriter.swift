@@ -2,11 +2,11 @@ public import Base
 public import Sealing
 import Synchronization
 
-/// Writes an evidence bundle: a new directory (0700, files 0600) that becomes a BagIt 1.0 bag when it is sealed.
+/// Writes an evidence bundle, which becomes a BagIt 1.0 bag when it is sealed, to where its outlet leads.
 /// May be used from several threads at once; each stream and archive belongs to one of them.
 public final class BundleWriter: Sendable {
-    /// The directory.
-    public let path: BytePath
+    /// The place.
+    public var path: BytePath { outlet.path }
 
     private struct State: Sendable {
         var claimed: Set<PayloadName> = []
@@ -17,7 +17,8 @@ public final class BundleWriter: Sendable {
         var isSealed = false
     }
 
-    let directory: BundleDirectory
+    /// Where it goes.
+    public let outlet: any BundleOutlet
     private let volumeSize: Int
     private let recipients: [Recipient]
     private let state = Mutex(State())
@@ -30,18 +31,33 @@ public final class BundleWriter: Sendable {
     ///   - recipients: Who alone may open memory and secret values: they then lie encrypted below secrets/. Nobody: they
     ///     lie in plain below data/.
     /// - Throws: `system` with EEXIST when something stands there already, or another errno.
-    public init(
+    public convenience init(
         creating path: BytePath,
         volumeSize: Int = 64 << 20,
         recipients: [Recipient] = []
     ) throws(Failure) {
+        try BundleWriter.check(volumeSize)
+        try self.init(to: DirectoryOutlet(creating: path), volumeSize: volumeSize, recipients: recipients)
+    }
+
+    /// Writes to an outlet that is open already.
+    ///
+    /// - Parameters:
+    ///   - outlet: Where it goes.
+    ///   - volumeSize: as ``init(creating:volumeSize:recipients:)`` says.
+    ///   - recipients: as there.
+    /// - Throws: `usage` when volumes cannot have that size.
+    public init(to outlet: any BundleOutlet, volumeSize: Int = 64 << 20, recipients: [Recipient] = []) throws(Failure) {
+        try BundleWriter.check(volumeSize)
+        self.outlet = outlet
+        self.volumeSize = volumeSize
+        self.recipients = recipients
+    }
+
+    private static func check(_ volumeSize: Int) throws(Failure) {
         guard (4096...Int(UstarHeader.largestSize)).contains(volumeSize) else {
             throw Failure(.usage, "set the size of volumes", on: "\(volumeSize)", because: "not 4 KiB to 8 GiB")
         }
-        self.path = path
-        self.volumeSize = volumeSize
-        self.recipients = recipients
-        directory = try BundleDirectory(creating: path)
     }
 
     /// Writes a whole payload file.
@@ -60,7 +76,7 @@ public final class BundleWriter: Sendable {
     public func stream(_ name: PayloadName) throws(Failure) -> PayloadStream {
         try claim(name)
         do throws(Failure) {
-            return PayloadStream(name, of: self, file: try directory.create(name.text))
+            return PayloadStream(name, of: self, file: try outlet.begin(name.text))
         } catch {
             streamWasDropped(name)
             throw error
@@ -124,7 +140,7 @@ public final class BundleWriter: Sendable {
         }
         try writeSecretIndex()
         let records = try finishWriting()
-        return try Sealer(directory: directory, payload: records).seal(statement, with: key)
+        return try Sealer(outlet: outlet, payload: records).seal(statement, with: key)
     }
 
     private func claim(_ name: PayloadName) throws(Failure) {

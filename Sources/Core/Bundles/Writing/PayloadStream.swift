@@ -1,5 +1,4 @@
 public import Base
-import Glibc
 import Sealing
 
 /// One payload file that is being written; every byte is hashed on its way. Not for use from two threads at once.
@@ -10,18 +9,16 @@ public final class PayloadStream {
     private static let bufferSize = 256 << 10
 
     private let bundle: BundleWriter
-    private let file: OwnedDescriptor
-    private let subject: BytePath
+    private let file: any OutletFile
     private var hasher = Sealing.Hasher()
     private var pending: [UInt8] = []
     private var size: UInt64 = 0
     private var isClosed = false
 
-    init(_ name: PayloadName, of bundle: BundleWriter, file: consuming OwnedDescriptor) {
+    init(_ name: PayloadName, of bundle: BundleWriter, file: any OutletFile) {
         self.name = name
         self.bundle = bundle
         self.file = file
-        subject = bundle.path.appending(name.text)
     }
 
     /// Bytes appended so far.
@@ -65,8 +62,7 @@ public final class PayloadStream {
     public func close() throws(Failure) -> PayloadRecord {
         try requireOpen()
         try flush()
-        // Starts writing back and frees the cache of what is on disk already: a capture should not crowd the host's.
-        posix_fadvise(file.number, 0, 0, POSIX_FADV_DONTNEED)
+        try file.close()
         isClosed = true
         let record = PayloadRecord(name: name, size: size, digest: hasher.finish())
         bundle.streamDidClose(record)
@@ -85,7 +81,7 @@ public final class PayloadStream {
 
     private func put(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
         hasher.update(bytes)
-        try file.write(bytes, to: subject)
+        try file.append(bytes)
         size += UInt64(bytes.count)
     }
 }

@@ -1,16 +1,15 @@
 import Base
-import Glibc
 import Sealing
 
 /// Turns a written payload into a sealed bag.
 struct Sealer {
-    let directory: BundleDirectory
+    let outlet: any BundleOutlet
     let payload: [PayloadRecord]
     /// Encrypted volumes: outside the payload, in the tag manifest.
     let secrets: [PayloadRecord]
 
-    init(directory: BundleDirectory, payload: [PayloadRecord]) {
-        self.directory = directory
+    init(outlet: any BundleOutlet, payload: [PayloadRecord]) {
+        self.outlet = outlet
         self.payload = payload.filter { !$0.name.isSecret }
         secrets = payload.filter(\.name.isSecret)
     }
@@ -20,7 +19,7 @@ struct Sealer {
         let tagManifest = Manifest(tags + secrets.map { Manifest.Line(digest: $0.digest, name: $0.name.text) }).bytes
         try write(BundleFiles.tagManifest, tagManifest)
         let root = SHA256.digest(of: tagManifest)
-        try syncAll()
+        try outlet.settle((payload + secrets).map(\.name.text) + BundleFiles.tagged + [BundleFiles.tagManifest])
 
         let text = try InTotoStatement(
             root: root,
@@ -35,10 +34,9 @@ struct Sealer {
         } else {
             try write(sealName, text)
         }
-        try directory.sync(sealName)
-        try directory.sync("")
+        try outlet.finish(seal: sealName)
         return SealedBundle(
-            path: directory.path,
+            path: outlet.path,
             name: statement.name,
             root: root,
             signer: key?.verifyingKey.fingerprint,
@@ -61,26 +59,9 @@ struct Sealer {
 
     @discardableResult
     private func write(_ name: String, _ bytes: [UInt8]) throws(Failure) -> Manifest.Line {
-        let file = try directory.create(name)
-        try bytes.withRawBytes { buffer throws(Failure) in try file.write(buffer, to: directory.subject(name)) }
+        let file = try outlet.begin(name)
+        try bytes.withRawBytes { buffer throws(Failure) in try file.append(buffer) }
+        try file.close()
         return Manifest.Line(digest: SHA256.digest(of: bytes), name: name)
-    }
-
-    /// Everything but the seal, then the directories from the inside out: a seal on disk stands for a bundle on disk.
-    private func syncAll() throws(Failure) {
-        let names = (payload + secrets).map(\.name.text) + BundleFiles.tagged + [BundleFiles.tagManifest]
-        for name in names { try directory.sync(name) }
-        var directories: Set<String> = []
-        for name in names {
-            var components = name.split(separator: "/").dropLast()
-            while !components.isEmpty {
-                directories.insert(components.joined(separator: "/") + "/")
-                components = components.dropLast()
-            }
-        }
-        for name in directories.sorted(by: >) { try directory.sync(name) }
-        try directory.sync("")
-        let parent = directory.path.parent.isEmpty ? BytePath(".") : directory.path.parent
-        try OwnedDescriptor.open(parent, flags: O_RDONLY | O_DIRECTORY, attempt: "open the directory").sync(parent)
     }
 }

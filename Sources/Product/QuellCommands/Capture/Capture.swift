@@ -18,14 +18,19 @@ struct Capture: QuellCommand {
 
             A container that has ended (podman:ID, docker:ID), and a directory (path:/DIR), can be captured, too: files, \
             logs and records, without what only a running session has. Such a capture permits nothing.
+
+            With --to the bundle leaves while it is made, and this disk holds no more than what is on its way. A directory \
+            takes the bundle as a directory of its name; a file, standard output (-) and an SFTP path that ends in \
+            .quell.tar take it packed; any other SFTP path is a directory there. What went to a directory or a file is read \
+            back and counts for a kill as long as it lies there; what went to - or to another host does not count. When \
+            the disk is full, also the other one, or --max-time is over, what is there is sealed (exit 3).
             """
     )
 
     @OptionGroup var options: VerbOptions
     @Option(name: .long, help: ArgumentHelp("volatile, standard or full.", valueName: "profile"))
     var profile: String = "standard"
-    @Option(name: .long, help: ArgumentHelp("At most so many bytes before compression.", valueName: "bytes"))
-    var budget: UInt64?
+    @OptionGroup var limits: LimitOptions
     @Option(
         name: .long,
         help: ArgumentHelp(
@@ -44,13 +49,21 @@ struct Capture: QuellCommand {
     @Flag(name: .long, help: "Only list what would be taken: no content is read, nothing is written.")
     var plan = false
     var common: CommonOptions { options.common }
+    var budget: UInt64? { limits.budget }
 
     func run(in environment: Environment, telling: Teller) throws(Failure) -> Outcome {
         if plan { return try tellPlan(in: environment, telling) }
         let recipients = try onward.recipients(asJSON: common.json, in: environment)
+        let destination = try onward.destination(in: environment)
+        let seconds = try limits.seconds()
+        let rate = try limits.bytesPerSecond()
         let verb = try SingleVerb("capture", options, environment, telling, orEnded: true)
         var place = verb.place
         if !recipients.isEmpty { place.recipients = { () throws(Failure) in recipients } }
+        place.destination = destination
+        for path in try CaptureAction.neighbours(of: verb.reference, at: place) {
+            telling.warn("\(path) lies on the file system that the capture is written to")
+        }
         Interruption.listen()
         let teller = RunTeller(telling)
         let input = CaptureAction.Input(
@@ -60,24 +73,25 @@ struct Capture: QuellCommand {
             since: since,
             until: until,
             memory: memory,
-            plainMemory: plainMemory ? true : nil
+            plainMemory: plainMemory ? true : nil,
+            maxSeconds: seconds,
+            rate: rate
         )
         let (result, output) = try verb.run(CaptureAction(place), input) { event in
             if case .progress = event { teller.take(event) }
         }
-        let sent = try onward.send(output, trustingStore: common.store, in: environment, telling)
-        let outcome = sent.failure == nil || result.outcome != .done ? result.outcome : .partial
         if common.json {
             telling.document(try verb.document(result, output))
-            return outcome
+            return result.outcome
         }
         // Beside the bundle's own bytes nothing goes to standard output.
         let telling = onward.takesOutput ? telling.withoutResults : telling
         telling.result("capture \(result.step.state.rawValue)")
         for line in try StepStory.lines(of: result.step) { telling.result("             \(line)") }
         verb.tell(result, telling)
-        if let place = sent.place, sent.failure == nil { telling.result("sent to      \(place)") }
-        telling.say("next         quell bundle verify \(ShellWord.quoted("\(output.bundle)"))")
-        return outcome
+        if output.elsewhere?.path != nil || output.elsewhere == nil {
+            telling.say("next         quell bundle verify \(ShellWord.quoted("\(output.bundle)"))")
+        }
+        return result.outcome
     }
 }

@@ -1,10 +1,9 @@
 internal import ArgumentParser
 import Base
-import Bundles
 import Response
 import Sealing
 
-/// Whom a capture is for and where it goes besides the case.
+/// Whom a capture is for and where it goes instead of the case.
 struct OnwardOptions: ParsableArguments {
     @Option(
         name: .long,
@@ -17,7 +16,7 @@ struct OnwardOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Also send the sealed bundle, packed: a file, a directory, - or sftp:USER@HOST:/path.",
+            "Write the bundle there, not into the case: a directory, a new FILE.quell.tar, -, sftp:USER@HOST:/path.",
             valueName: "place"
         )
     )
@@ -27,44 +26,22 @@ struct OnwardOptions: ParsableArguments {
     /// Whether the bundle itself goes to standard output, so that nothing else may.
     var takesOutput: Bool { to == "-" }
 
-    /// Reads what was named, before anything is captured.
+    /// Reads whom it is for, before anything is captured.
     ///
-    /// - Throws: `usage` for a destination that is none; why a certificate cannot be used.
+    /// - Throws: `usage` when results would stand among the bundle's bytes; why a certificate cannot be used.
     func recipients(asJSON: Bool, in environment: Environment) throws(Failure) -> [Recipient] {
         if takesOutput, asJSON {
             let reason = "the bundle's bytes go to standard output as they are"
             throw Failure(.usage, "capture", on: "--json", because: reason)
         }
-        if let to { _ = try destination(to, "bundle", in: environment) }
         return try RecipientFiles.named(recipient, in: environment)
     }
 
-    /// Sends what was sealed. That it did not get there is told; the capture stands in the case all the same.
+    /// Reads where it goes; `nil`: into the case.
     ///
-    /// - Returns: where it went, and why it did not.
-    func send(
-        _ output: CaptureAction.Output,
-        trustingStore store: String?,
-        in environment: Environment,
-        _ telling: Teller
-    ) throws(Failure) -> (place: String?, failure: Failure?) {
-        guard let to else { return (nil, nil) }
-        let place = try destination(to, output.bundle.lastComponent.description, in: environment)
-        do throws(Failure) {
-            let bundle = try BundleJudge.verify(output.bundle, trusting: try environment.ownKeys(store))
-            _ = try BundleSender(try route.route(in: environment)).send(bundle, to: place)
-            return (place.words, nil)
-        } catch {
-            telling.warnAbout(error.hinting("quell bundle pack \(ShellWord.quoted("\(output.bundle)")) DESTINATION"))
-            return (place.words, error)
-        }
-    }
-
-    private func destination(
-        _ to: String,
-        _ name: String,
-        in environment: Environment
-    ) throws(Failure) -> BundleDestination {
-        try BundleDestination(to, for: name) { environment.absolute($0) }
+    /// - Throws: `usage` for a destination that is none.
+    func destination(in environment: Environment) throws(Failure) -> CaptureDestination? {
+        guard let to else { return nil }
+        return try CaptureDestination(to, by: try route.route(in: environment)) { environment.absolute($0) }
     }
 }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 import Base
 import Casework
 import Engine
+import Response
 
 /// `quell case show`.
 struct CaseShow: QuellCommand {
@@ -41,7 +42,8 @@ struct CaseShow: QuellCommand {
         }
         for capture in captures {
             let kind = capture.purpose == .foreign ? "imported" : capture.profile.rawValue
-            telling.result("bundle   \(found.bundles.appending(capture.bundle)) (\(kind))")
+            let place = try BundlePlace(of: capture.bundle, in: found)
+            telling.result("bundle   \(place.words) (\(kind))")
             telling.result("         root \(capture.root)")
         }
         telling.result("next     quell case journal \(found.id) --verify")

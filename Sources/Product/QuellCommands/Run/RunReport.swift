@@ -29,7 +29,8 @@ struct RunReport {
         telling.result("run \(result.run) \(word): \(states)")
         telling.result("case     \(home.id) in \(home.folder)")
         for capture in try home.captures() {
-            telling.result("bundle   \(home.bundles.appending(capture.bundle)) (\(capture.profile.rawValue))")
+            let place = try BundlePlace(of: capture.bundle, in: home)
+            telling.result("bundle   \(place.words) (\(capture.profile.rawValue))")
         }
         if result.isWaiting { return try tellWaiting(telling) }
         telling.say("next     quell timeline \(home.id)")
@@ -44,6 +45,14 @@ struct RunReport {
 
     private var states: String {
         result.steps.map { "\($0.step) \($0.state.rawValue)" }.joined(separator: ", ")
+    }
+
+    private func bundles() throws(Failure) -> [JSONValue] {
+        var bundles: [JSONValue] = []
+        for capture in try home.captures() {
+            bundles.append(.string(try BundlePlace(of: capture.bundle, in: home).words))
+        }
+        return bundles
     }
 
     func document() throws(Failure) -> JSONValue {
@@ -64,7 +73,7 @@ struct RunReport {
             "waiting": .array(
                 try ApprovalDesk(home).open().filter { $0.request.run == result.run }.map(ApprovalNotice.document)
             ),
-            "bundles": .array(try home.captures().map { .string("\(home.bundles.appending($0.bundle))") }),
+            "bundles": .array(try bundles()),
         ]
     }
 }

@@ -8,6 +8,7 @@ final class RunTeller: Sendable {
     private struct State {
         var drawn: UInt64 = 0
         var hasProgress = false
+        var pace = Pace()
     }
 
     private let telling: Teller
@@ -51,8 +52,7 @@ final class RunTeller: Sendable {
         guard now - state.drawn > 500_000_000 else { return }
         state.drawn = now
         state.hasProgress = true
-        let share = total > 0 ? " of \(Words.bytes(total))" : ""
-        let line = "\(stamp)  \(padded(step))  \(phase): \(Words.bytes(done))\(share)"
+        let line = "\(stamp)  \(padded(step))  \(phase): \(state.pace.words(done: done, of: total, at: now))"
         telling.errors.bytes(Array("\r\u{1B}[K\(line)".utf8))
     }
 

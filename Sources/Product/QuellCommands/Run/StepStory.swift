@@ -48,11 +48,16 @@ enum StepStory {
 
     private static func capture(_ output: CaptureAction.Output) -> [String] {
         let counts = output.counts
-        return [
-            "\(output.sealed.profile.rawValue) bundle \(output.bundle)", "root \(output.sealed.root)",
+        var lines = ["\(output.sealed.profile.rawValue) bundle \(output.elsewhere?.words ?? "\(output.bundle)")"]
+        if let elsewhere = output.elsewhere, elsewhere.path == nil {
+            lines.append("it was not read back there: it does not count for a kill")
+        }
+        lines += [
+            "root \(output.sealed.root)",
             "\(counts.planned) items: \(counts.collected) collected, \(counts.partial) partial, "
                 + "\(counts.skipped) skipped, \(counts.failed) failed",
         ]
+        return lines
     }
 
     private static func revoke(_ output: RevokeAction.Output) -> [String] {

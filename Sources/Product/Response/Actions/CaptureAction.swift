@@ -27,6 +27,10 @@ public struct CaptureAction: Action {
         public var memory: String?
         /// Whether memory may stand in the bundle as it is, for everybody who has it.
         public var plainMemory: Bool?
+        /// Seconds after which what is there is sealed; six hours by default.
+        public var maxSeconds: Int64?
+        /// Bytes of content that may be read in a second; no bound by default.
+        public var rate: UInt64?
 
         /// Takes all parts.
         public init(
@@ -36,7 +40,9 @@ public struct CaptureAction: Action {
             since: String? = nil,
             until: String? = nil,
             memory: String? = nil,
-            plainMemory: Bool? = nil
+            plainMemory: Bool? = nil,
+            maxSeconds: Int64? = nil,
+            rate: UInt64? = nil
         ) {
             self.session = session
             self.profile = profile
@@ -45,6 +51,8 @@ public struct CaptureAction: Action {
             self.until = until
             self.memory = memory
             self.plainMemory = plainMemory
+            self.maxSeconds = maxSeconds
+            self.rate = rate
         }
     }
 
@@ -55,19 +63,30 @@ public struct CaptureAction: Action {
         let budget: UInt64?
         var times = CaptureTimes()
         let memory: MemoryMode
+        var maxSeconds: Int64?
+        var rate: UInt64?
     }
 
     /// The one thing that a capture does to the world.
     public enum Effect: Hashable, Sendable, Codable {
         /// A bundle of that name is sealed in the case's folder.
         case seal(bundle: String)
+        /// A bundle of that name is sealed where it goes while it is made: there, in words.
+        case send(bundle: String, to: String)
+
+        /// The bundle's name.
+        var bundle: String {
+            switch self {
+            case .seal(let bundle), .send(let bundle, _): bundle
+            }
+        }
     }
 
     /// What was sealed.
     public struct Output: Sendable, Codable, Engine.SealedCapture {
         /// What the journal will know of it.
         public let sealed: CaptureRecord
-        /// Where it lies.
+        /// Where it lies, in the words of the place when this host cannot read it there.
         public let bundle: BytePath
         /// Items planned and how they ended.
         public let counts: SealStatement.Counts
@@ -75,6 +94,10 @@ public struct CaptureAction: Action {
         public let shortfalls: [String]
         /// What broke the stillness between freeze and seal; empty when nothing did.
         public let breaks: [String]
+        /// Where it was sent while it was made; `nil`: it is in the case.
+        public var elsewhere: BundlePlace?
+        /// Why it ended early; `nil` when it did not.
+        public var stopped: String?
 
         /// As the gate finds it.
         public var capture: CaptureRecord? { sealed }
@@ -95,6 +118,8 @@ public struct CaptureAction: Action {
             Field("until", .text, isRequired: false, "until when"),
             Field("memory", .text, isRequired: false, choices: MemoryMode.allCases.map(\.rawValue), "which pages"),
             Field("plainMemory", .flag, isRequired: false, "memory may stand in the bundle unencrypted"),
+            Field("maxSeconds", .integer, isRequired: false, "seconds after which what is there is sealed"),
+            Field("rate", .integer, isRequired: false, "bytes that may be read in a second"),
         ],
         outputs: [Field("bundle", .text, "where the bundle lies"), Field("sealed", .object, "what was sealed")]
     )
@@ -115,7 +140,9 @@ public struct CaptureAction: Action {
                 profile: profile,
                 budget: input.budget,
                 times: try CaptureTimes(since: input.since, until: input.until, now: Instant.now()),
-                memory: memory
+                memory: memory,
+                maxSeconds: input.maxSeconds,
+                rate: input.rate
             ),
             pins: input.session.pin.namesNothing ? [] : [input.session.pin],
             decisions: [
@@ -155,6 +182,7 @@ public struct CaptureAction: Action {
         for name in try shelf.unrecorded() where try log.isDone(.seal(bundle: name)) {
             return try output(of: try shelf.verified(name, key: place.key), plan.target)
         }
+        if let sent = try sentBefore(plan.target, log) { return sent }
         let number = try shelf.reserve()
         var isReserved = true
         defer { if isReserved { shelf.release(number) } }
@@ -163,30 +191,59 @@ public struct CaptureAction: Action {
         let target = plan.target
         var request = try draft.request(target.profile, budget: target.budget, times: target.times)
         request.memory = target.memory
+        let elsewhere = place.destination.map { BundlePlace($0, name) }
+        if let destination = place.destination { request.volumeSize = destination.volumeSize }
         let missing = draft.missingWorkspace(request)
         let control = CaptureControl(
             report: { scope.progress.report($0.phase, $0.bytes, $0.expectedBytes ?? 0) },
-            isCancelled: { scope.cancellation.isCancelled || scope.deadline.hasPassed }
+            isCancelled: { scope.cancellation.isCancelled || scope.deadline.hasPassed },
+            deadline: target.maxSeconds.map { Deadline(after: .seconds($0)) },
+            rate: target.rate
         )
         var sealed: Evidence.SealedCapture?
-        try log.apply(.seal(bundle: name)) { () throws(Failure) in
+        let effect = elsewhere.map { Effect.send(bundle: name, to: $0.words) } ?? .seal(bundle: name)
+        try log.apply(effect) { () throws(Failure) in
             // The outcome is written next, perhaps to a disk that this capture filled.
             defer {
                 shelf.release(number)
                 isReserved = false
             }
-            sealed = try Acquisition(request, on: place.host, control: control)
-                .capture(to: shelf.path(name), sealedWith: place.key)
+            let acquisition = Acquisition(request, on: place.host, control: control)
+            if let destination = place.destination, let elsewhere {
+                // Nothing is to be sent twice under one name: what is taken up after a crash is what was noted here.
+                try elsewhere.note(name, in: place.home)
+                let outlet = try destination.open(name, spool: place.home.bundles)
+                sealed = try acquisition.capture(to: outlet, sealedWith: place.key)
+            } else {
+                sealed = try acquisition.capture(to: shelf.path(name), sealedWith: place.key)
+            }
         }
         guard let sealed else {
             throw Failure(.changed, "capture", on: name, because: "a bundle of that name was sealed meanwhile")
         }
-        return try Output(sealed, name, plan.target, lacking: missing)
+        return try Output(sealed, name, plan.target, at: elsewhere, lacking: missing)
+    }
+
+    /// The bundle that an earlier attempt of this step sealed elsewhere, when this host can read it there.
+    private func sentBefore(_ target: Target, _ log: EffectLog<Effect>) throws(Failure) -> Output? {
+        for name in try BundleShelf(place.home).unrecordedElsewhere() {
+            let sent = try BundlePlace(of: name, in: place.home)
+            guard let path = sent.path, try log.isDone(.send(bundle: name, to: sent.words)) else { continue }
+            let keys = place.key.map { [$0.verifyingKey] } ?? []
+            var output = try output(of: try BundleJudge.verify(path, trusting: keys), target, at: path)
+            output.elsewhere = sent
+            return output
+        }
+        return nil
     }
 
     /// What a crash left of the account are its sums: only when they say that everything is there does the bundle count
     /// as complete (RT16), because a class that was cancelled or cut looks the same as one that policy skipped.
-    private func output(of bundle: VerifiedBundle, _ target: Target) throws(Failure) -> Output {
+    private func output(
+        of bundle: VerifiedBundle,
+        _ target: Target,
+        at path: BytePath? = nil
+    ) throws(Failure) -> Output {
         let statement = bundle.statement
         let counts = statement.counts
         let missing = counts.planned - counts.collected - (try CollectionItem.notAsked(in: bundle))
@@ -198,7 +255,7 @@ public struct CaptureAction: Action {
                 profile: target.profile.record,
                 isComplete: missing == 0 && counts.collected > 0
             ),
-            bundle: place.home.bundles.appending(statement.name),
+            bundle: path ?? place.home.bundles.appending(statement.name),
             counts: counts,
             shortfalls: missing == 0 ? [] : ["\(missing) of \(counts.planned) items are not whole, see the account"],
             breaks: statement.freeze?.breaks ?? []
@@ -207,7 +264,17 @@ public struct CaptureAction: Action {
 
     /// A sealed bundle of that name verifies.
     public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
-        guard case .seal(let name) = effect else { return .cannotTell }
+        let name = effect.bundle
+        if case .send = effect {
+            let sent = try BundlePlace(of: name, in: place.home)
+            guard let path = sent.path else { return .cannotTell }
+            do throws(Failure) {
+                _ = try BundleJudge.verify(path, trusting: place.key.map { [$0.verifyingKey] } ?? [])
+                return .done
+            } catch {
+                return .notDone
+            }
+        }
         let shelf = BundleShelf(place.home)
         guard try shelf.names().contains(name) else { return .notDone }
         do throws(Failure) {
@@ -219,11 +286,12 @@ public struct CaptureAction: Action {
         }
     }
 
-    /// Reads the bundle back from disk: every file is the one that was sealed. The gate looks into it before it counts.
+    /// Reads the bundle back from disk, where this host can: every file is the one that was sealed. The gate looks into it before it counts.
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
         let sealed = output.sealed
-        try BundleShelf(place.home).readBack(sealed.bundle, sealedAs: sealed.root, key: place.key)
-        let reasons = output.shortfalls + output.breaks
+        let lies = try BundlePlace(of: sealed.bundle, in: place.home)
+        if let path = lies.path { try BundleShelf.readBack(path, sealedAs: sealed.root, key: place.key) }
+        let reasons = [output.stopped].compactMap { $0 } + output.shortfalls + output.breaks
         return output.sealed.isComplete && reasons.isEmpty ? .holds : .partly(reasons)
     }
 }
@@ -244,6 +312,7 @@ extension CaptureAction.Output {
         _ sealed: Evidence.SealedCapture,
         _ name: String,
         _ target: CaptureAction.Target,
+        at elsewhere: BundlePlace?,
         lacking remark: String?
     ) throws(Failure) {
         self.init(
@@ -255,10 +324,12 @@ extension CaptureAction.Output {
                 isComplete: sealed.hasRequiredClasses,
                 times: sealed.stillness.times
             ),
-            bundle: sealed.path,
+            bundle: elsewhere.map { $0.path ?? BytePath($0.words) } ?? sealed.path,
             counts: sealed.counts,
             shortfalls: sealed.shortfalls.map { "\($0)" } + [remark].compactMap { $0 },
-            breaks: sealed.stillness.breaks
+            breaks: sealed.stillness.breaks,
+            elsewhere: elsewhere,
+            stopped: sealed.stopped
         )
     }
 }

@@ -21,31 +21,11 @@ public enum BundleDestination: Hashable, Sendable {
         if text == "-" {
             self = .output
         } else if text.hasPrefix("sftp:") {
-            let rest = text.dropFirst("sftp:".count)
-            guard let colon = rest.firstIndex(of: ":"), rest[rest.index(after: colon)...].hasPrefix("/") else {
-                throw BundleDestination.usage(text, "sftp:USER@HOST:/path is meant, with the whole path")
-            }
-            let host = String(rest[..<colon])
-            // It stands on ssh's command line: what begins with a hyphen would be an option there.
-            let isPlain = host.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "@"),
-                    UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
-            guard isPlain, !host.isEmpty, !host.hasPrefix("-"), !host.hasPrefix("@"), !host.hasSuffix("@") else {
-                throw BundleDestination.usage(text, "\(host) is no host")
-            }
-            let path = BytePath(String(rest[rest.index(after: colon)...]))
+            let (host, path) = try BundleDestination.remote(text)
             self = .sftp(host: host, path: path.bytes.last == UInt8(ascii: "/") ? path.appending(file) : path)
         } else {
             let path = absolute(BytePath(text))
-            var status = stat()
-            let isDirectory = path.withCString { stat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFDIR
-            self = .file(isDirectory ? path.appending(file) : path)
+            self = .file(BundleDestination.isDirectory(path) ? path.appending(file) : path)
         }
     }
 
@@ -56,6 +36,35 @@ public enum BundleDestination: Hashable, Sendable {
         case .output: "standard output"
         case .sftp(let host, let path): "\(host):\(path)"
         }
+    }
+
+    /// Whether a directory stands at the path.
+    static func isDirectory(_ path: BytePath) -> Bool {
+        var status = stat()
+        return path.withCString { stat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// The host and the path of `sftp:USER@HOST:/path`.
+    static func remote(_ text: String) throws(Failure) -> (host: String, path: BytePath) {
+        let rest = text.dropFirst("sftp:".count)
+        guard let colon = rest.firstIndex(of: ":"), rest[rest.index(after: colon)...].hasPrefix("/") else {
+            throw usage(text, "sftp:USER@HOST:/path is meant, with the whole path")
+        }
+        let host = String(rest[..<colon])
+        // It stands on ssh's command line: what begins with a hyphen would be an option there.
+        let isPlain = host.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "@"),
+                UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        guard isPlain, !host.isEmpty, !host.hasPrefix("-"), !host.hasPrefix("@"), !host.hasSuffix("@") else {
+            throw usage(text, "\(host) is no host")
+        }
+        return (host, BytePath(String(rest[rest.index(after: colon)...])))
     }
 
     private static func usage(_ text: String, _ reason: String) -> Failure {
@@ -116,41 +125,20 @@ public struct BundleSender: Sendable {
         switch destination {
         case .file(let path): return try BundlePacker.pack(bundle, to: path)
         case .output:
-            let copy = fcntl(1, F_DUPFD_CLOEXEC, 3)
-            guard copy >= 0 else { throw Failure(errno: errno, "write the bundle", on: BytePath("standard output")) }
-            let output = Descriptor(adopting: copy)
-            return try BundlePacker.pack(bundle) { bytes throws(Failure) in
-                try output.write(bytes, to: BytePath("standard output"))
-            }
+            let output = try StandardOutput()
+            return try BundlePacker.pack(bundle) { bytes throws(Failure) in try output.append(bytes) }
         case .sftp(let host, let path):
-            return try send(bundle, to: path) { (end: Int32) throws(Failure) -> ChildProcess in
-                try ChildProcess.start(
-                    .rootOwned(ssh),
-                    route.arguments(to: host),
-                    descriptors: [
-                        ChildDescriptor(end, as: 0), ChildDescriptor(end, as: 1), ChildDescriptor(2, as: 2),
-                    ]
-                )
-            }
+            return try send(bundle, to: path, through: try route.connect(to: host, with: ssh, for: path))
         }
     }
 
-    /// Sends it through a program that speaks SFTP.
+    /// Sends it to a host that is connected.
     func send(
         _ bundle: VerifiedBundle,
         to path: BytePath,
-        starting: (Int32) throws(Failure) -> ChildProcess
+        through connection: SFTPConnection
     ) throws(Failure) -> UInt64 {
-        var ends: [Int32] = [-1, -1]
-        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        guard socketpair(AF_UNIX, type, 0, &ends) == 0 else {
-            throw Failure(errno: errno, "make a channel", on: BytePath("socketpair"))
-        }
-        let ours = Descriptor(adopting: ends[0])
-        let theirs = Descriptor(adopting: ends[1])
-        let child = try starting(theirs.number)
-        try theirs.close(of: BytePath("a channel"))
-        let upload = try SFTPUpload(to: path, through: ours)
+        let upload = try SFTPUpload(to: path, through: connection)
         let sent: UInt64
         do throws(Failure) {
             sent = try BundlePacker.pack(bundle) { bytes throws(Failure) in try upload.append(bytes) }
@@ -168,8 +156,44 @@ public struct BundleSender: Sendable {
                 hint: error.hint
             )
         }
-        // Its work is done and answered for; how it says good-bye changes nothing.
-        _ = try child.finish(by: Deadline(after: .seconds(1)))
+        try connection.end()
         return sent
     }
+}
+
+extension SSHRoute {
+    /// Connects to the SFTP of a host; what ssh has to say goes to standard error.
+    func connect(to host: String, with ssh: BytePath, for path: BytePath) throws(Failure) -> SFTPConnection {
+        try SFTPConnection(of: path) { (end: Int32) throws(Failure) -> ChildProcess in
+            try ChildProcess.start(
+                .rootOwned(ssh),
+                arguments(to: host),
+                descriptors: [ChildDescriptor(end, as: 0), ChildDescriptor(end, as: 1), ChildDescriptor(2, as: 2)]
+            )
+        }
+    }
+}
+
+/// Standard output as the place of a bundle.
+final class StandardOutput: TarOutlet.Sink {
+    private let descriptor: Descriptor
+
+    init() throws(Failure) {
+        let copy = fcntl(1, F_DUPFD_CLOEXEC, 3)
+        guard copy >= 0 else { throw Failure(errno: errno, "write the bundle", on: StandardOutput.path) }
+        descriptor = Descriptor(adopting: copy)
+    }
+
+    static let path = BytePath("standard output")
+
+    /// A pipe takes as much as its reader reads.
+    var room: UInt64? { nil }
+
+    func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+        try descriptor.write(bytes, to: StandardOutput.path)
+    }
+
+    func finish() throws(Failure) {}
+
+    func giveUp() -> BytePath? { StandardOutput.path }
 }

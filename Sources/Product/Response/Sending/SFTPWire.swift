@@ -1,6 +1,6 @@
 import Base
 
-/// The packets of SFTP version 3 that an upload needs. Source: draft-ietf-secsh-filexfer-02; OpenSSH's PROTOCOL for fsync.
+/// The packets of SFTP version 3 that sending needs. Source: draft-ietf-secsh-filexfer-02; OpenSSH's PROTOCOL for fsync.
 enum SFTPWire {
     /// What a server may answer with at most: statuses and handles are short.
     static let largestReply = 64 << 10
@@ -12,10 +12,13 @@ enum SFTPWire {
         case open = 3
         case close = 4
         case write = 6
+        case look = 7
         case remove = 13
+        case makeDirectory = 14
         case rename = 18
         case status = 101
         case handle = 102
+        case attributes = 105
         case extended = 200
         case extendedReply = 201
     }
@@ -54,13 +57,14 @@ struct SFTPReply: Hashable {
         case version(UInt32)
         case status(id: UInt32, code: UInt32, words: String)
         case handle(id: UInt32, [UInt8])
+        case attributes(id: UInt32, size: UInt64?)
         /// What `fstatvfs@openssh.com` gives: bytes that may still be written there, by who has no special rights.
         case room(id: UInt32, bytes: UInt64)
     }
 
     let content: Content
 
-    /// Reads the body of a packet, type and all; `nil` for anything but the four.
+    /// Reads the body of a packet, type and all; `nil` for anything but the five.
     init?(_ body: [UInt8]) {
         var reader = Reader(body.dropFirst())
         guard let type = body.first, let first = reader.number() else { return nil }
@@ -73,6 +77,14 @@ struct SFTPReply: Hashable {
         case .handle:
             guard let handle = reader.string(), handle.count <= 256 else { return nil }
             content = .handle(id: first, handle)
+        case .attributes:
+            guard let flags = reader.number() else { return nil }
+            guard flags & 1 != 0 else {
+                content = .attributes(id: first, size: nil)
+                return
+            }
+            guard let size = reader.long() else { return nil }
+            content = .attributes(id: first, size: size)
         case .extendedReply:
             // Eleven numbers; the second is the size of a block, the fifth how many are free.
             var numbers: [UInt64] = []

@@ -160,7 +160,16 @@ enum Samples {
         statement: SealStatement = statement(),
         volumeSize: Int = 16 << 10
     ) throws -> SealedBundle {
-        let bundle = try BundleWriter(creating: path, volumeSize: volumeSize)
+        try write(into: try BundleWriter(creating: path, volumeSize: volumeSize), key: key, statement: statement)
+    }
+
+    /// The same into a bundle that was begun.
+    @discardableResult
+    static func write(
+        into bundle: BundleWriter,
+        key: SigningKey?,
+        statement: SealStatement = statement()
+    ) throws -> SealedBundle {
         try bundle.write(PayloadName("data/session.json"), Array("{\"locator\":\"cgroup:/agents/a7\"}\n".utf8))
         let processes = try bundle.stream(PayloadName("data/processes.jsonl"))
         try processes.appendLine(["pid": 812, "comm": "agent"])

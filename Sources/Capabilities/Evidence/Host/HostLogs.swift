@@ -131,9 +131,12 @@ public struct HostLogs {
         each(in: folder, .journal) { name in
             let text = String(decoding: name.bytes, as: UTF8.self)
             guard text.hasSuffix(".journal") || text.hasSuffix(".journal~") else { return [] }
-            guard let log = look(folder.appending(name), .journal, nil) else { return [] }
+            guard var log = look(folder.appending(name), .journal, nil) else { return [] }
             if log.failure != nil { return [log] }
-            guard log.facts?.kind == .file else { return [] }
+            if let kind = log.facts?.kind, kind != .file {
+                log.leftOut = "it is no file: \(kind.rawValue)"
+                return [log]
+            }
             let words = text.split(separator: "@").last?.split(separator: ".").first?.split(separator: "-") ?? []
             let first = words.count == 3 ? UInt64(words[2], radix: 16) : nil
             return [timed(log, from: first.flatMap { Int64(exactly: $0) }.map { Instant(nanoseconds: $0 &* 1000) })]

@@ -56,10 +56,13 @@ struct MemoryAccount {
     }
 
     /// What else is to be known of memory that is whole.
-    func note(after: ResidentSize?) -> String? {
+    func note(after: Result<ResidentSize, Failure>) -> String? {
         var notes: [String] = []
+        if case .failure(let failure) = after {
+            notes.append("its resident size afterwards is not known: \(failure.reason)")
+        }
         if !look.standsStill { notes.append("the process ran: registers and pages are not of one moment") }
-        if let after, after.resident != look.before.resident, look.standsStill {
+        if case .success(let after) = after, after.resident != look.before.resident, look.standsStill {
             notes.append("its resident size went from \(look.before.resident) to \(after.resident) bytes")
         }
         // The kernel saves them apart, and gives them only of a thread that may be stopped.
@@ -71,7 +74,11 @@ struct MemoryAccount {
     }
 
     /// The line of data/memory.jsonl.
-    func line(_ written: CoreWriter.Written, after: ResidentSize?, of pin: ProcessPin) -> JSONValue {
+    func line(
+        _ written: CoreWriter.Written,
+        after: Result<ResidentSize, Failure>,
+        of pin: ProcessPin
+    ) -> JSONValue {
         var line = JSONObject()
         line["pid"] = .integer(Int64(pin.pid))
         line["startTicks"] = .integer(Int64(clamping: pin.startTicks))
@@ -83,7 +90,10 @@ struct MemoryAccount {
         line["mode"] = .string(mode.rawValue)
         line["stoodStill"] = .bool(look.standsStill)
         line["before"] = look.before.json
-        line["after"] = after.map(\.json)
+        switch after {
+        case .success(let size): line["after"] = size.json
+        case .failure(let failure): line["afterUnknown"] = .string(failure.description)
+        }
         line["mappings"] = .integer(Int64(look.maps.count))
         line["segments"] = .integer(Int64(choice.layout.segments.count))
         line["threads"] = threads

@@ -82,6 +82,8 @@ final class MemoryItem {
         let reasons = account.shortfalls(written)
         if reasons.isEmpty {
             item.reason = account.note(after: after)
+            // What reading did to it is part of what is told of it.
+            if case .failure(let failure) = after { item = item.partial(item.reason ?? "", errno: failure.errno) }
             return item
         }
         return item.partial(reasons.joined(separator: "; "), errno: written.holes.first?.errno)
@@ -100,19 +102,20 @@ final class MemoryItem {
         }.get()
     }
 
-    private func sizeAfter(_ pin: ProcessPin, _ look: MemoryLook) -> ResidentSize? {
+    private func sizeAfter(_ pin: ProcessPin, _ look: MemoryLook) -> Result<ResidentSize, Failure> {
         let host = self.host
         let prefix = look.prefix
         do throws(Failure) {
-            return try reader.read("look at the memory again", on: "\(pin.pid)") { () -> ResidentSize? in
+            let what = "look at the memory again"
+            return try reader.read(what, on: "\(pin.pid)") { () -> Result<ResidentSize, Failure> in
                 do throws(Failure) {
-                    return try ResidentSize(of: try ProcessDirectory(pin, on: host), through: prefix)
+                    return .success(try ResidentSize(of: try ProcessDirectory(pin, on: host), through: prefix))
                 } catch {
-                    return nil
+                    return .failure(error)
                 }
             }
         } catch {
-            return nil
+            return .failure(error)
         }
     }
 }

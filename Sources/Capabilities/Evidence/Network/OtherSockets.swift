@@ -63,31 +63,57 @@ enum SocketFamily: String, CaseIterable {
         return .string("\(machine):\(port)")
     }
 
-    /// All sockets of the family in a namespace; none, when the kernel cannot diagnose it.
-    func all(in namespace: Int32) throws(Failure) -> [(inode: UInt64, line: JSONObject)] {
+    /// What a dump of the family gave.
+    enum Dump {
+        /// All that there are.
+        case sockets([(inode: UInt64, line: JSONObject)])
+        /// The kernel was built without a diagnosis of the family.
+        case absent
+    }
+
+    /// All sockets of the family in a namespace.
+    ///
+    /// - Throws: what ``NetlinkTalk`` throws; `malformed` when the kernel tells of one in an unknown form.
+    func all(in namespace: Int32) throws(Failure) -> Dump {
+        let messages: [NetlinkMessage]
         do throws(Failure) {
             let talk = try NetlinkTalk(.socketDiagnosis, in: namespace)
-            return try talk.dump(20, body).compactMap(socket)
+            messages = try talk.dump(20, body)
         } catch {
             guard error.errno == ENOENT || error.errno == EINVAL || error.errno == EOPNOTSUPP else { throw error }
-            return []
+            return .absent
         }
+        return .sockets(try sockets(messages))
+    }
+
+    /// The sockets of a dump.
+    ///
+    /// - Throws: `malformed` when a message is not of the form of the family: what it told of would be lost.
+    func sockets(_ messages: [NetlinkMessage]) throws(Failure) -> [(inode: UInt64, line: JSONObject)] {
+        let found = messages.compactMap(socket)
+        guard found.count == messages.count else {
+            let reason = "\(messages.count - found.count) of \(messages.count) messages are not of the known form"
+            throw Failure(.malformed, "list the sockets", on: rawValue, because: reason)
+        }
+        return found
     }
 
     /// What the kernel calls the protocol of a socket behind a descriptor, `UNIX` or `AF_VSOCK`, when no dump told of
-    /// it (system.sockprotoname, xattr(7)); `nil` when it does not say.
-    static func protocolName(of holder: ProcessesItem.Holder, on host: Host) -> String? {
-        do throws(Failure) {
-            let process = try ProcessDirectory(holder.pin, on: host)
-            let held = try process.open(holder.link, Int32(pathOnly))
-            var buffer = [CChar](repeating: 0, count: 128)
-            let count = quell_parked_protocol(held.number, &buffer, buffer.count)
-            guard count > 0 else { return nil }
-            let name = buffer[..<count].prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-            return String(decoding: name, as: UTF8.self)
-        } catch {
-            return nil
+    /// it (system.sockprotoname, xattr(7)).
+    ///
+    /// - Throws: `notFound` when its holder is gone, `changed` when the pid was used again, `system` when the kernel
+    ///   does not say.
+    static func protocolName(of holder: ProcessesItem.Holder, on host: Host) throws(Failure) -> String {
+        let process = try ProcessDirectory(holder.pin, on: host)
+        let held = try process.open(holder.link, Int32(pathOnly))
+        var buffer = [CChar](repeating: 0, count: 128)
+        let count = quell_parked_protocol(held.number, &buffer, buffer.count)
+        guard count > 0 else {
+            let subject = BytePath("/proc/\(holder.pin.pid)/\(holder.link)")
+            throw Failure(errno: count < 0 ? errno : ENODATA, "read the protocol of a socket", on: subject)
         }
+        let name = buffer[..<count].prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        return String(decoding: name, as: UTF8.self)
     }
 
     /// O_PATH, which Swift's Glibc does not name. Source: asm-generic/fcntl.h.

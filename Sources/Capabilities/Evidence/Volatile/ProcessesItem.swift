@@ -156,7 +156,8 @@ final class ProcessesItem {
         ) {
         case .success(let found):
             reading.depths = found
-            reading.gaps += found.values.compactMap(\.cut).prefix(1)
+            // All of them stand in the lines of the threads; here the first, which makes the process partial.
+            reading.gaps += threads.lazy.compactMap { found[$0]?.gaps.first }.prefix(1)
             if found.count < threads.count {
                 let missing = threads.count - found.count
                 reading.gaps.append(

@@ -11,6 +11,8 @@ struct SocketsItem {
 
     /// Sockets that one dump keeps at most in memory.
     private static let limit = 65_536
+    /// Holders of one socket that are asked for its protocol.
+    private static let mostAsked = 8
 
     /// - Returns: those with abstract names, as data/parked.jsonl tells them.
     func collect(
@@ -25,11 +27,13 @@ struct SocketsItem {
         item.member = name.text
         var found = 0
         var failed = 0
+        var absent: Set<String> = []
+        var unnamed: [Failure] = []
         var seen: Set<UInt64> = []
         for space in processes.networkNamespaces {
             let lines: [(inode: UInt64, line: JSONObject)]
             do throws(Failure) {
-                lines = try dump(space, &item)
+                lines = try dump(space, &item, &absent)
             } catch {
                 failed += 1
                 item = item.partial("network namespace \(space.inode): \(error)", errno: error.errno)
@@ -47,12 +51,18 @@ struct SocketsItem {
         }
         // What no dump told of is held all the same: families without a diagnosis, sockets not bound to anything yet.
         for (inode, holders) in processes.sockets.sorted(by: { $0.key < $1.key }) where !seen.contains(inode) {
-            guard try write(undiagnosed(inode, holders), to: stream, budget) else {
+            guard try write(undiagnosed(inode, holders, &unnamed), to: stream, budget) else {
                 item = item.partial("over the budget after \(found) sockets")
                 break
             }
         }
         try stream.close()
+        if item.reason == nil, let first = unnamed.first {
+            item = item.partial("the protocol of \(unnamed.count) sockets is not known: \(first)", errno: first.errno)
+        }
+        if item.reason == nil, !absent.isEmpty {
+            item.reason = "this kernel has no diagnosis of \(absent.sorted().joined(separator: ", ")) sockets"
+        }
         if failed > 0, failed == processes.networkNamespaces.count { item.outcome = .failed }
         try log.end(processes.judge(item))
         return abstract
@@ -69,13 +79,35 @@ struct SocketsItem {
         return true
     }
 
-    private func undiagnosed(_ inode: UInt64, _ holders: [ProcessesItem.Holder]) -> JSONObject {
+    private func undiagnosed(
+        _ inode: UInt64,
+        _ holders: [ProcessesItem.Holder],
+        _ unnamed: inout [Failure]
+    ) -> JSONObject {
         var line = JSONObject()
         line["kind"] = .string("undiagnosed")
         line["inode"] = .string(String(inode))
-        line["protocol"] = holders.first.flatMap { SocketFamily.protocolName(of: $0, on: host) }.map(JSONValue.string)
+        switch protocolName(of: holders) {
+        case .success(let name): line["protocol"] = .string(name)
+        case .failure(let failure):
+            line["protocolUnknown"] = .string(failure.description)
+            unnamed.append(failure)
+        }
         line["holders"] = self.holders(of: inode)
         return line
+    }
+
+    /// Of the first holder that still has it.
+    private func protocolName(of holders: [ProcessesItem.Holder]) -> Result<String, Failure> {
+        var reason = Failure(.notFound, "read the protocol of a socket", on: "its holders", because: "none is known")
+        for holder in holders.prefix(SocketsItem.mostAsked) {
+            do throws(Failure) {
+                return .success(try SocketFamily.protocolName(of: holder, on: host))
+            } catch {
+                reason = error
+            }
+        }
+        return .failure(reason)
     }
 
     private static func abstractName(in line: JSONObject) -> JSONObject? {
@@ -87,7 +119,8 @@ struct SocketsItem {
 
     private func dump(
         _ space: (inode: UInt64, pin: ProcessPin, link: String),
-        _ item: inout CollectionItem
+        _ item: inout CollectionItem,
+        _ absent: inout Set<String>
     ) throws(Failure) -> [(inode: UInt64, line: JSONObject)] {
         let process = try ProcessDirectory(space.pin, on: host)
         let window = try process.open(space.link, O_RDONLY)
@@ -106,7 +139,11 @@ struct SocketsItem {
         lines += unix.sockets.filter { isAll || isOurs($0.inode) }.map { ($0.inode, line(of: $0, in: space.inode)) }
         for family in SocketFamily.allCases {
             do throws(Failure) {
-                for (inode, told) in try family.all(in: window.number) where isAll || isOurs(inode) {
+                guard case .sockets(let sockets) = try family.all(in: window.number) else {
+                    absent.insert(family.rawValue)
+                    continue
+                }
+                for (inode, told) in sockets where isAll || isOurs(inode) {
                     var line = told
                     line["networkNamespace"] = .integer(Int64(clamping: space.inode))
                     line["holders"] = holders(of: inode)

@@ -15,8 +15,10 @@ struct ThreadDepths: Sendable {
     private(set) var stack: [String] = []
     private(set) var affinity: String?
     private(set) var scheduling: Scheduling?
-    /// What is longer than what is read of it.
-    private(set) var cut: Failure?
+    /// What could not be read of it, or is longer than what is read.
+    private(set) var gaps: [Failure] = []
+    /// Files that this kernel was built without.
+    private(set) var lacking: [String] = []
 
     /// Fields 18, 19, 39, 40 and 41 of a stat file. Source: proc_pid_stat(5), sched(7).
     struct Scheduling: Hashable, Sendable {
@@ -71,27 +73,56 @@ struct ThreadDepths: Sendable {
         return found
     }
 
-    private init(of thread: Int32, _ process: borrowing ProcessDirectory) {
-        (waitChannel, systemCall) = process.threadWait(thread)
-        // A file that this kernel has not, or that may not be read, is told by the absence of its member.
-        affinity = StatusFacts(parsing: bytes("status", of: thread, process, ProcessReading.mostStatus)).affinity
-        scheduling = Scheduling(parsing: bytes("stat", of: thread, process, ThreadDepths.mostStack))
-        stack = bytes("stack", of: thread, process, ThreadDepths.mostStack).split(separator: UInt8(ascii: "\n"))
-            .map { String(decoding: $0, as: UTF8.self) }
+    /// Reads one thread; of one that has ended there is nothing to tell, which is no gap.
+    init(of thread: Int32, _ process: borrowing ProcessDirectory) {
+        guard let stat = bytes("stat", of: thread, process, ThreadDepths.mostStack) else {
+            lacking = []
+            return
+        }
+        scheduling = Scheduling(parsing: stat)
+        if scheduling == nil {
+            let reason = "not of the known form"
+            gaps.append(Failure(.malformed, "read the scheduling of a thread", on: "\(thread)", because: reason))
+        }
+        waitChannel = text("wchan", of: thread, process)
+        systemCall = text("syscall", of: thread, process)
+        if let status = bytes("status", of: thread, process, ProcessReading.mostStatus) {
+            affinity = StatusFacts(parsing: status).affinity
+        }
+        stack = (bytes("stack", of: thread, process, ThreadDepths.mostStack) ?? [])
+            .split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
+        // It ended between the first look and the last: what is missing is missing of nothing.
+        if !lacking.isEmpty, hasEnded(thread, process) { lacking = [] }
     }
 
+    private mutating func text(_ name: String, of thread: Int32, _ process: borrowing ProcessDirectory) -> String {
+        let line = bytes(name, of: thread, process, ThreadDepths.mostStack)?.prefix { $0 != UInt8(ascii: "\n") }
+        return String(decoding: line ?? [], as: UTF8.self)
+    }
+
+    /// A file of the thread; `nil` when it could not be read, which then is a gap, and when it is not there.
     private mutating func bytes(
         _ name: String,
         of thread: Int32,
         _ process: borrowing ProcessDirectory,
         _ most: Int
-    ) -> [UInt8] {
+    ) -> [UInt8]? {
         do throws(Failure) {
             let (bytes, cut) = try process.bounded("task/\(thread)/\(name)", limit: most)
-            self.cut = self.cut ?? cut
+            if let cut { gaps.append(cut) }
             return bytes
         } catch {
-            return []
+            if error.code == .notFound { lacking.append(name) } else { gaps.append(error) }
+            return nil
+        }
+    }
+
+    private func hasEnded(_ thread: Int32, _ process: borrowing ProcessDirectory) -> Bool {
+        do throws(Failure) {
+            _ = try process.bounded("task/\(thread)/stat", limit: ThreadDepths.mostStack)
+            return false
+        } catch {
+            return error.code == .notFound
         }
     }
 
@@ -101,5 +132,7 @@ struct ThreadDepths: Sendable {
         if !stack.isEmpty { line["stack"] = .array(stack.map(JSONValue.string)) }
         line["affinity"] = affinity.map(JSONValue.string)
         scheduling?.describe(in: &line)
+        if !gaps.isEmpty { line["gaps"] = .array(gaps.map { .string($0.description) }) }
+        if !lacking.isEmpty { line["kernelLacks"] = .array(lacking.map(JSONValue.string)) }
     }
 }

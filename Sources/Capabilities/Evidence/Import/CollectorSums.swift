@@ -29,8 +29,7 @@ struct CollectorSums {
 
     init(of tool: ForeignTool, in files: TellingFiles) {
         switch tool {
-        case .uac: for name in ["hash_list.md5", "hash_list.sha1", "hash_list.sha256"] { takeList(name, files) }
-        case .agentdfir: takeList("SHA256SUMS", files)
+        case .uac, .agentdfir: for name in tool.listsOfSums { takeList(name, files) }
         case .velociraptor: takeUploads(files)
         case .podmanCheckpoint: break
         }

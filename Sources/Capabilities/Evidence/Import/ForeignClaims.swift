@@ -65,7 +65,8 @@ extension ForeignClaims {
             ("Mount point: ", "mountPoint"), ("Running as: ", "runningAs"), ("Command line: ", "commandLine"),
             ("Time zone: ", "timeZone"), ("Hash algorithm: ", "hashAlgorithm"),
         ]
-        for raw in (files.bytes("uac.log") ?? []).split(separator: UInt8(ascii: "\n")) {
+        let log = files.bytes("uac.log")
+        for raw in (log ?? []).split(separator: UInt8(ascii: "\n")) {
             let words = String(decoding: raw, as: UTF8.self).split(separator: " ", maxSplits: 4).map(String.init)
             guard words.count == 5 else { continue }
             let time = words[0...2].joined(separator: " ")
@@ -79,7 +80,8 @@ extension ForeignClaims {
                 claims.add(name, String(words[4].dropFirst(start.count)))
             }
         }
-        claims.details["errorsInItsLog"] = String(errors)
+        // Of a log that could not be read nobody knows how many there are.
+        if log != nil { claims.details["errorsInItsLog"] = String(errors) }
         if files.present.contains("bodyfile/bodyfile.txt") { claims.details["bodyfile"] = "bodyfile/bodyfile.txt" }
         return claims
     }

@@ -105,7 +105,9 @@ public struct ForeignImport {
         } else if record.claimed == nil {
             account.skip("claims", "it is of no collector that Quell knows")
         } else {
-            account.end("claims", member: ImportRecord.file)
+            let gaps = files.recognised.flatMap { files.gaps(in: $0.accounts) }
+            record.addUnread(gaps)
+            account.end("claims", member: ImportRecord.file, gaps)
         }
         return files
     }
@@ -118,13 +120,19 @@ public struct ForeignImport {
     ) throws(Failure) {
         guard let tool = files.recognised else { return account.skip("sums", "nothing is known of its collector") }
         let sums = CollectorSums(of: tool, in: files)
-        guard !sums.sources.isEmpty else { return account.skip("sums", "its collector wrote down none") }
+        let gaps = files.gaps(in: tool.listsOfSums)
+        record.addUnread(gaps)
+        guard !sums.sources.isEmpty else {
+            if let gaps { return account.end("sums", gaps) }
+            return account.skip("sums", "its collector wrote down none")
+        }
         let visitor = SumVisitor(sums)
         _ = try ForeignArchive(copy, limits: limits).walk(visitor)
         let found = visitor.comparison
         record.sums = found
         let words = "\(found.differing) differ, \(found.missing) are missing of \(found.listed)"
-        account.end("sums", found.isWhole ? nil : words)
+        let shortfalls = [found.isWhole ? nil : words, gaps].compactMap { $0 }
+        account.end("sums", shortfalls.isEmpty ? nil : shortfalls.joined(separator: "; "))
     }
 
     private func takeLog(

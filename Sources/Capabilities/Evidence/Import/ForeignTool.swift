@@ -34,6 +34,26 @@ public enum ForeignTool: String, Hashable, Sendable, Codable, CaseIterable {
         "config.dump", "spec.dump", "network.status", "deleted.files",
     ]
 
+    /// The files in which it tells of its collection.
+    var accounts: [String] {
+        switch self {
+        case .uac: ["uac.log"]
+        case .velociraptor: ["client_info.json", "collection_context.json"]
+        case .agentdfir: ["case.json", "manifest.json", "manifest.jsonl"]
+        case .podmanCheckpoint: ["config.dump", "spec.dump", "deleted.files"]
+        }
+    }
+
+    /// The files with sums or sizes that it wrote down of what it collected.
+    var listsOfSums: [String] {
+        switch self {
+        case .uac: ["hash_list.md5", "hash_list.sha1", "hash_list.sha256"]
+        case .agentdfir: ["SHA256SUMS"]
+        case .velociraptor: ["uploads.json"]
+        case .podmanCheckpoint: []
+        }
+    }
+
     /// Files of which it is enough that they are there.
     static let present: Set<String> = [
         "metadata.json", "data.zip", "chain-of-custody.jsonl", "SEAL.sig", "rootfs-diff.tar", "bodyfile/bodyfile.txt",

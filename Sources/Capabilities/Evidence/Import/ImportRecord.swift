@@ -46,14 +46,20 @@ public struct ImportRecord: Hashable, Sendable, Codable {
     public var remarks: [String]
     /// What its collector claims; nobody has checked it.
     public var claimed: ForeignClaims?
+    /// Which of the files in which its collector tells of itself could not be read, and why; `nil` when all were.
+    public private(set) var unread: [String]?
     /// Whether members are what the collector wrote down of them; `nil` when it wrote nothing.
     public var sums: SumComparison?
     /// What the log beside it says; `nil` when none was given.
     public var log: LogComparison?
 
-    /// Whether it was read to its end and nothing contradicts its collector.
+    mutating func addUnread(_ gaps: String?) {
+        if let gaps { unread = (unread ?? []) + [gaps] }
+    }
+
+    /// Whether it was read to its end, its collector's own files too, and nothing contradicts its collector.
     public var isWhole: Bool {
-        notUnderstood == nil && !original.changedMeanwhile && (sums?.isWhole ?? true)
+        notUnderstood == nil && unread == nil && !original.changedMeanwhile && (sums?.isWhole ?? true)
             && (log?.differing.isEmpty ?? true)
             && (from == nil || from == recognised)
     }

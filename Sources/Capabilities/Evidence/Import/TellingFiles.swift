@@ -12,19 +12,29 @@ final class TellingFiles: ForeignVisitor {
     /// Which of the files that a collector is known by are there, by their names in the archive.
     private(set) var present: Set<String> = []
 
+    /// Why the content of a telling file, or a part of it, could not be read: by its name, in words of ours.
+    private(set) var unread: [String: String] = [:]
+
     private let lines: PayloadStream
     private var kept: [String: [UInt8]] = [:]
+    /// How many components the path of the one has that is kept.
+    private var depths: [String: Int] = [:]
     private var current: (name: String, bytes: [UInt8])?
 
     init(writing lines: PayloadStream) { self.lines = lines }
 
     func content(_ bytes: UnsafeRawBufferPointer, of member: ForeignMember) throws(Failure) {
         if current == nil {
-            guard let name = TellingFiles.name(member, in: ForeignTool.telling), kept[name] == nil else { return }
+            guard let name = TellingFiles.name(member, in: ForeignTool.telling), isWanted(member, name) else { return }
             current = (name, [])
         }
         guard let count = current?.bytes.count, count + bytes.count <= TellingFiles.longestFile else { return }
         current?.bytes += bytes
+    }
+
+    /// What lies at the top is the collector's own; below a folder it may be a file that was collected.
+    private func isWanted(_ member: ForeignMember, _ name: String) -> Bool {
+        depths[name].map { member.plainPath.components.count < $0 } ?? true
     }
 
     func end(_ member: ForeignMember) throws(Failure) {
@@ -36,8 +46,18 @@ final class TellingFiles: ForeignVisitor {
         guard let name = TellingFiles.name(member, in: ForeignTool.telling) else { return }
         present.insert(name)
         // Cut or damaged, it would be read as if it said less.
-        if let current, member.digest != nil, UInt64(current.bytes.count) == member.size {
-            kept[current.name] = current.bytes
+        if depths[name] != nil { unread[name] = "there is more than one of them: the first at the top was read" }
+        guard isWanted(member, name) else { return }
+        depths[name] = member.plainPath.components.count
+        kept[name] = nil
+        if let whole = current?.bytes ?? (member.size == 0 ? [] : nil), member.digest != nil,
+            UInt64(whole.count) == member.size
+        {
+            kept[name] = whole
+        } else if member.size > UInt64(TellingFiles.longestFile) {
+            unread[name] = "longer than \(TellingFiles.longestFile) bytes: not read"
+        } else {
+            unread[name] = "it is not whole in the archive"
         }
     }
 
@@ -47,17 +67,34 @@ final class TellingFiles: ForeignVisitor {
     /// The same as JSON of a foreign writer.
     func json(_ name: String) -> JSONValue? {
         guard let bytes = bytes(name) else { return nil }
-        return TellingFiles.json(bytes)
+        do throws(Failure) {
+            return try TellingFiles.json(bytes)
+        } catch {
+            unread[name] = "not JSON: \(error.reason)"
+            return nil
+        }
     }
 
     /// The lines of a file of JSON lines that can be read, up to `most`.
     func jsonLines(_ name: String, most: Int = 200_000) -> [JSONValue] {
         var values: [JSONValue] = []
+        var bad = 0
         for line in (bytes(name) ?? []).split(separator: UInt8(ascii: "\n")) {
-            guard values.count < most else { break }
-            if let value = TellingFiles.json(Array(line)) { values.append(value) }
+            guard values.count < most else {
+                // One line is asked for where it is enough.
+                if most > 1 { unread[name] = "only its first \(most) lines were read" }
+                break
+            }
+            do throws(Failure) { values.append(try TellingFiles.json(Array(line))) } catch { bad += 1 }
         }
+        if bad > 0 { unread[name] = "\(bad) of its lines are not JSON" }
         return values
+    }
+
+    /// What could not be read of some of these files, in one sentence; `nil` when nothing is missing.
+    func gaps(in names: [String]) -> String? {
+        let told = names.sorted().compactMap { name in unread[name].map { "\(name): \($0)" } }
+        return told.isEmpty ? nil : told.joined(separator: "; ")
     }
 
     /// The collector that the files speak of.
@@ -65,12 +102,8 @@ final class TellingFiles: ForeignVisitor {
         ForeignTool.allCases.first { tool in tool.marks.contains { $0.allSatisfy(present.contains) } }
     }
 
-    private static func json(_ bytes: [UInt8]) -> JSONValue? {
-        do throws(Failure) {
-            return try JSONReader.read(bytes, manner: .lenient, limits: .init(bytes: longestFile, depth: 64))
-        } catch {
-            return nil
-        }
+    private static func json(_ bytes: [UInt8]) throws(Failure) -> JSONValue {
+        try JSONReader.read(bytes, manner: .lenient, limits: .init(bytes: longestFile, depth: 64))
     }
 
     /// The name of a member when it is one of `names`, at the top or in one folder, as when somebody packed a folder.

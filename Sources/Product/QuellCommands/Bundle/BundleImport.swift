@@ -157,6 +157,7 @@ struct ImportStory {
         var lines: [String] = []
         if let reason = record.notUnderstood { lines.append("         not understood: \(safe(reason))") }
         if record.original.changedMeanwhile { lines.append("         the file changed while it was copied") }
+        for gap in record.unread ?? [] { lines.append("         not read: \(safe(gap))") }
         for remark in record.remarks { lines.append("         odd: \(safe(remark))") }
         return lines
     }

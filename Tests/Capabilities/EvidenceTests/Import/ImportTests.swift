@@ -63,6 +63,37 @@ struct ImportTests {
         #expect(try ImportScene.account(bundle).contains("sums: partial: 1 differ, 1 are missing of 4"))
     }
 
+    @Test("what a collector tells of itself and cannot be read is told as not read, and never counts as nothing")
+    func unreadable() throws {
+        try scene.python(
+            """
+            line = b"2026-11-23 06:54:19 +0000 ERR x\\n"
+            sums = b"d41d8cd98f00b204e9800998ecf8427e  [root]/a\\n"
+            tar("long.tar", {"uac.log": line * ((16 << 20) // len(line) + 1), "hash_list.md5": sums, "[root]/a": b""})
+            tar("sums.tar", {"uac.log": line, "hash_list.md5": sums * ((16 << 20) // len(sums) + 1), "[root]/a": b""})
+            tar("two.tar", {"[root]/uac.log": line * 3, "uac.log": line, "hash_list.md5": sums, "[root]/a": b""})
+            config = json.dumps({"name": "c1"}).encode()
+            tar("check.tar", {"config.dump": config, "spec.dump": b"{no json", "deleted.files": b"[]"})
+            """
+        )
+        let (long, bundle) = try scene.bring(scene.path("long.tar"))
+        #expect(!long.isWhole && long.recognised == .uac && long.sums?.agreed == 1)
+        #expect(long.claimed?.details["errorsInItsLog"] == nil)
+        #expect(long.unread == ["uac.log: longer than 16777216 bytes: not read"])
+        #expect(
+            try ImportScene.account(bundle).contains("claims: partial: uac.log: longer than 16777216 bytes: not read")
+        )
+        let (sums, other) = try scene.bring(scene.path("sums.tar"))
+        #expect(!sums.isWhole && sums.claimed?.details["errorsInItsLog"] == "1")
+        let unread = "sums: partial: hash_list.md5: longer than 16777216 bytes: not read"
+        #expect(try ImportScene.account(other).contains(unread))
+        let two = try scene.bring(scene.path("two.tar")).record
+        #expect(two.unread == ["uac.log: there is more than one of them: the first at the top was read"])
+        #expect(two.claimed?.details["errorsInItsLog"] == "1")
+        let check = try scene.bring(scene.path("check.tar")).record
+        #expect(check.unread?.count == 1 && check.unread?.first?.hasPrefix("spec.dump: not JSON: ") == true)
+    }
+
     @Test("an offline collection of Velociraptor is told by its files, and its uploads are compared by size")
     func velociraptor() throws {
         try scene.python(

@@ -127,8 +127,16 @@ private final class TrustedWalk {
         descriptor = -1
         defer { closedir(stream) }
         var names: [BytePath] = []
-        while let entry = readdir(stream) {
-            guard Int32(entry.pointee.d_type) == DT_REG else { continue }
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else {
+                let number = errno
+                if number != 0 { throw Failure(errno: number, attempt, on: path) }
+                break
+            }
+            // A file system that does not tell types hides none: whoever opens the name sees what it is.
+            let type = Int32(entry.pointee.d_type)
+            guard type == DT_REG || type == DT_UNKNOWN else { continue }
             names.append(withUnsafeBytes(of: entry.pointee.d_name) { BytePath($0) })
         }
         return names.sorted()

@@ -79,4 +79,12 @@ struct ContainerFilesTests {
         #expect(files.lowers == [])
         #expect(files.failures.map(\.code) == [.malformed])
     }
+
+    @Test("tables that cannot be read make nobody say that podman has no such container")
+    func unreadable() throws {
+        let machine = try podman()
+        try machine.write("\(storage)/overlay-containers/containers.json", "[{")
+        let files = try files(machine)
+        #expect(!files.isAttributed && files.failures.map(\.code) == [.malformed])
+    }
 }

@@ -54,8 +54,30 @@ struct DockerTests {
             #expect(session.pin.cgroups.map(\.path) == [BytePath(place), BytePath(place)])
             #expect(session.members.map(\.pin.pid) == [100, 101] && session.runtime == .docker)
         }
-        let known = try OCIContainers(host: machine.host(), root: BytePath(machine.root)).read()
+        var containers = try OCIContainers(host: machine.host(), root: BytePath(machine.root))
+        let known = containers.read()
         #expect(known.values.map(\.kind) == [.docker] && known.keys.map(\.pid) == [100])
+    }
+
+    @Test("a container whose files cannot be read hides no other, and is told with the rest")
+    func unreadable() throws {
+        let machine = try machine()
+        let other = String(repeating: "cd", count: 32)
+        try machine.file("var/lib/docker/containers/\(other)/config.v2.json", "no JSON")
+        var containers = try OCIContainers(host: machine.host(), root: BytePath(machine.root))
+        #expect(containers.read().keys.map(\.pid) == [100] && containers.failures.map(\.code) == [.malformed])
+        let root = BytePath(machine.root)
+        let files = try #require(ContainerFiles.of(try Locator(parsing: "docker:\(other)"), root: root))
+        #expect(!files.isAttributed && files.failures.map(\.code) == [.malformed])
+        let absent = String(repeating: "ef", count: 32)
+        #expect(ContainerFiles.of(try Locator(parsing: "docker:\(absent)"), root: root) == nil)
+        chmod("\(machine.root)/var/lib/docker/containers", 0o777)
+        containers = try OCIContainers(host: machine.host(), root: BytePath(machine.root))
+        #expect(containers.read().isEmpty && containers.failures.map(\.code) == [.refused])
+        // A session in a cgroup that is called as a container: nobody can say whether it is one.
+        let session = try resolve("cgroup:/docker/\(id)", machine)
+        let doubt = ContainerFiles.of(session.pin, on: try machine.host(), root: root)
+        #expect(doubt?.isAttributed == false && doubt?.failures.map(\.code) == [.refused])
     }
 
     @Test("folders that the daemon was told are looked into instead")

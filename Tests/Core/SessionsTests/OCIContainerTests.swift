@@ -194,18 +194,30 @@ struct OCIContainerTests {
         #expect(failure?.hint?.contains("quell freeze pid:N") == true)
     }
 
-    @Test("containers that runc and crun know are read for lists; what is not to be believed is left out")
+    @Test("containers that runc and crun know are read for lists; what is not to be believed is left out, and told")
     func listed() throws {
         let machine = try machine()
         try machine.file("run/crun/c1/status", #"{"pid":101,"process-start-time":21,"cgroup-path":"/agents/web-1"}"#)
         try machine.file("run/runc/bad/state.json", "{}")
         try machine.file("run/runc/open/state.json", RecordedMachine.state("open", pid: 90, start: 10, group: "/"))
         chmod("\(machine.root)/run/runc/open/state.json", 0o666)
-        let known = try OCIContainers(host: machine.host(), root: BytePath(machine.root)).read()
+        var containers = try OCIContainers(host: machine.host(), root: BytePath(machine.root))
+        let known = containers.read()
         #expect(Set(known.keys.map(\.pid)) == [100, 101])
         let first = known[ProcessPin(pid: 100, startTicks: 20)]
         #expect(first?.kind == .runc && first?.id == BytePath("web-1"))
         #expect(known[ProcessPin(pid: 101, startTicks: 21)]?.kind == .crun)
+        #expect(Set(containers.failures.map(\.code)) == [.malformed, .refused] && containers.failures.count == 2)
+    }
+
+    @Test("a folder of states that cannot be listed is told with what runs and with what has ended")
+    func unlisted() throws {
+        let machine = try RecordedMachine()
+        try machine.file("run/runc", "no folder")
+        var containers = try OCIContainers(host: machine.host(), root: BytePath(machine.root))
+        #expect(containers.read().isEmpty && containers.failures.map(\.errno) == [ENOTDIR])
+        var ended = DeadSessionLook(try machine.host(), root: BytePath(machine.root), among: [], gvisor: [])
+        #expect(ended.look().isEmpty && ended.failures.map(\.errno) == [ENOTDIR])
     }
 
     /// A user's container whose runtime could make no cgroup: 100 in a pid namespace of its own, below nothing.
@@ -233,7 +245,8 @@ struct OCIContainerTests {
             #expect(session.runtime == .runc && session.pin.cgroups.isEmpty)
             #expect(session.members.map(\.pin.pid) == [100, 101] && session.leader?.pin.pid == 100)
         }
-        let found = try OCIContainers(host: machine.host(), root: BytePath(machine.root)).read()
+        var containers = try OCIContainers(host: machine.host(), root: BytePath(machine.root))
+        let found = containers.read()
         #expect(found.map { $0.value.id } == [BytePath("own")])
     }
 
@@ -258,7 +271,8 @@ struct OCIContainerTests {
         let path = "run/user/1234/runc/sshd/state.json"
         try machine.file(path, RecordedMachine.state("sshd", pid: 300, start: 30, group: "/"))
         for made in ["run/user/1234/runc/sshd", path] { chown("\(machine.root)/\(made)", 1234, 1234) }
-        let found = try OCIContainers(host: machine.host(), root: BytePath(machine.root)).read()
+        var containers = try OCIContainers(host: machine.host(), root: BytePath(machine.root))
+        let found = containers.read()
         #expect(found.map { $0.value.id } == [BytePath("own")])
     }
 

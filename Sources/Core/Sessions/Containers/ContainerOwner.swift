@@ -81,23 +81,29 @@ struct ContainerOwner {
         )
     }
 
-    /// Whoever has a folder below /run/user, where the runtimes keep their states; homes are not looked at.
-    static func runtimeUsers(at root: BytePath, on host: Host) -> [ContainerOwner] {
+    /// Whoever has a folder below /run/user, where the runtimes keep their states; homes are not looked at. Whose files may
+    /// hang the reader is not opened, which is told: such containers are listed by their processes.
+    static func runtimeUsers(
+        at root: BytePath,
+        on host: Host
+    ) -> (owners: [ContainerOwner], failures: [Failure]) {
         let folder = root.appending("run/user")
+        var owners: [ContainerOwner] = []
+        var failures: [Failure] = []
         do throws(Failure) {
             let opened = try Descriptor(opening: folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
             let uids = try opened.subdirectories(of: folder).compactMap { $0.text.flatMap { UInt32($0) } }
-            return uids.filter { $0 != 0 && [0, $0].contains(geteuid()) }.sorted().compactMap { uid in
+            for uid in uids.sorted() where uid != 0 && [0, uid].contains(geteuid()) {
                 do throws(Failure) {
-                    return try user(String(uid), at: root, on: host, withHome: false)
+                    owners.append(try user(String(uid), at: root, on: host, withHome: false))
                 } catch {
-                    // What may hang the reader is not opened: its containers are listed by their processes.
-                    return nil
+                    failures.append(error)
                 }
             }
         } catch {
-            return []
+            if error.code != .notFound { failures.append(error) }
         }
+        return (owners, failures)
     }
 
     private static func owner(

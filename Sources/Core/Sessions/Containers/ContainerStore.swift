@@ -60,12 +60,15 @@ struct ContainerStore {
         return false
     }
 
-    /// Whether a folder is there, below owners who may speak for it.
-    func hasFolder(_ path: BytePath) -> Bool {
+    /// Whether a folder is there.
+    ///
+    /// - Throws: why it cannot be told: `refused` below others than those who may speak for it.
+    func hasFolder(_ path: BytePath) throws(Failure) -> Bool {
         do throws(Failure) {
             _ = try TrustedFile.names(in: path, owners: owner.writers, to: ContainerStore.reading)
             return true
         } catch {
+            guard error.code == .notFound else { throw owner.hinting(error) }
             return false
         }
     }

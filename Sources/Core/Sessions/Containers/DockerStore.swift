@@ -73,6 +73,22 @@ public struct DockerStore {
         return found
     }
 
+    /// Those that can be read, and why others cannot: for lists, in which one broken file hides nothing else.
+    ///
+    /// - Throws: `notFound` when docker keeps nothing here, `refused` when others can write the folder.
+    func readable() throws(Failure) -> (found: [DockerContainer], failures: [Failure]) {
+        var found: [DockerContainer] = []
+        var failures: [Failure] = []
+        for id in try ids() {
+            do throws(Failure) {
+                if let container = try container(id) { found.append(container) }
+            } catch {
+                failures.append(error)
+            }
+        }
+        return (found, failures)
+    }
+
     /// The container with that id; `nil` when there is none, or when it is half made or half removed.
     public func container(_ id: String) throws(Failure) -> DockerContainer? {
         guard ContainerStore.isID(id), let config = try json("containers/\(id)/config.v2.json") else { return nil }
@@ -101,8 +117,10 @@ public struct DockerStore {
     }
 
     /// The writable layer of a container: what it wrote over its image. `nil` when the storage driver keeps none as a
-    /// folder. Source: moby, layer/filestore.go.
-    func upper(of container: DockerContainer) -> BytePath? {
+    /// folder, or it is gone. Source: moby, layer/filestore.go.
+    ///
+    /// - Throws: why it cannot be told: `refused` where others can write.
+    func upper(of container: DockerContainer) throws(Failure) -> BytePath? {
         guard OCIContainer.isID(Substring(container.driver).utf8) else { return nil }
         let link = data.appending("image/\(container.driver)/layerdb/mounts/\(container.id)/mount-id")
         let folder: BytePath
@@ -117,6 +135,7 @@ public struct DockerStore {
             }
             _ = try TrustedFile.names(in: folder.parent, to: DockerStore.reading)
         } catch {
+            guard error.code == .notFound else { throw error }
             return nil
         }
         return folder

@@ -17,10 +17,12 @@ struct PodmanEndings {
     /// How long the text of a state may be.
     private static let reach = 16_384
 
-    /// The endings of those containers; none for one of which no database that can be read tells.
-    func endings(of ids: Set<String>) -> [String: Ending] {
-        guard !ids.isEmpty else { return [:] }
+    /// The endings of those containers; none for one of which no database that can be read tells. What ended is told all
+    /// the same, without the moment, and why a database that is there could not be read.
+    func endings(of ids: Set<String>) -> (found: [String: Ending], failures: [Failure]) {
+        guard !ids.isEmpty else { return ([:], []) }
         var found: [String: Ending] = [:]
+        var failures: [Failure] = []
         for database in PodmanEndings.databases {
             let bytes: [UInt8]
             do throws(Failure) {
@@ -31,7 +33,7 @@ struct PodmanEndings {
                     to: "read when containers ended"
                 )
             } catch {
-                // What ended is told all the same, without the moment.
+                if error.code != .notFound { failures.append(owner.hinting(error)) }
                 continue
             }
             for id in ids {
@@ -39,7 +41,7 @@ struct PodmanEndings {
                 if found[id].map({ $0.at < ending.at }) ?? true { found[id] = ending }
             }
         }
-        return found
+        return (found, failures)
     }
 
     /// Looks behind each `/ID/userdata","` up to the next state.

@@ -35,7 +35,9 @@ struct DeadSessionLook {
             for owner in owners { look.podman(ofUser: owner) }
         }
         attempt { look throws(Failure) in try look.docker() }
-        for owner in [.root(at: root)] + ContainerOwner.runtimeUsers(at: root, on: host) { runtimes(owner) }
+        let users = ContainerOwner.runtimeUsers(at: root, on: host)
+        failures += users.failures
+        for owner in [.root(at: root)] + users.owners { runtimes(owner) }
         return sessions.sorted {
             ($1.ended ?? .distantPast, $1.made ?? .distantPast, $0.id)
                 < ($0.ended ?? .distantPast, $0.made ?? .distantPast, $1.id)
@@ -64,7 +66,8 @@ struct DeadSessionLook {
         for container in try store.containers() where !runs(container.id, ContainerLookup.components(container.id)) {
             if !isAlive(container.id, owner) { ended.append(container) }
         }
-        let endings = PodmanEndings(owner: owner).endings(of: Set(ended.map(\.id)))
+        let (endings, unread) = PodmanEndings(owner: owner).endings(of: Set(ended.map(\.id)))
+        failures += unread
         for container in ended {
             let place = (owner.user.map { "\($0)/" } ?? "") + container.id
             guard let name = ContainerName(parsing: BytePath(place)), known.insert(container.id).inserted else {
@@ -83,9 +86,19 @@ struct DeadSessionLook {
                     made: container.made,
                     ended: ending?.at,
                     exitStatus: ending?.status,
-                    files: container.upper.flatMap { store.hasFolder($0.parent) ? $0 : nil }
+                    files: files(of: container, in: store)
                 )
             )
+        }
+    }
+
+    private mutating func files(of container: StoredContainer, in store: ContainerStore) -> BytePath? {
+        guard let upper = container.upper else { return nil }
+        do throws(Failure) {
+            return try store.hasFolder(upper.parent) ? upper : nil
+        } catch {
+            failures.append(error)
+            return nil
         }
     }
 
@@ -101,10 +114,14 @@ struct DeadSessionLook {
 
     private mutating func docker() throws(Failure) {
         let store = try DockerStore(root: root)
-        for container in try store.containers() where !runs(container.id, DockerLookup.components(container.id)) {
+        let containers = try store.readable()
+        failures += containers.failures
+        for container in containers.found where !runs(container.id, DockerLookup.components(container.id)) {
             guard let name = ContainerName(parsing: BytePath(container.id)), known.insert(container.id).inserted else {
                 continue
             }
+            var upper: BytePath?
+            do throws(Failure) { upper = try store.upper(of: container) } catch { failures.append(error) }
             sessions.append(
                 DeadSession(
                     locator: .docker(name),
@@ -116,7 +133,7 @@ struct DeadSessionLook {
                     made: container.made,
                     ended: container.ended,
                     exitStatus: container.exitStatus,
-                    files: store.upper(of: container)
+                    files: upper
                 )
             )
         }
@@ -124,7 +141,9 @@ struct DeadSessionLook {
 
     /// Those that runc and crun themselves have a state of.
     private mutating func runtimes(_ owner: ContainerOwner) {
-        for (container, state) in OCIContainers.states(of: owner) where !pins.contains(state.process) {
+        let states = OCIContainers.states(of: owner)
+        failures += states.failures
+        for (container, state) in states.found where !pins.contains(state.process) {
             // podman and docker leave such a state when they are stopped in the middle.
             guard !known.contains(container.id), known.insert("\(Locator.oci(container))").inserted else { continue }
             sessions.append(

@@ -16,7 +16,9 @@ extension SessionList {
     ) throws(Failure) -> SessionList {
         var look = ProcessLook(host, by: deadline)
         let processes = try look.processes()
-        let containers = OCIContainers(host: host, root: root).read()
+        var runtimes = OCIContainers(host: host, root: root)
+        let containers = runtimes.read()
+        runtimes.failures.forEach { look.keep($0) }
         let sandboxes = GVisorLookup(on: host, root: root).sandboxes(among: processes)
         let sorting = SessionSorting(processes, inventory, containers: containers, gvisor: sandboxes)
         var names = ContainerNames(host: host, root: root)

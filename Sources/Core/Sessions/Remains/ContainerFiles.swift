@@ -108,30 +108,28 @@ public struct ContainerFiles: Hashable, Sendable {
         layer = own
         guard driver.hasPrefix("overlay"), let list = contents(own.appending("lower"), limit: 1 << 16) else { return }
         for word in list.split(whereSeparator: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "\n") }) {
-            guard let lower = ContainerFiles.lower(BytePath(word), in: folder) else {
-                failures.append(ContainerStore.unknownForm(own.appending("lower"), "links l/NAME were expected"))
+            do throws(Failure) {
+                guard let lower = try ContainerFiles.lower(BytePath(word), in: folder) else {
+                    throw ContainerStore.unknownForm(own.appending("lower"), "links l/NAME were expected")
+                }
+                lowers.append(lower)
+            } catch {
+                failures.append(error)
                 // Compared with a part of its image, a container seems to have added the rest.
                 lowers = []
                 return
             }
-            lowers.append(lower)
         }
     }
 
-    /// `l/NAME` leads to `../ID/diff`.
-    private static func lower(_ link: BytePath, in folder: BytePath) -> BytePath? {
+    /// `l/NAME` leads to `../ID/diff`; `nil` when it is of another form.
+    private static func lower(_ link: BytePath, in folder: BytePath) throws(Failure) -> BytePath? {
         let parts = link.components.compactMap(\.text)
         guard parts.count == 2, parts[0] == "l", !parts[1].hasPrefix(".") else { return nil }
-        do throws(Failure) {
-            _ = try TrustedFile.names(in: folder.appending("l"), to: reading)
-            let target = try FileNode.at(folder.appending("l")).child(BytePath(parts[1])).linkTarget()
-            let steps = target.components.compactMap(\.text)
-            guard steps.count == 3, steps[0] == "..", ContainerStore.isID(steps[1]), steps[2] == "diff" else {
-                return nil
-            }
-            return folder.appending(steps[1]).appending("diff")
-        } catch {
-            return nil
-        }
+        _ = try TrustedFile.names(in: folder.appending("l"), to: reading)
+        let target = try FileNode.at(folder.appending("l")).child(BytePath(parts[1])).linkTarget()
+        let steps = target.components.compactMap(\.text)
+        guard steps.count == 3, steps[0] == "..", ContainerStore.isID(steps[1]), steps[2] == "diff" else { return nil }
+        return folder.appending(steps[1]).appending("diff")
     }
 }

@@ -25,6 +25,10 @@ extension ContainerFiles {
             let id = String(name.split(separator: "-").last ?? "")
             guard ContainerStore.isID(id), let argument = ContainerName(parsing: BytePath(id)) else { continue }
             if name == "libpod-\(id)", let found = podman(id, root) {
+                guard found.isAttributed else {
+                    doubt = doubt ?? found
+                    continue
+                }
                 let objection = objection(to: id, of: pin, lines, host) { () throws(Failure) in
                     try ContainerLookup(host: host, root: root).find(argument, for: "capture")
                 }
@@ -32,6 +36,10 @@ extension ContainerFiles {
                 doubt = doubt ?? unattributed(.podman, because: objection)
             }
             if name == "docker-\(id)" || name == id, let found = docker(id, root) {
+                guard found.isAttributed else {
+                    doubt = doubt ?? found
+                    continue
+                }
                 let objection = objection(to: id, of: pin, lines, host) { () throws(Failure) in
                     try DockerLookup(host: host, root: root).find(argument, for: "capture")
                 }
@@ -40,8 +48,20 @@ extension ContainerFiles {
             }
         }
         guard let leader = pin.leader else { return doubt }
-        let known = OCIContainers.states(of: .root(at: root)).first { $0.1.process == leader }
-        return known.map { oci($0.0, root) } ?? doubt
+        let states = OCIContainers.states(of: .root(at: root))
+        if let known = states.found.first(where: { $0.1.process == leader }) { return oci(known.0, root) }
+        return doubt ?? unreadable(.runc, unread(states, lines))
+    }
+
+    /// Why states could not be read that may be this session's: those of an id that a cgroup of it is called after, and
+    /// all when they could not even be listed.
+    private static func unread(_ states: OCIContainers.States, _ lines: [CgroupLine]) -> [Failure] {
+        let names = lines.flatMap(\.path.components).compactMap(\.text)
+        return states.unread.filter { id, _ in
+            guard let id else { return true }
+            return names.contains { $0 == id || $0.hasSuffix("-\(id)") || $0.hasSuffix("-\(id).scope") }
+        }
+        .map(\.failure)
     }
 
     /// Why a session is not the container that a cgroup of it is called after; `nil` when it is.
@@ -91,6 +111,7 @@ extension ContainerFiles {
     private static func podman(_ id: String, _ root: BytePath) -> ContainerFiles? {
         let owner = ContainerOwner.root(at: root)
         guard ContainerStore.isID(id) else { return nil }
+        var unread: [Failure] = []
         for driver in ["overlay", "vfs", "btrfs", "zfs"] {
             var files = ContainerFiles(runtime: .podman, id: id)
             files.driver = driver
@@ -100,7 +121,10 @@ extension ContainerFiles {
                 let passing = owner.volatileStorage.appending("\(driver)-containers/volatile-containers.json")
                 files.note("container", passing) { row($0, id) }
             }
-            guard let container = files.records.first?.value else { continue }
+            guard let container = files.records.first?.value else {
+                unread += files.failures
+                continue
+            }
             let data = folder.appending("\(id)/userdata")
             files.note("config", data.appending("config.json"))
             files.logs = [Logs(folder: data, prefix: "ctr.log")]
@@ -113,7 +137,15 @@ extension ContainerFiles {
             files.noteStates(of: id, below: [owner.states.appending("runc"), owner.states.appending("crun")])
             return files
         }
-        return nil
+        return unreadable(.podman, unread)
+    }
+
+    /// That files which may be about the container could not be read; `nil` when all were, and none is.
+    private static func unreadable(_ runtime: SessionRuntime.Kind, _ failures: [Failure]) -> ContainerFiles? {
+        guard let first = failures.first else { return nil }
+        var files = unattributed(runtime, because: first)
+        files.failures = failures
+        return files
     }
 
     private static func row(_ table: JSONValue, _ id: String) -> JSONValue? {
@@ -179,7 +211,7 @@ extension ContainerFiles {
             let states = store.state.appending("runtime-\(container.runtime)/moby")
             files.noteStates(of: id, below: [states, store.state.appending("runtime-runc/moby")])
         } catch {
-            return nil
+            return error.code == .notFound ? nil : unreadable(.docker, [error])
         }
         return files
     }

@@ -16,7 +16,7 @@ public struct CaseStore: Sendable {
     private let busyTimeout: Duration
     private let announce: @Sendable (SignedNote) -> Void
     private let fault: JournalFault
-    private var anchors: AnchorSource = { _, _ in [] }
+    private var anchors: AnchorSource = { _, _ in AnchorLook() }
 
     /// Takes all parts; nothing is opened yet. `spools` is the folder with emergency records that are brought in when
     /// their case opens; `announce` gets every signed checkpoint, to be repeated where the store's owner cannot change it.

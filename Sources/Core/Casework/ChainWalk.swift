@@ -6,7 +6,7 @@ struct ChainWalk {
     private let caseID: CaseID
     private let keys: [VerifyingKey]
     private let notes: [SignedNote]
-    private let anchors: [JournalAnchor]
+    private let anchors: AnchorLook
     private var entries: [Entry] = []
     private var head: JournalHead
     private var digests: [Digest] = []
@@ -18,7 +18,7 @@ struct ChainWalk {
     /// The first outcome that did not get one in its own commit.
     private var firstUnsigned: UInt64?
 
-    init(of caseID: CaseID, keys: [VerifyingKey], notes: [SignedNote], anchors: [JournalAnchor]) {
+    init(of caseID: CaseID, keys: [VerifyingKey], notes: [SignedNote], anchors: AnchorLook) {
         self.caseID = caseID
         self.keys = keys
         self.notes = notes
@@ -117,7 +117,7 @@ struct ChainWalk {
     /// Compares the heads that others tell.
     private mutating func compareAnchors() {
         let size = head.size
-        for anchor in anchors where anchor.size > 0 {
+        for anchor in anchors.anchors where anchor.size > 0 {
             if anchor.size > size {
                 report(
                     size,
@@ -156,7 +156,8 @@ struct ChainWalk {
             head: head.digest,
             checkpoints: checkpoints,
             unsignedTail: entries.filter { $0.sequence > signedSize },
-            problems: problems
+            problems: problems,
+            unread: anchors.unread
         )
     }
 

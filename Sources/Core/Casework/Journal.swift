@@ -10,7 +10,7 @@ public final class Journal: JournalWriter {
     private let caseID: CaseID
     private let key: SigningKey?
     private let notes: CheckpointFile
-    private let anchors: @Sendable () -> [JournalAnchor]
+    private let anchors: @Sendable () -> AnchorLook
     private let announce: @Sendable (SignedNote) -> Void
     private let fault: JournalFault
     private let appends = Atomic<Int>(0)
@@ -20,7 +20,7 @@ public final class Journal: JournalWriter {
         of caseID: CaseID,
         key: SigningKey?,
         notes: CheckpointFile,
-        anchors: @escaping @Sendable () -> [JournalAnchor],
+        anchors: @escaping @Sendable () -> AnchorLook,
         announce: @escaping @Sendable (SignedNote) -> Void,
         fault: JournalFault
     ) {

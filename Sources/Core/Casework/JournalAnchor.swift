@@ -18,6 +18,20 @@ public struct JournalAnchor: Hashable, Sendable {
     }
 }
 
-/// Finds the anchors of a case beside its journal: given by a room that knows the form of bundles. What cannot be read, or
-/// is signed by no key of the store, anchors nothing.
-public typealias AnchorSource = @Sendable (_ caseID: CaseID, _ folder: BytePath) -> [JournalAnchor]
+/// What a look for anchors came to.
+public struct AnchorLook: Sendable {
+    /// The heads that were found.
+    public var anchors: [JournalAnchor]
+    /// What may hold others and could not be read: nobody knows whether the journal fits them.
+    public var unread: [Failure]
+
+    /// Takes both parts.
+    public init(_ anchors: [JournalAnchor] = [], unread: [Failure] = []) {
+        self.anchors = anchors
+        self.unread = unread
+    }
+}
+
+/// Finds the anchors of a case beside its journal: given by a room that knows the form of bundles. What is signed by no key
+/// of the store anchors nothing.
+public typealias AnchorSource = @Sendable (_ caseID: CaseID, _ folder: BytePath) -> AnchorLook

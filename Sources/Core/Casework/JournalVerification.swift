@@ -49,9 +49,13 @@ public struct JournalVerification: Sendable {
     public let unsignedTail: [Entry]
     /// What is wrong, in order; empty when the journal is as it was written.
     public let problems: [Problem]
+    /// Where heads may stand that it was not compared with, because they could not be read (RT15). It is not wrong for
+    /// that, and not known to be right.
+    public let unread: [Failure]
 
-    /// Whether nothing is wrong and each outcome was signed when it was written.
-    public var isSound: Bool { standing == .sound }
+    /// Whether nothing is wrong, each outcome was signed when it was written, and all that could tell of a rollback was
+    /// looked at.
+    public var isSound: Bool { standing == .sound && unread.isEmpty }
 
     /// The same as a type: a journal with a problem never becomes one. One that is merely unsigned does, see ``Standing``.
     ///
@@ -89,7 +93,7 @@ public enum ExportedJournal {
         keys: [VerifyingKey],
         notes: [SignedNote] = []
     ) -> JournalVerification {
-        var walk = ChainWalk(of: caseID, keys: keys, notes: notes, anchors: [])
+        var walk = ChainWalk(of: caseID, keys: keys, notes: notes, anchors: AnchorLook())
         for line in bytes.completeLines { walk.take(Array(line)) }
         if !bytes.tornLine.isEmpty { walk.take(Array(bytes.tornLine)) }
         return walk.end()

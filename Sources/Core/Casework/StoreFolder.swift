@@ -56,7 +56,13 @@ enum StoreFolder {
         }
         defer { closedir(stream) }
         var names: [BytePath] = []
-        while let entry = readdir(stream) {
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else {
+                let number = errno
+                if number != 0 { throw Failure(errno: number, "list the folder", on: path) }
+                break
+            }
             let name = withUnsafeBytes(of: entry.pointee.d_name) { BytePath($0) }
             if name != BytePath("."), name != BytePath("..") { names.append(name) }
         }

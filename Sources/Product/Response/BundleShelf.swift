@@ -27,7 +27,13 @@ struct BundleShelf {
         }
         defer { closedir(folder) }
         var names: [String] = []
-        while let entry = readdir(folder) {
+        while true {
+            errno = 0
+            guard let entry = readdir(folder) else {
+                // A folder that cannot be read to its end hides bundles.
+                guard errno == 0 else { throw Failure(errno: errno, "list the bundles", on: bundles) }
+                break
+            }
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }

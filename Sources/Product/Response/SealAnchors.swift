@@ -10,13 +10,24 @@ public enum SealAnchors {
     private static let most = 256
 
     /// Finds them with the keys that the store trusts; without any, unsigned seals are believed as the rest of such a
-    /// case is. A bundle whose seal cannot be read, or was signed by another key, tells nothing.
+    /// case is. A bundle that was never sealed, or by another key, tells nothing; that one could not be read is told.
     public static func source(trusting keys: [VerifyingKey]) -> AnchorSource {
         { id, folder in
             let bundles = folder.appending("bundles")
-            let names: [String]
-            do throws(Failure) { names = try BundleShelf.names(in: bundles, of: id) } catch { return [] }
-            return newest(of: names, id).compactMap { anchor(in: bundles.appending($0), called: $0, of: id, keys) }
+            var look = AnchorLook()
+            do throws(Failure) {
+                for name in newest(of: try BundleShelf.names(in: bundles, of: id), id) {
+                    do throws(Failure) {
+                        let found = try anchor(in: bundles.appending(name), called: name, of: id, keys)
+                        if let found { look.anchors.append(found) }
+                    } catch {
+                        look.unread.append(error)
+                    }
+                }
+            } catch {
+                look.unread.append(error)
+            }
+            return look
         }
     }
 
@@ -35,13 +46,14 @@ public enum SealAnchors {
         called name: String,
         of id: CaseID,
         _ keys: [VerifyingKey]
-    ) -> JournalAnchor? {
+    ) throws(Failure) -> JournalAnchor? {
         do throws(Failure) {
             let statement = try UnverifiedBundle.seal(in: path, signedBy: keys)
             guard statement.caseID == id.text, statement.purpose == .incident, let checkpoint = statement.checkpoint
             else { return nil }
             return JournalAnchor(size: checkpoint.sequence, head: checkpoint.head, place: "the seal of \(name)")
         } catch {
+            guard error.code == .notFound || error.code == .notVerified else { throw error }
             return nil
         }
     }

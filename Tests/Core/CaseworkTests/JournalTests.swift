@@ -103,7 +103,7 @@ struct JournalTests {
             let last = try #require(try home.journal.entries().last)
             let anchor = JournalAnchor(size: last.sequence, head: last.digest, place: "the seal of b-1")
             func problems(_ anchors: [JournalAnchor]) throws -> [String] {
-                let store = try scene.store().anchored { _, _ in anchors }
+                let store = try scene.store().anchored { _, _ in AnchorLook(anchors) }
                 return try store.open(home.id).journal.verify().problems.map(\.text)
             }
             #expect(try problems([anchor]) == [])
@@ -113,6 +113,17 @@ struct JournalTests {
             _ = home.folder.appending("checkpoints.jsonl").withCString { unlink($0) }
             let words = "the last entries were removed: the seal of b-1 tells of \(last.sequence), only 5 are here"
             #expect(try problems([anchor]) == [words])
+        }
+    }
+
+    @Test("RT15 a journal is not sound when what could tell of a rollback could not be read, and it is told why")
+    func notCompared() throws {
+        try Scene.play { scene in
+            let home = try filled(scene)
+            let failure = Failure(errno: EIO, "list the bundles", on: BytePath("/store/bundles"))
+            let store = try scene.store().anchored { _, _ in AnchorLook(unread: [failure]) }
+            let result = try store.open(home.id).journal.verify()
+            #expect(!result.isSound && result.standing == .sound && result.unread == [failure])
         }
     }
 

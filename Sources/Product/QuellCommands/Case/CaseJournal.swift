@@ -48,6 +48,7 @@ struct CaseJournal: QuellCommand {
                         ["sequence": .integer(Int64(clamping: $0.sequence)), "text": .string($0.text)]
                     }
                 ),
+                "unread": .array(result.unread.map { .string($0.description) }),
             ])
             return CaseJournal.outcome(of: result)
         }
@@ -68,6 +69,9 @@ struct CaseJournal: QuellCommand {
                     + "or somebody rebuilt the journal without it"
             )
         }
+        for failure in result.unread {
+            telling.result("not compared: \(Escaped.terminal(failure.description))")
+        }
         telling.result("head \(result.head)")
         if let first = result.unsignedTail.first, let last = result.unsignedTail.last {
             telling.result(
@@ -77,6 +81,7 @@ struct CaseJournal: QuellCommand {
     }
     private func verdict(_ result: JournalVerification, _ telling: Teller) -> String {
         switch result.standing {
+        case .sound where !result.unread.isEmpty: telling.terminal.bad("not compared with all that tells of it")
         case .sound: telling.terminal.good("sound")
         case .unsigned: telling.terminal.bad("unsigned")
         case .broken: telling.terminal.bad("NOT SOUND")
@@ -85,7 +90,7 @@ struct CaseJournal: QuellCommand {
 
     private static func outcome(of result: JournalVerification) -> Outcome {
         switch result.standing {
-        case .sound: .done
+        case .sound: result.unread.isEmpty ? .done : .partial
         case .unsigned: .partial
         case .broken: .notVerified
         }

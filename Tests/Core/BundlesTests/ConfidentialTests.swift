@@ -221,6 +221,23 @@ struct ConfidentialTests {
         #expect(failure { try bundle.walk(root: "workspace") { _, _ in } }?.code == .notVerified)
     }
 
+    @Test("a stream of which no index says how large it is has no bound, and is not opened", arguments: [true, false])
+    func unbounded(hasIndex: Bool) throws {
+        let (kim, opener) = try recipient("kim")
+        let bundle = try BundleWriter(creating: bench("b"), recipients: [kim])
+        let stream = try bundle.volumes(try PayloadName(Self.stream))
+        try stream.append([UInt8](repeating: 0, count: 4 << 20))
+        _ = try stream.close()
+        if hasIndex { try bundle.write(PayloadName("data/memory.jsonl"), Array("{\"stream\":\"another\"}\n".utf8)) }
+        try bundle.write(PayloadName("data/collection.jsonl"), Array(Samples.collection.utf8))
+        try bundle.write(PayloadName("data/journal.jsonl"), Array(Samples.journal.utf8))
+        _ = try bundle.seal(Samples.statement(), with: key)
+        let sealed = try UnverifiedBundle(at: bench("b")).requireConsistent(policy)
+        let told = failure { _ = try sealed.decrypt(Self.secret, with: opener, to: bench("core")) }
+        #expect(told?.code == .notVerified && told?.reason.contains("how large its content is") == true)
+        #expect(access("\(bench("core"))", F_OK) != 0)
+    }
+
     @Test("content that is longer than the sealed index says ends at the sealed size")
     func bomb() throws {
         let (kim, opener) = try recipient("kim")

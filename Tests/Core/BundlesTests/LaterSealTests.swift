@@ -172,8 +172,15 @@ struct LaterSealTests {
         _ = bench("b/countersignatures/ada-lead.sshsig").withCString { unlink($0) }
         let one = try #require(try UnverifiedBundle(at: bench("b")).finding(policy()))
         #expect(one.check == .countersignature)
-        #expect(one.found.contains("interrupted"))
+        #expect(one.found.contains("interrupted") && one.file == "countersignatures/ada-lead.json")
+        #expect(one.expected.contains("a signature beside it"))
+        // A power cut keeps either name.
         _ = bench("b/countersignatures/ada-lead.json").withCString { unlink($0) }
+        try Disk.write(Array(signature.text.utf8), to: bench("b/countersignatures/ada-lead.sshsig"))
+        let other = try #require(try UnverifiedBundle(at: bench("b")).finding(policy()))
+        #expect(other.check == .countersignature && other.file == "countersignatures/ada-lead.sshsig")
+        #expect(other.found.contains("interrupted") && other.expected.contains("a statement beside it"))
+        _ = bench("b/countersignatures/ada-lead.sshsig").withCString { unlink($0) }
         _ = bench("b/countersignatures").withCString { rmdir($0) }
         try Disk.write([1], to: bench("b/.adding-seal.tsr"))
         let left = try #require(try UnverifiedBundle(at: bench("b")).finding(policy()))

@@ -18,13 +18,13 @@ extension VerifiedBundle {
         guard !volumes.isEmpty else {
             throw Failure(.notFound, "open a secret", on: stream, because: "the bundle has no such stream")
         }
+        let indexed = try indexed(stream)
         let file = try NascentFile(for: destination, attempt: "make the opened file")
         let source = OpenedVolumes(volumes, in: store, with: opener)
-        let indexed = try indexed(stream)
         var hasher = Sealing.Hasher()
         var size: UInt64 = 0
         try failing { () throws(Problem) in
-            let decompressor = try ZstdDecompressor(name: stream, most: indexed?.size ?? .max) {
+            let decompressor = try ZstdDecompressor(name: stream, most: indexed.size) {
                 buffer throws(Problem) in
                 try posing { () throws(Failure) in try source.read(into: buffer) }
             }
@@ -37,7 +37,7 @@ extension VerifiedBundle {
             }
         }
         let digest = hasher.finish()
-        if let indexed, indexed.size != size || indexed.digest != digest.hex {
+        if indexed.size != size || indexed.digest != digest.hex {
             throw Failure(
                 .notVerified,
                 "open a secret",
@@ -49,25 +49,23 @@ extension VerifiedBundle {
         return size
     }
 
-    /// Memory has its size and digest in data/memory.jsonl; `nil` for a stream that no index tells of.
-    private func indexed(_ stream: String) throws(Failure) -> (size: UInt64, digest: String)? {
-        let name = try PayloadName(MemoryCheck.index)
-        guard payload.contains(where: { $0.name == name }) else { return nil }
-        var found: (size: UInt64, digest: String)?
-        try lines(of: name) { line throws(Failure) in
-            let value = try JSONReader.read(line, limits: .init(bytes: LineReader.longestLine, depth: 16))
-            guard value["stream"]?.string == stream else { return }
-            guard found == nil, let size = value["size"]?.integer, size >= 0, let digest = value["sha256"]?.string
-            else {
-                throw Failure(
-                    .notVerified,
-                    "open a secret",
-                    on: stream,
-                    because: "\(MemoryCheck.index) does not say its size and SHA-256 once"
-                )
-            }
-            found = (UInt64(size), digest)
+    /// Memory has its size and digest in data/memory.jsonl. What no index tells of has no bound and is not opened: a few
+    /// bytes of zstd can stand for any number.
+    private func indexed(_ stream: String) throws(Failure) -> (size: UInt64, digest: String) {
+        let wrong = { (reason: String) -> Failure in Failure(.notVerified, "open a secret", on: stream, because: reason)
         }
+        let name = try PayloadName(MemoryCheck.index)
+        var found: (size: UInt64, digest: String)?
+        if payload.contains(where: { $0.name == name }) {
+            try lines(of: name) { line throws(Failure) in
+                let value = try JSONReader.read(line, limits: .init(bytes: LineReader.longestLine, depth: 16))
+                guard value["stream"]?.string == stream else { return }
+                guard found == nil, let size = value["size"]?.integer, size >= 0, let digest = value["sha256"]?.string
+                else { throw wrong("\(MemoryCheck.index) does not say its size and SHA-256 once") }
+                found = (UInt64(size), digest)
+            }
+        }
+        guard let found else { throw wrong("\(MemoryCheck.index) does not say how large its content is") }
         return found
     }
 }

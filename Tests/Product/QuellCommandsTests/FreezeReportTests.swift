@@ -28,6 +28,6 @@ struct FreezeReportTests {
         let entered = Deadline.monotonicNow() - 3_000_000_000
         let spans = FreezeReport(session: session, result: result, startedAt: entered).spans
         let milliseconds = spans.split(separator: " ").compactMap { Double($0) }
-        #expect(milliseconds.count == 2 && milliseconds.allSatisfy { $0 >= 3000 && $0 < 10_000 }, "\(spans)")
+        #expect(milliseconds.count == 2 && milliseconds.allSatisfy { $0 >= 3000 && $0 < 120_000 }, "\(spans)")
     }
 }

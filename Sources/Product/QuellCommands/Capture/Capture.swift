@@ -77,9 +77,11 @@ struct Capture: QuellCommand {
             maxSeconds: seconds,
             rate: rate
         )
+        defer { teller.end() }
         let (result, output) = try verb.run(CaptureAction(place), input) { event in
             if case .progress = event { teller.take(event) }
         }
+        teller.end()
         if common.json {
             telling.document(try verb.document(result, output))
             return result.outcome

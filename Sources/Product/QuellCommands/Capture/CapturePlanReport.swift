@@ -10,6 +10,8 @@ struct CapturePlanReport {
     let plan: CapturePlan
     /// Why there is no workspace, when there is none.
     let lacking: String?
+    /// Where it would go.
+    let destination: DestinationForecast
     /// The command that does it.
     let next: String?
 
@@ -35,7 +37,7 @@ struct CapturePlanReport {
             ])
         }
         rows.append(["", "all", objects(plan.total), bytes(plan.total), time(plan.nanoseconds), ""])
-        return table(rows) + budgetLines + rateLines
+        return table(rows) + budgetLines + rateLines + destination.lines(for: plan.total.bytes)
             + [lacking].compactMap { $0 }.map {
                 "not planned  \(Escaped.terminal($0))"
             }
@@ -98,6 +100,7 @@ struct CapturePlanReport {
                 "objectsPerSecond": .integer(Int64(CaptureRates.objectsPerSecond)),
                 "processesPerSecond": .integer(Int64(CaptureRates.processesPerSecond)),
             ],
+            "destination": destination.document,
             "untrustedLacking": lacking.map(JSONValue.string) ?? .null,
         ]
     }
@@ -146,7 +149,8 @@ extension Capture {
             locator: "\(session.locator)",
             plan: plan,
             lacking: lacking,
-            next: session.commandWord.map { "quell capture \($0)" }
+            destination: DestinationForecast(try onward.destination(in: environment), store: bench.store.root),
+            next: session.commandWord.map { "quell capture \($0)" + onward.words }
         )
         if common.json { telling.document(report.document) } else { report.tell(telling) }
         return .done

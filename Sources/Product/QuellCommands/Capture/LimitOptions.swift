@@ -6,11 +6,11 @@ struct LimitOptions: ParsableArguments {
     @Option(
         name: [.customLong("max-bytes"), .customLong("budget")],
         help: ArgumentHelp(
-            "At most so many bytes before compression; each class has its reserve.",
+            "At most so many bytes before compression (500M, 20G); each class has its reserve.",
             valueName: "bytes"
         )
     )
-    var budget: UInt64?
+    var maxBytes: ByteCount?
     @Option(
         name: .long,
         help: ArgumentHelp("Seal what is there after 90s, 30m or 2h.", valueName: "time")
@@ -18,9 +18,12 @@ struct LimitOptions: ParsableArguments {
     var maxTime: String?
     @Option(
         name: .long,
-        help: ArgumentHelp("Read at most so many bytes of content in a second.", valueName: "bytes")
+        help: ArgumentHelp("Read at most so many bytes of content in a second (20M).", valueName: "bytes")
     )
-    var rate: UInt64?
+    var rate: ByteCount?
+
+    /// The bytes of `--max-bytes`.
+    var budget: UInt64? { maxBytes?.bytes }
 
     /// The seconds of `--max-time`.
     ///
@@ -41,9 +44,9 @@ struct LimitOptions: ParsableArguments {
     ///
     /// - Throws: `usage` when nothing could be read.
     func bytesPerSecond() throws(Failure) -> UInt64? {
-        guard rate != 0 else {
+        guard rate?.bytes != 0 else {
             throw Failure(.usage, "capture", on: "--rate", because: "at 0 bytes a second nothing is ever read")
         }
-        return rate
+        return rate?.bytes
     }
 }

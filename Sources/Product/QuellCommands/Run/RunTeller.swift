@@ -32,6 +32,9 @@ final class RunTeller: Sendable {
         }
     }
 
+    /// Takes the line of progress away, when one stands there.
+    func end() { state.withLock { clear(&$0) } }
+
     private func tell(_ result: StepResult) {
         let word = result.state.rawValue
         let drawn = result.state == .succeeded ? telling.terminal.good(word) : telling.terminal.bad(word)
@@ -52,8 +55,11 @@ final class RunTeller: Sendable {
         guard now - state.drawn > 500_000_000 else { return }
         state.drawn = now
         state.hasProgress = true
-        let line = "\(stamp)  \(padded(step))  \(phase): \(state.pace.words(done: done, of: total, at: now))"
-        telling.errors.bytes(Array("\r\u{1B}[K\(line)".utf8))
+        let front = "\(padded(step))  \(phase): "
+        // A line that wraps could not be drawn over.
+        let room = telling.terminal.columns - 1 - front.count
+        let text = state.pace.read(done: done, of: total, at: now).text(within: room)
+        telling.errors.bytes(Array("\r\u{1B}[K\(front)\(text)".utf8))
     }
 
     private func clear(_ state: inout State) {

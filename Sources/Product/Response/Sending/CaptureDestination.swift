@@ -1,5 +1,6 @@
 public import Base
 import Bundles
+import Glibc
 
 /// Where a capture goes instead of its case, while it is made: nothing of it but what is on its way lies on this disk.
 public struct CaptureDestination: Sendable {
@@ -63,6 +64,19 @@ public struct CaptureDestination: Sendable {
         case .remoteFile(let host, let path): "\(host):\(path)"
         }
     }
+
+    /// What the file system here has free that takes the bundle, in bytes; `nil` when none here does, or it does not say.
+    public var room: UInt64? { folder.flatMap(CaptureDestination.room(in:)) }
+
+    /// What a file system of this host has free for us, in bytes; `nil` when it does not say.
+    public static func room(in folder: BytePath) -> UInt64? {
+        var status = statvfs()
+        guard folder.withCString({ statvfs($0, &status) }) == 0 else { return nil }
+        return UInt64(status.f_bavail) &* UInt64(status.f_frsize)
+    }
+
+    /// Whether what lies there can be read back from here: only then does the capture count for a kill.
+    public var isReadable: Bool { folder != nil }
 
     /// Where this host can read the bundle `name` again; `nil`: nowhere.
     func readable(_ name: String) -> BytePath? {

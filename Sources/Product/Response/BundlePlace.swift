@@ -22,8 +22,25 @@ public struct BundlePlace: Hashable, Sendable, Codable {
             path = own
             return
         }
+        self = try BundlePlace.read(file)
+    }
+
+    /// What was noted of the bundle `name` before it left; `nil` when nothing was, or when the note was cut by a crash or a
+    /// full disk: its number stays taken, and nothing left, because a note is on disk before that.
+    static func noted(_ name: String, in home: Case) throws(Failure) -> BundlePlace? {
+        let file = file(of: name, in: home)
+        guard isThere(file) else { return nil }
+        do throws(Failure) {
+            return try read(file)
+        } catch {
+            guard error.code == .malformed else { throw error }
+            return nil
+        }
+    }
+
+    private static func read(_ file: BytePath) throws(Failure) -> BundlePlace {
         let descriptor = try Descriptor(opening: file, O_RDONLY | O_NOFOLLOW, to: "open the note of a bundle")
-        self = try JSONDecoding.decode(BundlePlace.self, from: try descriptor.readToEnd(limit: 64 << 10, from: file))
+        return try JSONDecoding.decode(BundlePlace.self, from: try descriptor.readToEnd(limit: 64 << 10, from: file))
     }
 
     /// Where `destination` puts the bundle `name`.
@@ -43,6 +60,11 @@ public struct BundlePlace: Hashable, Sendable, Codable {
         }
         guard fsync(descriptor.number) == 0 else {
             throw Failure(errno: errno, "bring the note of a bundle to disk", on: file)
+        }
+        // Its name, too: a number that was given to what lies elsewhere is not given again.
+        let folder = try Descriptor(opening: home.bundles, O_RDONLY | O_DIRECTORY, to: "open the folder of bundles")
+        guard fsync(folder.number) == 0 else {
+            throw Failure(errno: errno, "bring the note of a bundle to disk", on: home.bundles)
         }
     }
 

@@ -90,9 +90,27 @@ struct BundleShelf {
         _ = path(name(number) + ".reserved").withCString { unlink($0) }
     }
 
-    /// Verifies a bundle from disk; our own key is the trusted one.
-    func verified(_ name: String, key: SigningKey?) throws(Failure) -> VerifiedBundle {
-        try BundleJudge.verify(path(name), trusting: key.map { [$0.verifyingKey] } ?? [])
+    /// Verifies the bundle that an attempt of this store is said to have sealed under `name`, wherever it lies: with our key,
+    /// when there is one, for this case, under this name and number, after the journal of this case. Whatever else verifies
+    /// there is not it.
+    ///
+    /// - Throws: as ``BundleJudge/verify(_:trusting:fingerprint:)``; `notVerified` when it is another bundle.
+    func verified(_ name: String, at other: BytePath? = nil, key: SigningKey?) throws(Failure) -> VerifiedBundle {
+        let place = other ?? path(name)
+        let bundle = try BundleJudge.verify(place, trusting: key.map { [$0.verifyingKey] } ?? [])
+        func isNotOurs(_ reason: String) -> Failure {
+            Failure(.notVerified, "take up the capture", on: "\(place)", because: reason)
+        }
+        let statement = bundle.statement
+        guard statement.purpose != .imported, statement.name == name, statement.caseID == home.id.text,
+            statement.number == number(of: name)
+        else { throw isNotOurs("the bundle there is not \(name) of this case") }
+        guard key == nil || bundle.signer.isTrusted else { throw isNotOurs("the key of this store did not sign it") }
+        guard let checkpoint = statement.checkpoint, checkpoint.sequence > 0,
+            let entry = try home.journal.entries(after: checkpoint.sequence - 1).first,
+            entry.sequence == checkpoint.sequence, entry.digest == checkpoint.head
+        else { throw isNotOurs("its seal does not follow the journal of this case") }
+        return bundle
     }
 
     /// Compares a bundle on disk with what was sealed a moment ago, without looking into its archives.

@@ -62,6 +62,85 @@ struct CaptureCrashTests {
     }
 }
 
+@Suite("what stands where a capture was to go")
+struct ForeignDestinationTests {
+    /// A case with a note of its first bundle, as a crash leaves it, and a capture that another case sealed.
+    private func scene(
+        _ temporary: TemporaryStore,
+        withKey hasKey: Bool
+    ) throws -> (home: Case, other: Case, strange: BytePath) {
+        let home = try temporary.store.create(about: [try Crash.pin()], by: .quell)
+        let other = try temporary.store.create(about: [try Crash.pin()], by: .quell)
+        try home.makeBundlesFolder()
+        let session = SessionReference(locator: .pid(4_194_303), pin: try Crash.pin())
+        let result = Single(in: other, by: .quell).run(
+            CaptureAction(try temporary.workplace(of: other, hasKey: hasKey)),
+            CaptureAction.Input(session: session, profile: "volatile")
+        )
+        #expect(try other.captures().count == 1, "\(result.step.reasons)")
+        return (home, other, other.bundles.appending("\(other.id)-1"))
+    }
+
+    @Test("a consistent bundle of another case, or by another key, is never taken for the one that was to go there")
+    func strange() throws {
+        let temporary = try TemporaryStore()
+        let (home, _, strange) = try scene(temporary, withKey: true)
+        let shelf = BundleShelf(home)
+        let name = shelf.name(1)
+        #expect(throws: Failure.self) { try shelf.verified(name, at: strange, key: temporary.store.key) }
+        let away = temporary.root.appending("away")
+        #expect(away.withCString { mkdir($0, 0o700) } == 0)
+        let place = BundlePlace(try CaptureDestination("\(away)") { $0 }, name)
+        try place.note(name, in: home)
+        let at = away.appending(name)
+        #expect(strange.withCString { from in at.withCString { rename(from, $0) } } == 0)
+        let action = CaptureAction(try temporary.workplace(of: home))
+        let effect = CaptureAction.Effect.send(bundle: name, to: place.words)
+        let state = try action.probe(effect, in: Scope(deadline: Deadline(after: .seconds(60))))
+        #expect(state == .notDone)
+    }
+
+    @Test("a bundle that the store's key did not sign is not its own, though all of it holds")
+    func unsigned() throws {
+        let temporary = try TemporaryStore()
+        let (_, other, _) = try scene(temporary, withKey: false)
+        let own = BundleShelf(other)
+        #expect(throws: Failure.self) { try own.verified(own.name(1), key: temporary.store.key) }
+        #expect(try own.verified(own.name(1), key: nil).statement.name == own.name(1))
+    }
+
+    @Test("a note that a full disk cut keeps its number and stops no capture")
+    func cutNote() throws {
+        let temporary = try TemporaryStore()
+        let home = try temporary.store.create(about: [try Crash.pin()], by: .quell)
+        try home.makeBundlesFolder()
+        let shelf = BundleShelf(home)
+        let note = home.bundles.appending("\(shelf.name(7)).elsewhere")
+        let file = note.withCString { open($0, O_WRONLY | O_CREAT | O_EXCL, 0o600) }
+        #expect(file >= 0 && close(file) == 0)
+        #expect(try BundlePlace.noted(shelf.name(7), in: home) == nil)
+        let session = SessionReference(locator: .pid(4_194_303), pin: try Crash.pin())
+        let result = Single(in: home, by: .quell).run(
+            CaptureAction(try temporary.workplace(of: home)),
+            CaptureAction.Input(session: session, profile: "volatile")
+        )
+        #expect(try home.captures().map(\.bundle) == [shelf.name(8)], "\(result.step.reasons)")
+    }
+
+    @Test("limits at which nothing could be read, or longer than a capture may take, are usage")
+    func limits() throws {
+        let temporary = try TemporaryStore()
+        let home = try temporary.store.create(about: [try Crash.pin()], by: .quell)
+        let session = SessionReference(locator: .pid(4_194_303), pin: try Crash.pin())
+        for (seconds, rate) in [(0, nil), (-1, nil), (21_601, nil), (.max, nil), (nil, 0)] as [(Int64?, UInt64?)] {
+            let input = CaptureAction.Input(session: session, profile: "volatile", maxSeconds: seconds, rate: rate)
+            let result = Single(in: home, by: .quell).run(CaptureAction(try temporary.workplace(of: home)), input)
+            #expect(result.step.state == .failed, "\(seconds ?? -7) \(rate ?? 7)")
+        }
+        #expect(try home.captures().isEmpty)
+    }
+}
+
 private enum Crash {
     /// A session whose processes have ended: there is little to be read, and nothing of anybody else.
     static func pin() throws -> SessionPin {

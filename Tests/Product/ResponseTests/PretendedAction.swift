@@ -74,12 +74,12 @@ final class TemporaryStore {
     deinit { TemporaryStore.remove(root) }
 
     /// Where the actions of a case work, with nothing declared.
-    func workplace(of home: Case) throws -> Workplace {
+    func workplace(of home: Case, hasKey: Bool = true) throws -> Workplace {
         Workplace(
             host: try Host(),
             home: home,
             inventory: .empty,
-            key: store.key,
+            key: hasKey ? store.key : nil,
             responder: .quell,
             authority: nil,
             version: "test"

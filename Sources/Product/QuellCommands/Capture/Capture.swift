@@ -64,6 +64,9 @@ struct Capture: QuellCommand {
         for path in try CaptureAction.neighbours(of: verb.reference, at: place) {
             telling.warn("\(path) lies on the file system that the capture is written to")
         }
+        if let path = destination.flatMap(CaptureAction.exposure) {
+            telling.warn("others than root may change \(path), and what lies below it")
+        }
         Interruption.listen()
         let teller = RunTeller(telling)
         let input = CaptureAction.Input(

@@ -12,6 +12,10 @@ struct CapturePlanReport {
     let lacking: String?
     /// Where it would go.
     let destination: DestinationForecast
+    /// Seconds after which it would be sealed with what is there; `nil` sets no bound.
+    var seconds: Int64?
+    /// Bytes that it would read in a second at most; `nil` sets no bound.
+    var rate: UInt64?
     /// The command that does it.
     let next: String?
 
@@ -51,7 +55,14 @@ struct CapturePlanReport {
 
     private var rateLines: [String] {
         let bytes = Words.bytes(CaptureRates.bytesPerSecond)
-        return ["rates        \(bytes) and \(CaptureRates.objectsPerSecond) objects in a second; + means at least"]
+        let rates = "rates        \(bytes) and \(CaptureRates.objectsPerSecond) objects in a second; + means at least"
+        var bounds: [String] = []
+        if let rate {
+            let whole = Duration.milliseconds(Int64(clamping: plan.total.bytes / max(1, rate / 1000)))
+            bounds.append("at \(Words.bytes(rate)) a second reading alone takes \(Words.age(whole))")
+        }
+        if let seconds { bounds.append("what is there after \(Words.age(.seconds(seconds))) is sealed") }
+        return [rates] + (bounds.isEmpty ? [] : ["bounds       " + bounds.joined(separator: "; ")])
     }
 
     private func objects(_ amount: CaptureAmount) -> String { "\(amount.objects)\(amount.isAtLeast ? "+" : "")" }
@@ -81,6 +92,8 @@ struct CapturePlanReport {
             "plan": true,
             "profile": .string(plan.profile.rawValue),
             "items": .array(plan.entries.map(value)),
+            "maxSeconds": seconds.map(JSONValue.integer) ?? .null,
+            "rateBytesPerSecond": rate.map { .string(String($0)) } ?? .null,
             "budgetBytes": plan.budget.map { .string(String($0)) } ?? .null,
             "shares": .array(
                 plan.shares.map { share in
@@ -132,8 +145,25 @@ extension Capture {
         }
     }
 
+    /// What was chosen beside the session, as a command has it.
+    private var chosen: String {
+        var words = profile == "standard" ? "" : " --profile \(ShellWord.quoted(profile))"
+        for (name, value) in [
+            ("case", options.effect.case), ("since", since), ("until", until), ("memory", memory), ("to", onward.to),
+            ("identity", onward.route.identity), ("agent", onward.route.agent),
+            ("known-hosts", onward.route.knownHosts), ("port", onward.route.port.map { "\($0)" }),
+        ] {
+            if let value { words += " --\(name) \(ShellWord.quoted(value))" }
+        }
+        for certificate in onward.recipient { words += " --recipient \(ShellWord.quoted(certificate))" }
+        if plainMemory { words += " --plain-memory" }
+        if let store = common.store { words += " --store \(ShellWord.quoted(store))" }
+        return words + limits.words
+    }
+
     /// Resolves the session and tells the plan; no case is opened.
     func tellPlan(in environment: Environment, _ telling: Teller) throws(Failure) -> Outcome {
+        let (seconds, rate) = (try limits.seconds(), try limits.bytesPerSecond())
         let bench = try Workbench(withoutKey: environment, store: common.store)
         let session = try planned(bench)
         let planning = CapturePlanning(on: bench.host, try bench.inventory(), store: bench.store.root)
@@ -150,7 +180,9 @@ extension Capture {
             plan: plan,
             lacking: lacking,
             destination: DestinationForecast(try onward.destination(in: environment), store: bench.store.root),
-            next: session.commandWord.map { "quell capture \($0)" + onward.words }
+            seconds: seconds,
+            rate: rate,
+            next: session.commandWord.map { "quell capture \($0)" + chosen }
         )
         if common.json { telling.document(report.document) } else { report.tell(telling) }
         return .done

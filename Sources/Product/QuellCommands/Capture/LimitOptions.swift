@@ -1,5 +1,6 @@
 internal import ArgumentParser
 import Base
+import Response
 
 /// How much a capture may take: bytes, time, bytes in a second.
 struct LimitOptions: ParsableArguments {
@@ -32,12 +33,21 @@ struct LimitOptions: ParsableArguments {
         guard let maxTime else { return nil }
         let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600]
         if let unit = maxTime.last.flatMap({ units[$0] }), let count = Int64(maxTime.dropLast()),
-            (1...100_000).contains(count)
+            (1...CaptureAction.longest / unit).contains(count)
         {
             return count * unit
         }
-        let reason = "'\(maxTime)' is no span such as 90s, 30m or 2h"
+        let reason = "'\(maxTime)' is no span such as 90s, 30m or 2h, of 6h at most"
         throw Failure(.usage, "capture", on: "--max-time", because: reason)
+    }
+
+    /// The limits as a command has them, with a space before each.
+    var words: String {
+        var words = ""
+        if let maxBytes { words += " --max-bytes \(maxBytes.bytes)" }
+        if let maxTime { words += " --max-time \(ShellWord.quoted(maxTime))" }
+        if let rate { words += " --rate \(rate.bytes)" }
+        return words
     }
 
     /// The rate.

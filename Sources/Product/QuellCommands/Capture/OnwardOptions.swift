@@ -26,9 +26,6 @@ struct OnwardOptions: ParsableArguments {
     /// Whether the bundle itself goes to standard output, so that nothing else may.
     var takesOutput: Bool { to == "-" }
 
-    /// The destination as a command has it, with a space before; empty without one.
-    var words: String { to.map { " --to \(ShellWord.quoted($0))" } ?? "" }
-
     /// Reads whom it is for, before anything is captured.
     ///
     /// - Throws: `usage` when results would stand among the bundle's bytes; why a certificate cannot be used.

@@ -8,7 +8,7 @@ final class RunTeller: Sendable {
     private struct State {
         var drawn: UInt64 = 0
         var hasProgress = false
-        var pace = Pace()
+        var paces: [String: Pace] = [:]
     }
 
     private let telling: Teller
@@ -27,6 +27,7 @@ final class RunTeller: Sendable {
             case .progress(let step, let phase, let done, let total): draw(step, phase, done, total, &state)
             case .ended(let result):
                 clear(&state)
+                state.paces[result.step] = nil
                 tell(result)
             }
         }
@@ -58,7 +59,7 @@ final class RunTeller: Sendable {
         let front = "\(padded(step))  \(phase): "
         // A line that wraps could not be drawn over.
         let room = telling.terminal.columns - 1 - front.count
-        let text = state.pace.read(done: done, of: total, at: now).text(within: room)
+        let text = state.paces[step, default: Pace()].read(done: done, of: total, at: now).text(within: room)
         telling.errors.bytes(Array("\r\u{1B}[K\(front)\(text)".utf8))
     }
 

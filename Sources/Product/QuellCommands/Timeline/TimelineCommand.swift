@@ -66,15 +66,16 @@ struct TimelineCommand: QuellCommand {
             return (try temporary(bundle, environment), bundle)
         }
         let home = try environment.store(common.store).open(id)
-        let captures = try home.captures().filter { $0.purpose != .foreign }
-        let most = captures.map(\.profile).max()
-        guard let capture = captures.last(where: { $0.profile == most }) else {
+        let (richest, elsewhere) = try home.richestCapture { $0.purpose != .foreign }
+        guard let capture = richest else {
             throw Failure(
                 .notFound,
                 "tell the timeline",
                 on: id.text,
-                because: "the case has no capture",
-                hint: "quell capture LOCATOR --case \(id)"
+                because: elsewhere.map { "its capture went to \($0.words), where it cannot be read from here" }
+                    ?? "the case has no capture",
+                hint: elsewhere.map { _ in "quell timeline BUNDLE, where the bundle is" }
+                    ?? "quell capture LOCATOR --case \(id)"
             )
         }
         return (try CaseTimeline.build(try BundleJudge.verify(capture, in: home, trusting: keys), for: home), nil)

@@ -109,7 +109,7 @@ public struct CaptureAction: Action {
         summary: "preserve a session as a sealed evidence bundle",
         nature: .reads,
         lane: .capture,
-        deadline: .seconds(6 * 3600),
+        deadline: .seconds(longest),
         inputs: [
             Field("session", .session, "whose"),
             Field("profile", .text, isRequired: false, choices: CaptureProfile.allCases.map(\.rawValue), "how much"),
@@ -134,6 +134,7 @@ public struct CaptureAction: Action {
         let profile = try CaptureAction.profile(input.profile ?? "standard")
         let memory = try MemoryWish(input, profile).mode(for: place.recipients)
         _ = try place.agent(of: input.session)
+        try CaptureAction.checkLimits(input)
         return Observation(
             target: Target(
                 session: input.session,
@@ -150,6 +151,20 @@ public struct CaptureAction: Action {
                     + (memory == .nothing ? "" : ", memory \(memory.rawValue)")
             ]
         )
+    }
+
+    /// Seconds that a capture may take at most: its deadline.
+    public static let longest: Int64 = 6 * 3600
+
+    /// - Throws: `usage` for a time or a rate at which nothing could be read, or a time that is longer than a capture's.
+    private static func checkLimits(_ input: Input) throws(Failure) {
+        if let seconds = input.maxSeconds, !(1...longest).contains(seconds) {
+            let reason = "\(seconds) seconds are not between 1 and \(longest), what a capture may take at most"
+            throw Failure(.usage, "capture", on: "the time it may take", because: reason)
+        }
+        if input.rate == 0 {
+            throw Failure(.usage, "capture", on: "its rate", because: "at 0 bytes a second nothing is ever read")
+        }
     }
 
     /// The profile of that name.
@@ -196,8 +211,8 @@ public struct CaptureAction: Action {
         let missing = draft.missingWorkspace(request)
         let control = CaptureControl(
             report: { scope.progress.report($0.phase, $0.bytes, $0.expectedBytes ?? 0) },
-            isCancelled: { scope.cancellation.isCancelled || scope.deadline.hasPassed },
-            deadline: target.maxSeconds.map { Deadline(after: .seconds($0)) },
+            isCancelled: { scope.cancellation.isCancelled },
+            deadline: min(scope.deadline, target.maxSeconds.map { Deadline(after: .seconds($0)) } ?? scope.deadline),
             rate: target.rate
         )
         var sealed: Evidence.SealedCapture?
@@ -226,11 +241,13 @@ public struct CaptureAction: Action {
 
     /// The bundle that an earlier attempt of this step sealed elsewhere, when this host can read it there.
     private func sentBefore(_ target: Target, _ log: EffectLog<Effect>) throws(Failure) -> Output? {
-        for name in try BundleShelf(place.home).unrecordedElsewhere() {
-            let sent = try BundlePlace(of: name, in: place.home)
-            guard let path = sent.path, try log.isDone(.send(bundle: name, to: sent.words)) else { continue }
-            let keys = place.key.map { [$0.verifyingKey] } ?? []
-            var output = try output(of: try BundleJudge.verify(path, trusting: keys), target, at: path)
+        let shelf = BundleShelf(place.home)
+        for name in try shelf.unrecordedElsewhere() {
+            guard let sent = try BundlePlace.noted(name, in: place.home), let path = sent.path,
+                try log.isDone(.send(bundle: name, to: sent.words))
+            else { continue }
+            let bundle = try shelf.verified(name, at: path, key: place.key)
+            var output = try output(of: bundle, target, at: path)
             output.elsewhere = sent
             return output
         }
@@ -262,20 +279,21 @@ public struct CaptureAction: Action {
         )
     }
 
-    /// A sealed bundle of that name verifies.
+    /// A sealed bundle of that name verifies, and is our own: what else stands at its destination is not this effect.
     public func probe(_ effect: Effect, in scope: Scope) throws(Failure) -> EffectState {
         let name = effect.bundle
+        let shelf = BundleShelf(place.home)
         if case .send = effect {
-            let sent = try BundlePlace(of: name, in: place.home)
+            // Without a note nothing was sent: it is on disk before the first byte leaves.
+            guard let sent = try BundlePlace.noted(name, in: place.home) else { return .notDone }
             guard let path = sent.path else { return .cannotTell }
             do throws(Failure) {
-                _ = try BundleJudge.verify(path, trusting: place.key.map { [$0.verifyingKey] } ?? [])
+                _ = try shelf.verified(name, at: path, key: place.key)
                 return .done
             } catch {
                 return .notDone
             }
         }
-        let shelf = BundleShelf(place.home)
         guard try shelf.names().contains(name) else { return .notDone }
         do throws(Failure) {
             _ = try shelf.verified(name, key: place.key)
@@ -286,7 +304,8 @@ public struct CaptureAction: Action {
         }
     }
 
-    /// Reads the bundle back from disk, where this host can: every file is the one that was sealed. The gate looks into it before it counts.
+    /// Reads the bundle back from disk, where this host can: every file is the one that was sealed. The gate looks into it
+    /// before it counts.
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
         let sealed = output.sealed
         let lies = try BundlePlace(of: sealed.bundle, in: place.home)

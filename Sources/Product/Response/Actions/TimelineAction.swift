@@ -56,14 +56,13 @@ public struct TimelineAction: Action {
     /// Works at `place`.
     public init(_ place: Workplace) { self.place = place }
 
-    /// Finds the newest capture with the most in it.
+    /// Finds the newest capture with the most in it that can be read from here.
     public func inspect(_ input: Input, in scope: Scope) throws(Failure) -> Observation<Target> {
-        let captures = try place.home.captures().filter { record in
+        let (capture, _) = try place.home.richestCapture { record in
             record.pins.contains { $0.isSameSession(as: input.session.pin) }
         }
-        let most = captures.map(\.profile).max()
         return Observation(
-            target: Target(session: input.session, bundle: captures.last { $0.profile == most }?.bundle),
+            target: Target(session: input.session, bundle: capture?.bundle),
             pins: [input.session.pin],
             decisions: ["build the timeline"]
         )

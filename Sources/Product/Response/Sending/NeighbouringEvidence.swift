@@ -30,6 +30,21 @@ extension CaptureAction {
         return neighbours
     }
 
+    /// The first folder from a destination upwards that somebody else than root and the responder may change: who can, could
+    /// put something else in the place of what lies there. `nil` when there is none, or when nothing goes to this host.
+    public static func exposure(of destination: CaptureDestination) -> BytePath? {
+        guard var path = destination.folder else { return nil }
+        var last: stat?
+        while let here = look(at: path), here.st_ino != last?.st_ino || here.st_dev != last?.st_dev {
+            let isOwn = here.st_uid == 0 || here.st_uid == geteuid()
+            let isOpen = here.st_mode & (S_IWGRP | S_IWOTH) != 0 && here.st_mode & S_ISVTX == 0
+            if !isOwn || isOpen { return path }
+            last = here
+            path = path.appending("..")
+        }
+        return nil
+    }
+
     /// Whether a folder is another one or lies below it, whatever links lead there.
     private static func isBelow(_ folder: BytePath, _ top: stat) -> Bool {
         var path = folder

@@ -6,7 +6,9 @@ import Testing
 struct ByteCountTests {
     @Test(
         "digits, and a letter for each 1024",
-        arguments: [("0", 0), ("4096", 4096), ("3K", 3072), ("20M", 20_971_520), ("2G", 2_147_483_648), ("1T", 1 << 40)]
+        arguments: [
+            ("0", 0), ("4096", 4096), ("3K", 3072), ("20M", 20_971_520), ("2G", 2_147_483_648), ("1T", 1 << 40),
+        ]
     )
     func taken(text: String, bytes: UInt64) {
         #expect(ByteCount(argument: text)?.bytes == bytes)

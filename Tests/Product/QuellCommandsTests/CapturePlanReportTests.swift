@@ -80,8 +80,14 @@ struct CapturePlanReportTests {
 
     @Test("the table is aligned, says what is skipped and why, and escapes what a session named")
     func table() {
-        let lines = CapturePlanReport(locator: "pid:7", plan: plan, lacking: "no workspace", destination: away, next: nil)
-            .lines
+        let lines = CapturePlanReport(
+            locator: "pid:7",
+            plan: plan,
+            lacking: "no workspace",
+            destination: away,
+            next: nil
+        )
+        .lines
         let expected = [
             "   item       objects      bytes       time  path",
             "1  processes       2+  32.0 KiB+     5.0 ms",
@@ -101,7 +107,8 @@ struct CapturePlanReportTests {
 
     @Test("the document has every item in order, numbers of bytes as text, and what may be hostile under its keys")
     func document() {
-        let document = CapturePlanReport(locator: "pid:7", plan: plan, lacking: nil, destination: away, next: nil).document
+        let document = CapturePlanReport(locator: "pid:7", plan: plan, lacking: nil, destination: away, next: nil)
+            .document
         let items = document["items"]?.array ?? []
         #expect(items.map { $0["name"] } == ["processes", "workspace", "log"])
         #expect(items[1]["bytes"] == "1073741824" && items[0]["atLeast"] == true)

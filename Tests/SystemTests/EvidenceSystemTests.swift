@@ -274,36 +274,12 @@ private func request(_ profile: CaptureProfile, members: [Int32], on host: Host)
 }
 
 private func request(_ profile: CaptureProfile, workspace: String) -> CaptureRequest {
-    var plan = CaptureRequest(
-        profile: profile,
-        locator: BytePath("cgroup:/quell-test"),
-        pins: [],
-        subjects: [],
-        seal: SealParts(
-            name: "quell-test-1",
-            caseID: "quell-test",
-            number: 1,
-            purpose: .incident,
-            freeze: nil,
-            authority: nil,
-            tool: SealStatement.Tool(version: "test", digest: nil),
-            responder: "tests",
-            host: "here"
-        )
-    )
-    plan.trees = [PlannedTree(name: "workspace", path: BytePath(workspace), role: .workspace)]
-    return plan
+    let tree = PlannedTree(name: "workspace", path: BytePath(workspace), role: .workspace)
+    return .ofTest(profile, [tree])
 }
 
 private func capture(_ plan: CaptureRequest, _ host: Host) throws -> (SealedCapture, VerifiedBundle) {
-    let path = BytePath(try Sandbox.of().folder + "/bundle")
-    let sealed = try Acquisition(plan, on: host).capture(to: path, sealedWith: nil)
-    switch try UnverifiedBundle(at: path).verify(VerificationPolicy(trusting: [])) {
-    case .consistent(let bundle): return (sealed, bundle)
-    case .wrong(let finding): throw finding
-    }
+    try plan.captured(on: host)
 }
 
-private func lines(_ name: String, of bundle: VerifiedBundle) throws -> [JSONValue] {
-    try bundle.bytes(of: PayloadName(name)).split(separator: UInt8(ascii: "\n")).map { try JSONReader.read(Array($0)) }
-}
+private func lines(_ name: String, of bundle: VerifiedBundle) throws -> [JSONValue] { try bundle.lines(name) }

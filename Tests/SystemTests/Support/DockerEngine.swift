@@ -2,11 +2,14 @@ import Glibc
 import Programs
 
 /// A real dockerd of this test's own, with its files below the folder of the test: `var/lib/docker` and `run/docker`, where
-/// a resolver with that root looks. It has a mount namespace of its own, so that its mounts end with it, and touches no
-/// network of the machine's.
+/// a resolver with that root looks. With copies for storage it has a mount namespace of its own, so that its mounts end with
+/// it; overlays stand in the machine's, as docker's do. It touches no network of the machine's.
 final class DockerEngine: Sendable {
     /// The client of the package docker.io, whatever else is called docker on this machine.
     static let client = "/usr/bin/docker"
+
+    /// How it keeps the files of containers.
+    enum Storage: String { case vfs, overlay2 }
 
     /// One container of it.
     struct Container {
@@ -36,9 +39,14 @@ final class DockerEngine: Sendable {
     private let daemon: Child
 
     /// Starts an engine and a container, gives it to `body` and takes both away, whatever happens.
-    static func with(_ options: String..., command: String..., body: (Container) throws -> Void) throws {
+    static func with(
+        _ options: String...,
+        storage: Storage = .vfs,
+        command: String...,
+        body: (Container) throws -> Void
+    ) throws {
         let sandbox = try Sandbox.of()
-        let engine = try DockerEngine(sandbox)
+        let engine = try DockerEngine(sandbox, storage)
         let name = "\(sandbox.name)-web"
         defer { engine.end(name) }
         let imported = try engine.docker(["import", "\(sandbox.folder)/image.tar", "busybox:1"])
@@ -51,17 +59,18 @@ final class DockerEngine: Sendable {
         try body(Container(engine: engine, name: name, id: id))
     }
 
-    private init(_ sandbox: Sandbox) throws {
+    private init(_ sandbox: Sandbox, _ storage: Storage) throws {
         folder = sandbox.folder
         let root = try ContainerRoot(named: "image")
         let packed = try Program("/bin/tar", ["-C", root.path, "-cf", "\(folder)/image.tar", "."]).run()
         guard packed.status == 0 else { throw DockerEngine.problem("tar", packed) }
         let script = """
-            mount --make-rprivate / && mkdir -p "$0/var/lib" "$0/run" && exec dockerd --data-root "$0/var/lib/docker" \
+            mkdir -p "$0/var/lib" "$0/run" && exec dockerd --data-root "$0/var/lib/docker" \
             --exec-root "$0/run/docker" --pidfile "$0/docker.pid" --host "unix://$0/docker.sock" --iptables=false \
-            --ip6tables=false --ip-forward=false --ip-masq=false --bridge=none --storage-driver vfs >"$0/dockerd" 2>&1
+            --ip6tables=false --ip-forward=false --ip-masq=false --bridge=none --storage-driver \(storage) >"$0/dockerd" 2>&1
             """
-        daemon = try sandbox.start(Program("/usr/bin/unshare", ["-m", "/bin/sh", "-c", script, folder]))
+        let apart = storage == .vfs ? ["-m", "--propagation", "private"] : []
+        daemon = try sandbox.start(Program("/usr/bin/unshare", apart + ["/bin/sh", "-c", script, folder]))
         let isReady = eventually(within: .seconds(60)) { (try? docker(["version"]).status) == 0 }
         guard isReady else {
             let said = Files.text("\(folder)/dockerd") ?? ""
@@ -78,6 +87,11 @@ final class DockerEngine: Sendable {
         _ = try? docker(["rm", "-f", name])
         daemon.signal(SIGTERM)
         _ = eventually(within: .seconds(15)) { daemon.hasEnded }
+        // What stands in the machine's mount namespace when a test failed in the middle.
+        for line in (Files.text("/proc/self/mountinfo") ?? "").split(separator: "\n").reversed() {
+            let words = line.split(separator: " ")
+            if words.count > 4, words[4].hasPrefix(folder + "/") { umount2(String(words[4]), Int32(MNT_DETACH)) }
+        }
         // Only groups that are empty go.
         ContainerRoot.removeCgroups("docker")
     }

@@ -129,7 +129,11 @@ public struct ContainerFiles: Hashable, Sendable {
         _ = try TrustedFile.names(in: folder.appending("l"), to: reading)
         let target = try FileNode.at(folder.appending("l")).child(BytePath(parts[1])).linkTarget()
         let steps = target.components.compactMap(\.text)
-        guard steps.count == 3, steps[0] == "..", ContainerStore.isID(steps[1]), steps[2] == "diff" else { return nil }
+        guard steps.count == 3, steps[0] == "..", steps[2] == "diff" else { return nil }
+        // Docker keeps a layer of its own between a container's and its image, with empty files such as /etc/hosts to
+        // mount over: ID-init.
+        let id = steps[1].hasSuffix("-init") ? String(steps[1].dropLast(5)) : steps[1]
+        guard ContainerStore.isID(id) else { return nil }
         return folder.appending(steps[1]).appending("diff")
     }
 }

@@ -14,6 +14,15 @@ enum CryptoLibrary {
         return algorithm
     }()
 
+    /// AES-256-GCM of the default provider, as ``sha256``.
+    nonisolated(unsafe) static let aes256GCM: OpaquePointer = {
+        start()
+        guard let algorithm = EVP_CIPHER_fetch(nil, "AES-256-GCM", nil) else {
+            preconditionFailure("libcrypto has no AES-256-GCM")
+        }
+        return algorithm
+    }()
+
     /// Without its exit handler, which would take it down under threads that still sign.
     private static let isStarted: Bool =
         OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG) | UInt64(OPENSSL_INIT_NO_ATEXIT), nil) == 1

@@ -113,15 +113,17 @@ struct BundleShelf {
         return bundle
     }
 
-    /// Compares a bundle on disk with what was sealed a moment ago, without looking into its archives.
-    func readBack(_ name: String, sealedAs root: Digest, key: SigningKey?) throws(Failure) {
-        try BundleShelf.readBack(path(name), sealedAs: root, key: key)
-    }
-
-    /// The same wherever it lies.
-    static func readBack(_ path: BytePath, sealedAs root: Digest, key: SigningKey?) throws(Failure) {
+    /// Compares a bundle with what was sealed a moment ago, without looking into its archives, wherever it lies.
+    ///
+    /// - Parameter sums: What its writer knows of it, when it is still there.
+    static func readBack(
+        _ path: BytePath,
+        sealedAs root: Digest,
+        key: SigningKey?,
+        comparing sums: WrittenSums?
+    ) throws(Failure) {
         let policy = BundleJudge.policy(trusting: key.map { [$0.verifyingKey] } ?? [])
-        try UnverifiedBundle(at: path).readBack(sealedAs: root, policy)
+        try UnverifiedBundle(at: path).readBack(sealedAs: root, policy, comparing: sums)
     }
 
     private func number(of name: some StringProtocol) -> Int? { BundleShelf.number(of: name, in: home.id) }

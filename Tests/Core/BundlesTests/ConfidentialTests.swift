@@ -64,6 +64,40 @@ struct ConfidentialTests {
         }
     }
 
+    @Test(
+        "what was altered between writing and reading back is found, in plain and in encrypted files, by the writer's own sums"
+    )
+    func readBackByItsWriter() throws {
+        let (kim, _) = try recipient("kim")
+        let bundle = try BundleWriter(creating: bench("w"), volumeSize: 1 << 20, recipients: [kim])
+        let stream = try bundle.volumes(try PayloadName(Self.stream))
+        for _ in 0..<3 { try stream.append(Samples.noise) }
+        _ = try stream.close()
+        try bundle.write(PayloadName("data/collection.jsonl"), Array(Samples.collection.utf8))
+        try bundle.write(PayloadName("data/journal.jsonl"), Array(Samples.journal.utf8))
+        let sealed = try bundle.seal(Samples.statement(), with: key)
+        let sums = bundle.sums()
+        let reading = try UnverifiedBundle(at: bench("w"))
+        try reading.readBack(sealedAs: sealed.root, policy, comparing: sums)
+        let names = bundle.written().map(\.name.text)
+        let secrets = names.filter { $0.hasPrefix("secrets/") }
+        #expect(names.count >= 4 && !secrets.isEmpty)
+        for (place, index) in [(0, 0), (100, names.count - 1), (7, 1), (3, names.count - 2)] {
+            let path = bench("w").appending(names[index])
+            let content = try Disk.read(path)
+            try Disk.write(content.flipped(at: place), to: path)
+            let found = failure { try reading.readBack(sealedAs: sealed.root, policy, comparing: sums) }
+            #expect(found?.code == .notVerified, "\(path)")
+            #expect(found.map { "\($0)".contains(names[index]) } == true, "\(path)")
+            try Disk.write(content, to: path)
+        }
+        try reading.readBack(sealedAs: sealed.root, policy, comparing: sums)
+        // What another writer wrote under the same name is not what the manifest says.
+        let other = try BundleWriter(creating: bench("o"))
+        try other.write(PayloadName("data/collection.jsonl"), Array(Samples.journal.utf8))
+        #expect(failure { try reading.readBack(sealedAs: sealed.root, policy, comparing: other.sums()) } != nil)
+    }
+
     @Test("RT31 memory lies encrypted beside data, verifies without a key, and both its digests are under the seal")
     func memory() throws {
         let (kim, opener) = try recipient("kim")

@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import Synchronization
 import Testing
 
@@ -40,6 +41,57 @@ struct PipelineStageTests {
             #expect(found.withLock { $0 } == Self.content, "in steps of \(step)")
             #expect(ends.withLock { $0 } == 1)
         }
+    }
+
+    private static func noThread(_: @escaping @Sendable () -> Void) throws(Failure) -> OwnedThread {
+        throw Failure(.system, "start a thread", on: "quell", because: "no more are allowed")
+    }
+
+    @Test(
+        "where no thread can be started the caller's takes the same bytes, ends, and is told of a failure",
+        arguments: [true, false]
+    )
+    func oneThread(_ isLookedBackAt: Bool) throws {
+        let found = Mutex<[UInt8]>([])
+        let ends = Mutex(0)
+        let stage = PipelineStage(
+            isLookedBackAt: isLookedBackAt,
+            take: { bytes in found.withLock { $0 += bytes } },
+            end: { ends.withLock { $0 += 1 } },
+            start: Self.noThread
+        )
+        try Self.content.withRawBytes { bytes throws(Failure) in try stage.append(bytes) }
+        try stage.finish()
+        #expect(found.withLock { $0 } == Self.content)
+        #expect(ends.withLock { $0 } == 1)
+
+        let full = Failure(.system, "write", on: "volume", because: "no space left")
+        let failing = PipelineStage(take: { _ throws(Failure) in throw full }, end: {}, start: Self.noThread)
+        let thrown = #expect(throws: Failure.self) {
+            try Self.content.withRawBytes { bytes throws(Failure) in try failing.append(bytes) }
+        }
+        #expect(thrown?.reason == "no space left")
+        #expect(throws: Failure.self) { try failing.finish() }
+    }
+
+    @Test("what is looked back at stays as it is until the next bytes were taken")
+    func lookedBackAt() throws {
+        // Of the stage's thread until it has ended.
+        var last: (bytes: UnsafeRawBufferPointer, copy: [UInt8])?
+        var altered = 0
+        let stage = PipelineStage(
+            isLookedBackAt: true,
+            take: { bytes in
+                // The caller fills every slot that it may meanwhile.
+                usleep(2000)
+                if let last, !last.bytes.elementsEqual(last.copy) { altered += 1 }
+                last = (bytes, Array(bytes))
+            },
+            end: {}
+        )
+        try Self.content.withRawBytes { bytes throws(Failure) in try stage.append(bytes) }
+        try stage.finish()
+        #expect(altered == 0)
     }
 
     @Test("tells the caller why what came out could not be written, and takes no more")

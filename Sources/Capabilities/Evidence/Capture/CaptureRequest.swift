@@ -186,6 +186,8 @@ public struct SealedCapture: Sendable {
     public let wasCut: Bool
     /// Items that were left out because nobody asked for them.
     public let notAsked: Int
+    /// What reading it back compares with, while this process lives.
+    public let sums: WrittenSums
 
     /// Whether everything that was asked for is there, whole.
     public var isComplete: Bool { counts.collected + notAsked == counts.planned && !wasCancelled }

@@ -74,7 +74,8 @@ final class CaptureRun {
             stopped: meter.stopReason,
             lostRoots: log.lostRoots,
             wasCut: budget.hasRefused,
-            notAsked: log.notAsked
+            notAsked: log.notAsked,
+            sums: writer.sums()
         )
     }
 

@@ -1,9 +1,17 @@
 import Base
 import CZstd
 
-/// Compresses one stream into one zstd frame (RFC 8878) with a checksum, at level 1 unless told, through one buffer of
-/// fixed size, on the calling thread.
+/// Compresses one stream into one zstd frame (RFC 8878) with a checksum, at level 1 unless told, on the calling thread.
+///
+/// Content is compressed where it lies, without a copy of zstd's own: what it finds again, it finds in the bytes of the
+/// call before. Those must therefore stay as they are until the next call has returned; ``window`` bytes of them are
+/// enough. Source: zstd.h 1.5.4, "Buffer-less streaming compression".
 final class ZstdCompressor {
+    /// How far back the frame refers at most, in bytes, whatever the level: 1 MiB.
+    static let window = 1 << 20
+    /// The most that one call of zstd gets: its result fits into the output whatever it is.
+    private static let step = 1 << 20
+
     private let context: OpaquePointer
     private let output: PageBuffer
     private let sink: (UnsafeRawBufferPointer) throws(Failure) -> Void
@@ -19,34 +27,38 @@ final class ZstdCompressor {
         }
         self.context = context
         self.sink = sink
-        output = PageBuffer(size: 1 << 20)
-        try set(ZSTD_c_compressionLevel, level)
-        try set(ZSTD_c_checksumFlag, 1)
+        // What waits, less than a step, and the result of the next step.
+        output = PageBuffer(size: Self.step + ZSTD_compressBound(Self.step))
+        var parameters = ZSTD_getParams(level, 0, 0)
+        parameters.cParams.windowLog = min(parameters.cParams.windowLog, UInt32(Self.window.trailingZeroBitCount))
+        parameters.fParams = ZSTD_frameParameters(contentSizeFlag: 0, checksumFlag: 1, noDictIDFlag: 0)
+        try check(ZSTD_compressBegin_advanced(context, nil, 0, parameters, .max))
     }
 
     deinit { ZSTD_freeCCtx(context) }
 
+    /// Takes more content, which has to stay as it is until the next call has returned.
     func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
-        var input = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
-        while input.pos < input.size { try step(&input, ZSTD_e_continue) }
+        var rest = bytes
+        while !rest.isEmpty {
+            let part = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.step))
+            try take { ZSTD_compressContinue(context, $0, $1, part.baseAddress, part.count) }
+            rest = UnsafeRawBufferPointer(rebasing: rest[part.count...])
+        }
     }
 
     /// Ends the frame.
     func finish() throws(Failure) {
-        var input = ZSTD_inBuffer(src: nil, size: 0, pos: 0)
-        while try step(&input, ZSTD_e_end) > 0 {}
+        try take { ZSTD_compressEnd(context, $0, $1, nil, 0) }
+        try drain()
     }
 
-    @discardableResult
-    private func step(_ input: inout ZSTD_inBuffer, _ directive: ZSTD_EndDirective) throws(Failure) -> Int {
-        var written = ZSTD_outBuffer(dst: output.bytes.baseAddress, size: output.bytes.count, pos: ready)
-        let rest = ZSTD_compressStream2(context, &written, &input, directive)
-        guard ZSTD_isError(rest) == 0 else {
-            throw Failure(.system, "compress", on: "zstd", because: String(cString: ZSTD_getErrorName(rest)))
-        }
-        ready = written.pos
-        if ready == output.bytes.count || directive == ZSTD_e_end { try drain() }
-        return rest
+    private func take(_ step: (UnsafeMutableRawPointer?, Int) -> Int) throws(Failure) {
+        let room = UnsafeMutableRawBufferPointer(rebasing: output.bytes[ready...])
+        let count = step(room.baseAddress, room.count)
+        try check(count)
+        ready += count
+        if ready >= Self.step { try drain() }
     }
 
     private func drain() throws(Failure) {
@@ -56,8 +68,7 @@ final class ZstdCompressor {
         try sink(bytes)
     }
 
-    private func set(_ parameter: ZSTD_cParameter, _ value: Int32) throws(Failure) {
-        let result = ZSTD_CCtx_setParameter(context, parameter, value)
+    private func check(_ result: Int) throws(Failure) {
         guard ZSTD_isError(result) == 0 else {
             throw Failure(.system, "compress", on: "zstd", because: String(cString: ZSTD_getErrorName(result)))
         }

@@ -7,13 +7,18 @@ struct SecretsCheck {
     let store: MemberStore
 
     /// Compares the files with the lines of the tag manifest that name them.
-    static func compare(_ lines: [Manifest.Line], in store: MemberStore) throws(Problem) {
+    static func compare(
+        _ lines: [Manifest.Line],
+        in store: MemberStore,
+        with sums: WrittenSums?
+    ) throws(Problem) {
         for line in lines where line.name.hasPrefix(PayloadName.secrets) {
             guard let member = store.members[line.name] else {
                 throw wrong(.members, line.name, "this file, the tag manifest lists it", "none")
             }
             let name = try posing { () throws(Failure) in try PayloadName(member: line.name) }
-            try PayloadCheck.read(PayloadRecord(name: name, size: member.size, digest: line.digest), in: store) { _ in }
+            let record = PayloadRecord(name: name, size: member.size, digest: line.digest)
+            try PayloadCheck.compare(record, in: store, with: sums)
         }
     }
 

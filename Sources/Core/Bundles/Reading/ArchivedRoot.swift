@@ -105,6 +105,34 @@ enum PayloadCheck {
         try compare(record, with: hasher.finish())
     }
 
+    /// Compares the bytes of `record` with what was written a moment ago; as ``read(_:in:_:)`` where nobody knows that.
+    static func compare(
+        _ record: PayloadRecord,
+        in store: MemberStore,
+        with sums: WrittenSums?
+    ) throws(Problem) {
+        guard let sums, let written = sums.files[record.name.text] else {
+            return try read(record, in: store) { _ in }
+        }
+        try compare(record, with: written.digest)
+        guard let reader = try posing({ () throws(Failure) in try store.open(record.name.text) }) else {
+            throw .finding(VerificationFinding(.members, in: record.name.text, expected: "a file", found: "none"))
+        }
+        var sum = KeyedSum(sums.key, number: written.number)
+        try posing { () throws(Failure) in try reader.forEach(PageBuffer(size: 256 << 10)) { sum.update($0) } }
+        if sum.finish() == written.tag { return }
+        // It is told by the digest; unless what was other a moment ago is as it was written again.
+        try read(record, in: store) { _ in }
+        throw .finding(
+            VerificationFinding(
+                .digest,
+                in: record.name.text,
+                expected: "SHA-256 \(record.digest) each time it is read",
+                found: "other bytes once"
+            )
+        )
+    }
+
     static func compare(_ record: PayloadRecord, with digest: Digest) throws(Problem) {
         guard digest == record.digest else {
             throw .finding(

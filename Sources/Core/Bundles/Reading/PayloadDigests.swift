@@ -6,6 +6,8 @@ import Synchronization
 struct PayloadDigests {
     let payload: [PayloadRecord]
     let store: MemberStore
+    /// What the writer knows of them; `nil`: their digests are taken anew.
+    var sums: WrittenSums?
 
     /// - Throws: the problem of the first file, in the order of the manifest, that has one, whichever reader found it.
     func check() throws(Problem) {
@@ -26,7 +28,7 @@ struct PayloadDigests {
     private func work(on queue: PayloadQueue) {
         while let (index, record) = queue.next() {
             do throws(Problem) {
-                try PayloadCheck.read(record, in: store) { _ in }
+                try PayloadCheck.compare(record, in: store, with: sums)
             } catch {
                 queue.end(index, with: error)
             }

@@ -54,10 +54,17 @@ public struct UnverifiedBundle: Sendable {
     /// - Parameters:
     ///   - root: The root digest that sealing gave.
     ///   - policy: The keys that are trusted; the judge of the journal is not asked.
+    ///   - sums: What the writer that made it knows of its files: they are read to their end all the same, and cost less.
+    ///     `nil`, as when the writer is gone: digests are taken anew.
     /// - Throws: `notVerified` with the first thing that is wrong; `system` with errno when it cannot be read.
-    public func readBack(sealedAs root: Digest, _ policy: VerificationPolicy) throws(Failure) {
+    public func readBack(
+        sealedAs root: Digest,
+        _ policy: VerificationPolicy,
+        comparing sums: WrittenSums? = nil
+    ) throws(Failure) {
         try failing { () throws(Problem) in
-            let seal = try Verifier(store: store(), packedAs: packedName(), policy: policy).readOutside().statement
+            let verifier = try Verifier(store: store(), packedAs: packedName(), policy: policy, sums: sums)
+            let seal = try verifier.readOutside().statement
             guard seal.root == root else {
                 throw .finding(
                     VerificationFinding(

@@ -6,6 +6,8 @@ struct Verifier {
     let store: MemberStore
     let packedAs: String?
     let policy: VerificationPolicy
+    /// Of a bundle that was written a moment ago; see ``UnverifiedBundle/readBack(sealedAs:_:comparing:)``.
+    var sums: WrittenSums?
 
     func run() throws(Problem) -> VerifiedBundle {
         let outside = try readOutside()
@@ -80,7 +82,7 @@ struct Verifier {
                 found: "\(packedAs)/"
             )
         }
-        try PayloadDigests(payload: payload, store: store).check()
+        try PayloadDigests(payload: payload, store: store, sums: sums).check()
         return Outside(
             statement: seal.statement,
             signer: standing.signer,
@@ -145,7 +147,7 @@ struct Verifier {
             expected: expected.joined(separator: ", "),
             found: listed.joined(separator: ", ")
         )
-        try SecretsCheck.compare(lines, in: store)
+        try SecretsCheck.compare(lines, in: store, with: sums)
         var tags: [String: [UInt8]] = [:]
         for line in lines where !line.name.hasPrefix(PayloadName.secrets) {
             let bytes = try small.bytes(of: line.name)

@@ -11,6 +11,8 @@ public final class BundleWriter: Sendable {
     private struct State: Sendable {
         var claimed: Set<PayloadName> = []
         var records: [PayloadRecord] = []
+        var sums: [String: WrittenSums.File] = [:]
+        var begun: UInt64 = 0
         var openStreams = 0
         var secrets: [SecretVolume] = []
         var dropped: PayloadName?
@@ -21,6 +23,7 @@ public final class BundleWriter: Sendable {
     public let outlet: any BundleOutlet
     private let volumeSize: Int
     private let recipients: [Recipient]
+    let sumKey: SumKey
     private let state = Mutex(State())
 
     /// Makes the directory, which must not exist; its parent must.
@@ -52,6 +55,7 @@ public final class BundleWriter: Sendable {
         self.outlet = outlet
         self.volumeSize = volumeSize
         self.recipients = recipients
+        sumKey = try SumKey()
     }
 
     private static func check(_ volumeSize: Int) throws(Failure) {
@@ -76,7 +80,11 @@ public final class BundleWriter: Sendable {
     public func stream(_ name: PayloadName) throws(Failure) -> PayloadStream {
         try claim(name)
         do throws(Failure) {
-            return PayloadStream(name, of: self, file: try outlet.begin(name.text))
+            let number = state.withLock { state in
+                state.begun += 1
+                return state.begun
+            }
+            return PayloadStream(name, of: self, number: number, file: try outlet.begin(name.text))
         } catch {
             streamWasDropped(name)
             throw error
@@ -175,10 +183,14 @@ public final class BundleWriter: Sendable {
         state.withLock { state in state.records.sorted { $0.name < $1.name } }
     }
 
-    func streamDidClose(_ record: PayloadRecord) {
+    /// What reading the bundle back compares with: of every payload file that was written to its end so far.
+    public func sums() -> WrittenSums { WrittenSums(key: sumKey, files: state.withLock { $0.sums }) }
+
+    func streamDidClose(_ record: PayloadRecord, _ sum: WrittenSums.File) {
         state.withLock { state in
             state.openStreams -= 1
             state.records.append(record)
+            state.sums[record.name.text] = sum
         }
     }
 

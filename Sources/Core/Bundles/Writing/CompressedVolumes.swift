@@ -13,6 +13,7 @@ final class CompressedVolumes {
         )
         let compressor = try ZstdCompressor(level: level) { bytes throws(Failure) in try writing.append(bytes) }
         compressing = PipelineStage(
+            isLookedBackAt: true,
             take: { bytes throws(Failure) in try compressor.append(bytes) },
             end: { () throws(Failure) in
                 try compressor.finish()

@@ -11,12 +11,17 @@ public final class PayloadStream {
     private let bundle: BundleWriter
     private let file: any OutletFile
     private var hasher = Sealing.Hasher()
+    private var sum: KeyedSum
+    private let number: UInt64
     private var pending: [UInt8] = []
     private var size: UInt64 = 0
     private var isClosed = false
 
-    init(_ name: PayloadName, of bundle: BundleWriter, file: any OutletFile) {
+    /// `number` is its own within the bundle.
+    init(_ name: PayloadName, of bundle: BundleWriter, number: UInt64, file: any OutletFile) {
         self.name = name
+        self.number = number
+        sum = KeyedSum(bundle.sumKey, number: number)
         self.bundle = bundle
         self.file = file
     }
@@ -65,7 +70,7 @@ public final class PayloadStream {
         try file.close()
         isClosed = true
         let record = PayloadRecord(name: name, size: size, digest: hasher.finish())
-        bundle.streamDidClose(record)
+        bundle.streamDidClose(record, WrittenSums.File(number: number, tag: sum.finish(), digest: record.digest))
         return record
     }
 
@@ -81,6 +86,7 @@ public final class PayloadStream {
 
     private func put(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
         hasher.update(bytes)
+        sum.update(bytes)
         try file.append(bytes)
         size += UInt64(bytes.count)
     }

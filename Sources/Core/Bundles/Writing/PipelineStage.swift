@@ -3,9 +3,12 @@ import Synchronization
 
 /// A part of the way from a file to a volume that works on a thread of its own, so that reading and hashing, compressing,
 /// and hashing and writing what came of it share the processors. (The zstd that is linked statically knows no threads.)
-/// Bytes go in on one thread and come to `take` in the same order on another; memory is that of ``slotCount`` slots.
+/// Bytes go in on one thread and come to `take` in the same order on another; memory is that of ``slotCount`` slots, which
+/// lie one behind the other.
 final class PipelineStage {
     private static let slotCount = 4
+    /// Bytes that `take` gets at once, but for the last ones.
+    static let slotSize = 1 << 20
 
     private let queue: StageQueue
     private var thread: OwnedThread?
@@ -15,13 +18,21 @@ final class PipelineStage {
 
     /// `take` gets the bytes and, last of all, `end` is called, both on the thread, until ``finish()`` has returned. Where
     /// the host allows no more threads the caller's does it all: it takes longer, and nothing is missing.
+    ///
+    /// - Parameters:
+    ///   - isLookedBackAt: Whether the bytes of one call of `take` stay as they are until the next call has returned.
+    ///   - start: Starts the thread; a parameter for tests.
     init(
+        isLookedBackAt: Bool = false,
         take: @escaping (UnsafeRawBufferPointer) throws(Failure) -> Void,
-        end: @escaping () throws(Failure) -> Void
+        end: @escaping () throws(Failure) -> Void,
+        start: (@escaping @Sendable () -> Void) throws(Failure) -> OwnedThread = { work throws(Failure) in
+            try OwnedThread(work)
+        }
     ) {
-        let queue = StageQueue(slots: Self.slotCount, take: take, end: end)
+        let queue = StageQueue(slots: Self.slotCount, held: isLookedBackAt ? 1 : 0, take: take, end: end)
         self.queue = queue
-        do throws(Failure) { thread = try OwnedThread { while queue.turn() {} } } catch { thread = nil }
+        do throws(Failure) { thread = try start { while queue.turn() {} } } catch { thread = nil }
     }
 
     deinit {
@@ -35,11 +46,11 @@ final class PipelineStage {
         var rest = bytes
         while !rest.isEmpty {
             if used == 0 { try claim() }
-            let count = min(rest.count, StageQueue.slotSize - used)
+            let count = min(rest.count, Self.slotSize - used)
             queue.fill(slot, from: used, with: UnsafeRawBufferPointer(rebasing: rest[..<count]))
             used += count
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-            if used == StageQueue.slotSize { handOver() }
+            if used == Self.slotSize { handOver() }
         }
     }
 
@@ -78,8 +89,6 @@ final class PipelineStage {
 
 /// What the two threads share. Each slot belongs to one of them, and changes hands through a semaphore.
 private final class StageQueue: @unchecked Sendable {
-    static let slotSize = 1 << 20
-
     enum Slot {
         /// Bytes from the slot's beginning.
         case content(Int)
@@ -91,23 +100,27 @@ private final class StageQueue: @unchecked Sendable {
 
     let free: Semaphore
     private let filled = Semaphore(0)
-    private let buffers: [PageBuffer]
+    private let memory: PageBuffer
     private let slots: UnsafeMutableBufferPointer<Slot>
     private let take: (UnsafeRawBufferPointer) throws(Failure) -> Void
     private let end: () throws(Failure) -> Void
-    /// Which slot is taken next; the taking side's alone.
+    /// Which slot is taken next; the taking side's alone, as the next.
     private var next = 0
+    /// How many slots are still kept when they were taken, before the first is given back.
+    private var held: Int
     private let failure = Mutex<Failure?>(nil)
 
     init(
         slots count: Int,
+        held: Int,
         take: @escaping (UnsafeRawBufferPointer) throws(Failure) -> Void,
         end: @escaping () throws(Failure) -> Void
     ) {
         self.take = take
         self.end = end
+        self.held = held
         free = Semaphore(count)
-        buffers = (0..<count).map { _ in PageBuffer(size: Self.slotSize) }
+        memory = PageBuffer(size: count * PipelineStage.slotSize)
         slots = .allocate(capacity: count)
         slots.initialize(repeating: .abandoned)
     }
@@ -115,7 +128,8 @@ private final class StageQueue: @unchecked Sendable {
     deinit { slots.deallocate() }
 
     func fill(_ slot: Int, from offset: Int, with bytes: UnsafeRawBufferPointer) {
-        UnsafeMutableRawBufferPointer(rebasing: buffers[slot].bytes[offset...]).copyMemory(from: bytes)
+        let start = slot * PipelineStage.slotSize + offset
+        UnsafeMutableRawBufferPointer(rebasing: memory.bytes[start...]).copyMemory(from: bytes)
     }
 
     func handOver(_ slot: Int, _ what: Slot) {
@@ -137,14 +151,17 @@ private final class StageQueue: @unchecked Sendable {
             do throws(Failure) { try use(what, in: slot) } catch { failure.withLock { $0 = error } }
         }
         guard case .content = what else { return false }
-        next = (slot + 1) % buffers.count
-        free.post()
+        next = (slot + 1) % slots.count
+        // With one that is held, it is the slot before this one that is free now.
+        if held > 0 { held -= 1 } else { free.post() }
         return true
     }
 
     private func use(_ what: Slot, in slot: Int) throws(Failure) {
         switch what {
-        case .content(let count): try take(UnsafeRawBufferPointer(rebasing: buffers[slot].bytes[..<count]))
+        case .content(let count):
+            let start = slot * PipelineStage.slotSize
+            try take(UnsafeRawBufferPointer(rebasing: memory.bytes[start..<start + count]))
         case .finished: try end()
         case .abandoned: break
         }

@@ -7,6 +7,7 @@ import Evidence
 import Kernel
 import Sealing
 import Sessions
+import Synchronization
 
 /// Preserves a session as a sealed evidence bundle in the case.
 public struct CaptureAction: Action {
@@ -125,6 +126,12 @@ public struct CaptureAction: Action {
     )
 
     private let place: Workplace
+    /// By the root digest; not of bundles that another process sealed, which are read back without it.
+    private let written = Keeper()
+
+    private final class Keeper: Sendable {
+        let sums = Mutex<[Digest: WrittenSums]>([:])
+    }
 
     /// Works at `place`.
     public init(_ place: Workplace) { self.place = place }
@@ -236,6 +243,8 @@ public struct CaptureAction: Action {
         guard let sealed else {
             throw Failure(.changed, "capture", on: name, because: "a bundle of that name was sealed meanwhile")
         }
+        let (root, sums) = (sealed.rootDigest, sealed.sums)
+        written.sums.withLock { $0[root] = sums }
         return try Output(sealed, name, plan.target, at: elsewhere, lacking: missing)
     }
 
@@ -309,7 +318,10 @@ public struct CaptureAction: Action {
     public func verify(_ output: Output, in scope: Scope) throws(Failure) -> Verdict {
         let sealed = output.sealed
         let lies = try BundlePlace(of: sealed.bundle, in: place.home)
-        if let path = lies.path { try BundleShelf.readBack(path, sealedAs: sealed.root, key: place.key) }
+        if let path = lies.path {
+            let sums = written.sums.withLock { $0.removeValue(forKey: sealed.root) }
+            try BundleShelf.readBack(path, sealedAs: sealed.root, key: place.key, comparing: sums)
+        }
         let reasons = [output.stopped].compactMap { $0 } + output.shortfalls + output.breaks
         return output.sealed.isComplete && reasons.isEmpty ? .holds : .partly(reasons)
     }

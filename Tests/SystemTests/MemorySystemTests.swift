@@ -127,6 +127,26 @@ extension SystemTests {
             #expect(files.text.contains("na\\012med"), "\(files.text.prefix(4000))")
         }
 
+        @Test(
+            "pages of zeros stand in the core of who stands still once, and gdb reads them; of who runs all are content",
+            .sandbox,
+            arguments: [true, false]
+        )
+        func blank(_ isFrozen: Bool) throws {
+            let scene = try MemoryScene(.unified, "--sleepy", "--blank")
+            if isFrozen { try scene.freeze() }
+            let captured = try scene.capture(.all)
+            let line = try captured.only()
+            let blank = try #require(line["blankBytes"]?.integer)
+            // 6 MiB without 64 KiB that were never there and two cells with a text.
+            #expect((isFrozen ? 6_160_384...7 << 20 : 0...0).contains(blank), "\(line)")
+            #expect((isFrozen ? 4...64 : 0...0).contains(line["blankStretches"]?.integer ?? -1), "\(line)")
+            #expect(line["before"] == line["after"] || !isFrozen)
+            #expect(captured.item("processMemory")?["outcome"]?.string == "collected", "\(captured.items)")
+            try captured.expectBlank(of: scene)
+            try captured.expectTexts(of: scene)
+        }
+
         @Test("memory that two processes share is in one core", .sandbox)
         func shared() throws {
             let scene = try MemoryScene(.unified, "--sleepy", "--twin")
@@ -370,6 +390,38 @@ private struct CapturedMemory {
         #expect(said.contains(String(UInt64(100) &* 0x9E37_79B9_7F4A_7C15, radix: 16)), "\(said)")
         #expect(said.contains("\"the shared text\""), "\(said)")
         #expect(said.contains("\"the guarded text\""), "\(said)")
+    }
+
+    /// gdb reads zeros and the texts between them; the file has what was there, and nothing for what was not.
+    func expectBlank(of scene: MemoryScene) throws {
+        let place = scene.addresses[3]
+        let said = try debug(
+            "x/2gx \(place)",
+            "x/gx \(place) + 0xFFFF8",
+            "x/s \(place) + 0x100000",
+            "x/gx \(place) + 0x2FFFF8",
+            "x/gx \(place) + 0x310000",
+            "x/s \(place) + 0x500000",
+            "x/gx \(place) + 0x5FFFF8"
+        )
+        #expect(said.ranges(of: "0x0000000000000000").count == 6, "\(said)")
+        #expect(said.contains("\"after the zeros\"") && said.contains("\"between zeros\""), "\(said)")
+        let headers = try run("/usr/bin/eu-readelf", "-l")
+        #expect(headers.status == 0 && headers.errorText.isEmpty, "\(headers.errorText)")
+        // LOAD, offset, address, physical address, bytes in the file, bytes in memory.
+        let inFile = headers.text.split(separator: "\n").compactMap { line -> Range<UInt64>? in
+            let words = line.split(separator: " ")
+            guard words.first == "LOAD", words.count > 4, let start = UInt64(words[2].dropFirst(2), radix: 16),
+                let size = UInt64(words[4].dropFirst(2), radix: 16)
+            else { return nil }
+            return start..<start + size
+        }
+        let start = try #require(UInt64(place.dropFirst(2), radix: 16))
+        let there = [0, 0xFFFFF, 0x10_0000, 0x2F_FFFF, 0x31_0000, 0x50_0000, 0x5F_FFFF].map { start + UInt64($0) }
+        for address in there { #expect(inFile.contains { $0.contains(address) }, "\(address - start)") }
+        for address in [start + 0x30_0000, start + 0x30_FFFF] {
+            #expect(!inFile.contains { $0.contains(address) }, "\(address - start)")
+        }
     }
 
     /// gdb reads the texts and lists all threads, one with a value in r12 that only it has; eu-readelf is content.

@@ -55,11 +55,29 @@ static void map_sieve(int count) {
     for (int index = 0; index < count; index++) address[(size_t)index * 2 * page] = (char)(index | 1);
 }
 
-// memory [--maps N] [--sieve N] [--file PATH] [--twin] [--sleepy]
-// Says `ready PATTERN SHARED GUARDED`: addresses of a text at the start of 8 MiB (another in their middle), of one in a
-// memfd, and of one in pages without any permission.
+// 6 MiB of own pages of zeros, a text at 1 MiB and at 5 MiB, nothing at all in 64 KiB from 3 MiB on.
+static char *map_blank(void) {
+    size_t size = 6 << 20;
+    char *address = map(size + 2 * page, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    if (mprotect(address, page, PROT_NONE) != 0 || mprotect(address + page + size, page, PROT_NONE) != 0) {
+        die("guard", "blank memory");
+    }
+    address += page;
+    madvise(address, size, MADV_NOHUGEPAGE);
+    memset(address, 1, size);
+    memset(address, 0, size);
+    strcpy(address + (1 << 20), "after the zeros");
+    strcpy(address + (5 << 20), "between zeros");
+    if (madvise(address + (3 << 20), 64 << 10, MADV_DONTNEED) != 0) die("empty", "blank memory");
+    return address;
+}
+
+// memory [--maps N] [--sieve N] [--file PATH] [--twin] [--sleepy] [--blank]
+// Says `ready PATTERN SHARED GUARDED BLANK`: addresses of a text at the start of 8 MiB (another in their middle), of one in a
+// memfd, of one in pages without any permission, and of pages of zeros.
 int memory(int count, char **arguments) {
     int is_sleepy = 0, has_twin = 0;
+    char *blank = NULL;
     char *pattern = map(pattern_size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     for (size_t index = 0; index < pattern_size / 8; index++) {
         ((uint64_t *)pattern)[index] = index * 0x9E3779B97F4A7C15;
@@ -80,6 +98,7 @@ int memory(int count, char **arguments) {
         int has_value = index + 1 < count;
         if (strcmp(arguments[index], "--sleepy") == 0) is_sleepy = 1;
         if (strcmp(arguments[index], "--twin") == 0) has_twin = 1;
+        if (strcmp(arguments[index], "--blank") == 0) blank = map_blank();
         if (strcmp(arguments[index], "--maps") == 0 && has_value) map_many(atoi(arguments[++index]));
         else if (strcmp(arguments[index], "--sieve") == 0 && has_value) map_sieve(atoi(arguments[++index]));
         else if (strcmp(arguments[index], "--file") == 0 && has_value) {
@@ -95,6 +114,6 @@ int memory(int count, char **arguments) {
     start(nap);
     start(is_sleepy ? nap : spin);
     while (!is_sleepy && !is_spinning) usleep(1000);
-    say("ready %p %p %p\n", (void *)pattern, (void *)shared, (void *)guarded);
+    say("ready %p %p %p %p\n", (void *)pattern, (void *)shared, (void *)guarded, (void *)blank);
     rest();
 }

@@ -125,6 +125,43 @@ struct MemoryTests {
         #expect(layout.pieces.reduce(0) { $0 + $1.size } == layout.bytes)
     }
 
+    @Test("pages of zeros have segments of their own that all lead to one place, and what is missing stays missing")
+    func blankLayout() throws {
+        func blank(_ start: UInt64, _ end: UInt64) -> PageRun {
+            var run = run(start, end)
+            run.isBlank = true
+            return run
+        }
+        var layout = CoreLayout()
+        let map = try map(0x1000, 0xC0_0000)
+        layout.add(
+            map,
+            taking: [run(0x1000, 0x9000), blank(0x9000, 0x19000), run(0x19000, 0x1A000), blank(0x2_0000, 0x90_0000)]
+        )
+        #expect(
+            layout.segments == [
+                .init(address: 0x1000, fileSize: 0x8000, size: 0x8000, flags: 6),
+                .init(address: 0x9000, fileSize: 0x10000, size: 0x10000, flags: 6, isBlank: true),
+                .init(address: 0x19000, fileSize: 0x1000, size: 0x7000, flags: 6),
+                .init(address: 0x2_0000, fileSize: 0x40_0000, size: 0x40_0000, flags: 6, isBlank: true),
+                .init(address: 0x42_0000, fileSize: 0x40_0000, size: 0x40_0000, flags: 6, isBlank: true),
+                .init(address: 0x82_0000, fileSize: 0xE_0000, size: 0x3E_0000, flags: 6, isBlank: true),
+            ]
+        )
+        #expect(layout.bytes == 0x9000 && layout.blankBytes == 0x8F_0000 && layout.blankStretches == 2)
+        #expect(layout.blankBlock == 0x40_0000)
+        #expect(layout.pieces == [.init(address: 0x1000, size: 0x8000), .init(address: 0x19000, size: 0x1000)])
+        let headers = CoreHeaders(layout, noteSize: 100)
+        var bytes: [UInt8] = []
+        headers.write { bytes += $0 }
+        let offsets = (1...6).map { number in
+            bytes[(64 + 56 * number + 8)..<(64 + 56 * number + 16)].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        }
+        let start = headers.contentOffset
+        let pages = start + 0x40_0000
+        #expect(offsets == [pages, start, pages + 0x8000, start, start, start])
+    }
+
     @Test("70,000 stretches are counted by the section header", arguments: [3, 65_534, 65_535, 70_000])
     func manySegments(_ count: Int) throws {
         var layout = CoreLayout()

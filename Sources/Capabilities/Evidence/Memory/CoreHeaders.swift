@@ -20,7 +20,7 @@ struct CoreHeaders {
         Self.headerSize + count * Self.programHeaderSize + (isExtended ? Self.sectionHeaderSize : 0)
     }
 
-    /// Where the content begins.
+    /// Where the content begins: the zeros for pages of zeros, then the pages.
     var contentOffset: UInt64 { (UInt64(noteOffset + noteSize) + Self.page - 1) / Self.page * Self.page }
 
     /// How many zeros stand between the notes and the content.
@@ -31,19 +31,19 @@ struct CoreHeaders {
         var builder = ByteBuilder()
         addHeader(to: &builder)
         addProgramHeader(to: &builder, type: 4, flags: 0, offset: UInt64(noteOffset), 0, UInt64(noteSize), 0, 4)
-        var offset = contentOffset
+        var offset = contentOffset + layout.blankBlock
         for segment in layout.segments {
             addProgramHeader(
                 to: &builder,
                 type: 1,
                 flags: segment.flags,
-                offset: offset,
+                offset: segment.isBlank ? contentOffset : offset,
                 segment.address,
                 segment.fileSize,
                 segment.size,
                 Self.page
             )
-            offset += segment.fileSize
+            if !segment.isBlank { offset += segment.fileSize }
             if builder.bytes.count >= 256 << 10 {
                 try body(builder.bytes)
                 builder = ByteBuilder()

@@ -1,5 +1,6 @@
 /// Where the memory of a process stands in its core: one PT_LOAD for pages in a row that are taken and what is missing
-/// behind them, so that every mapping is in the table of the core, whether any of it was taken or not.
+/// behind them, so that every mapping is in the table of the core, whether any of it was taken or not. Segments of pages of zeros all
+/// lead to the same place of the file, which readers of cores take as they take any other.
 struct CoreLayout: Sendable {
     struct Segment: Hashable, Sendable {
         let address: UInt64
@@ -8,6 +9,8 @@ struct CoreLayout: Sendable {
         /// Bytes that it spans.
         var size: UInt64
         let flags: UInt32
+        /// Whether its content is the zeros that stand in the core once.
+        var isBlank = false
     }
 
     /// Pages in a row whose content is read.
@@ -18,10 +21,17 @@ struct CoreLayout: Sendable {
 
     /// How many stretches of pages are kept apart; a process can make every second page absent.
     static let mostSegments = 1 << 20
+    /// Zeros that stand in the core at most; a longer stretch has several segments.
+    static let mostBlank: UInt64 = 4 << 20
 
     private(set) var segments: [Segment] = []
     private(set) var pieces: [Piece] = []
     private(set) var bytes: UInt64 = 0
+    /// Bytes of pages that hold nothing but zeros: all of them are the same ``blankBlock`` of the core.
+    private(set) var blankBytes: UInt64 = 0
+    private(set) var blankStretches = 0
+    /// How many zeros stand in the core for them.
+    private(set) var blankBlock: UInt64 = 0
     /// Bytes that were left out because there are too many stretches.
     private(set) var bytesLeftOut: UInt64 = 0
 
@@ -33,8 +43,14 @@ struct CoreLayout: Sendable {
                 bytesLeftOut += run.size
                 continue
             }
+            if run.isBlank {
+                leaveGap(to: run.start, from: position, in: map)
+                addBlank(run, in: map)
+                position = run.end
+                continue
+            }
             let isNext = position == run.start && position > map.start && segments.last?.fileSize == segments.last?.size
-            if isNext, let last = segments.indices.last {
+            if isNext, let last = segments.indices.last, !segments[last].isBlank {
                 segments[last].fileSize += run.size
                 segments[last].size += run.size
             } else {
@@ -47,6 +63,18 @@ struct CoreLayout: Sendable {
             position = run.end
         }
         leaveGap(to: map.end, from: position, in: map)
+    }
+
+    private mutating func addBlank(_ run: PageRun, in map: MemoryMap) {
+        blankBytes += run.size
+        blankStretches += 1
+        blankBlock = max(blankBlock, min(run.size, Self.mostBlank))
+        for address in stride(from: run.start, to: run.end, by: Int(Self.mostBlank)) {
+            let size = min(run.end - address, Self.mostBlank)
+            segments.append(
+                Segment(address: address, fileSize: size, size: size, flags: map.elfFlags, isBlank: true)
+            )
+        }
     }
 
     private mutating func leaveGap(to end: UInt64, from position: UInt64, in map: MemoryMap) {

@@ -7,8 +7,6 @@ import Kernel
 struct CoreWriter {
     /// How long a block of pages is waited for.
     static let patience: Duration = .seconds(20)
-    /// zstd's level: a fifth faster than 1 at a twentieth more bytes (docs/decisions/0030).
-    static let level: Int32 = -1
 
     let writer: BundleWriter
     let meter: CaptureMeter
@@ -34,12 +32,12 @@ struct CoreWriter {
         of pin: ProcessPin,
         to name: PayloadName
     ) throws(Failure) -> Written {
-        let stream = try writer.volumes(name, level: Self.level)
+        let stream = try writer.volumes(name, level: look.level)
         let notes = CoreNotes(process: look.facts, threads: look.threads, maps: look.maps, remark: remark).bytes
         let headers = CoreHeaders(choice.layout, noteSize: notes.count)
         try headers.write { bytes throws(Failure) in try stream.append(bytes) }
         try stream.append(notes)
-        try stream.append([UInt8](repeating: 0, count: headers.padding))
+        try stream.append([UInt8](repeating: 0, count: headers.padding + Int(choice.layout.blankBlock)))
         var bytes: UInt64 = 0
         var end = PageFetcher.End.whole
         var holes: [PageHole] = []

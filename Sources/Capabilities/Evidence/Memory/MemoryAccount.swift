@@ -25,6 +25,9 @@ struct MemoryAccount {
             look.standsStill ? "the process stood still" : "the process ran: registers and pages are not of one moment"
         )
         told["pages"] = "what is not in the core was absent, or is told in data/memory.jsonl"
+        if choice.layout.blankBytes > 0 {
+            told["blank"] = "pages of nothing but zeros: their segments lead to one place, the first of the content"
+        }
         told["threads"] = threads
         return CanonicalJSON.text(of: .object(told))
     }
@@ -100,6 +103,8 @@ struct MemoryAccount {
         line["threadCount"] = .integer(Int64(look.threads.count))
         line["pageBytes"] = .integer(Int64(clamping: written.bytes))
         line["namedFileBytes"] = .integer(Int64(clamping: choice.namedFileBytes))
+        line["blankBytes"] = .integer(Int64(clamping: choice.layout.blankBytes))
+        line["blankStretches"] = .integer(Int64(choice.layout.blankStretches))
         line["zeroBytes"] = .integer(Int64(clamping: choice.zeroBytes))
         line["swappedBytes"] = .integer(Int64(clamping: choice.swappedBytes))
         line["elsewhereBytes"] = .integer(Int64(clamping: choice.elsewhereBytes))

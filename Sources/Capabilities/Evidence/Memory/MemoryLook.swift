@@ -20,6 +20,8 @@ struct MemoryLook: Sendable {
     let maps: [MemoryMap]
     /// The runs of each mapping, in its place; empty for those with nothing in RAM or swap.
     let runs: [[PageRun]]
+    /// The level of zstd that suits them.
+    let level: Int32
     /// Shared mappings of what has no name any more, or never had one.
     let nameless: Set<SharedPages.Object>
     /// Runs beyond the bound.
@@ -64,6 +66,8 @@ struct MemoryLook: Sendable {
         var found: [[PageRun]] = []
         var count = 0
         var leftOut = 0
+        // Of a process that runs, a page that was zeros a moment ago may be something else by now.
+        var blanks = BlankPages(of: reader)
         found.reserveCapacity(maps.count)
         for map in maps {
             var runs: [PageRun] = []
@@ -73,9 +77,12 @@ struct MemoryLook: Sendable {
                     count += 1
                 }
             }
-            found.append(runs)
+            found.append(standsStill && !map.isShared ? blanks.split(runs) : runs)
         }
         runs = found
+        level = PageSample.level(for: found, of: reader)
+        // What was read by its number was the process's own, if that is still there.
+        _ = try process.stat()
         runsLeftOut = leftOut
         nameless = mode == .dirty ? Self.nameless(among: maps, of: process) : []
     }

@@ -15,6 +15,8 @@ struct PageRun: Hashable, Sendable {
     let isFile: Bool
     /// The kernel's page of zeros.
     let isZero: Bool
+    /// Pages of the process's own that held nothing but zeros when they were looked at (``BlankPages``).
+    var isBlank = false
 
     var size: UInt64 { end - start }
 

@@ -20,6 +20,19 @@ extension SystemTests {
             #expect(started.earliest < now && now.nanoseconds - started.earliest.nanoseconds < 3_600_000_000_000)
         }
 
+        @Test("parents are the same by pidfd as by stat, and who was made later has a higher number")
+        func lineage() throws {
+            let scanner = ProcessScanner(try Host())
+            var expected: [Int32] = [getpid()]
+            while let last = expected.last, let parent = scanner.stat(of: last)?.parent, parent > 0 {
+                expected.append(parent)
+            }
+            #expect(scanner.lineage(of: getpid()) == expected && expected.count > 1)
+            #expect(scanner.lineage(of: .max) == [.max])
+            #expect(ProcessScanner.number(of: .max) == 0)
+            #expect(ProcessScanner.number(of: 1) <= ProcessScanner.number(of: getpid()))
+        }
+
         @Test("a namespace that may not be looked at is told as that, and not as none")
         func closedNamespace() async {
             await #expect(processExitsWith: .success) {

@@ -62,6 +62,32 @@ extension SystemTests {
             let session = try SessionResolver(host: try Host()).resolve(.cgroup(BytePath("/\(sandbox.name)")))
             #expect(session.leader?.pin.pid == agent.id)
             #expect(session.members.map(\.pin.pid) == [agent.id])
+            var resolver = SessionResolver(host: try Host())
+            resolver.pinsOnly = true
+            let pinned = try resolver.resolve(.cgroup(BytePath("/\(sandbox.name)")))
+            #expect(pinned.pin == session.pin)
+        }
+
+        @Test("a crowd is pinned before a freeze as a look at everybody pins it, an older stranger with it", .sandbox)
+        func pinned() throws {
+            let sandbox = try Sandbox.of()
+            let older = try sandbox.testkit("sleepers", "0", in: .none)
+            let agent = try sandbox.testkit("sleepers", "600")
+            var resolver = SessionResolver(host: try Host())
+            let path = BytePath("/\(sandbox.name)")
+            let whole = try resolver.resolve(.cgroup(path))
+            resolver.pinsOnly = true
+            let quick = try resolver.resolve(.cgroup(path))
+            #expect(quick.pin == whole.pin && quick.pin.leader?.pid == agent.id)
+            #expect(quick.members.count == 1 && whole.members.count == 601)
+            for group in [sandbox.unified, sandbox.freezer].compactMap({ $0 }) {
+                #expect(Files.write("\(older.id)", to: "\(group.path)/cgroup.procs", create: false) == 0)
+            }
+            let joined = try resolver.resolve(.cgroup(path))
+            #expect(joined.pin.leader?.pid == older.id)
+            resolver.pinsOnly = false
+            let looked = try resolver.resolve(.cgroup(path))
+            #expect(joined.pin == looked.pin)
         }
 
         @Test("RT35 a name that ends in (deleted) or holds shell words names its own cgroup only", .sandbox)

@@ -59,7 +59,7 @@ public final class Case: Sendable {
     }
 
     static func subjectDraft(_ pin: SessionPin, by actor: Responder) throws(Failure) -> EntryDraft {
-        EntryDraft(note: "subject", ["pin": try JSONEncoding.value(of: pin)], by: actor)
+        EntryDraft(note: "subject", ["pin": pin.jsonValue], by: actor)
     }
 
     // MARK: Records

@@ -154,11 +154,11 @@ public struct CaseStore: Sendable {
         let id = CaseID.fresh()
         let folder = cases.appending(id.text)
         guard CaseReserve(in: root).take(as: folder) else { return nil }
-        try StoreFolder.sync(cases)
         do throws(Failure) {
             let database = try JournalDatabase(at: folder.appending("case.sqlite"), busyTimeout: busyTimeout)
             try database.deferCommits()
-            return try database.isEmpty() ? NascentCase(id: id, folder: folder, database: database) : nil
+            guard try database.isEmpty() else { return nil }
+            return NascentCase(id: id, folder: folder, database: database, unsynced: cases)
         } catch {
             guard error.code == .malformed else { throw error }
             return nil
@@ -223,8 +223,12 @@ public struct CaseStore: Sendable {
         ]
         for pin in pins { drafts.append(try Case.subjectDraft(pin, by: actor)) }
         SubjectMarks(in: nascent.folder).add(pins)
+        if isSynced, let folder = nascent.unsynced { made.journal.sync(folder) }
         try made.journal.append(drafts)
-        if !isSynced { try nascent.database.syncCommits() }
+        if !isSynced {
+            try nascent.database.syncCommits()
+            if let folder = nascent.unsynced { made.journal.sync(folder) }
+        }
         return made
     }
 

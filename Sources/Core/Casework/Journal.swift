@@ -14,6 +14,7 @@ public final class Journal: JournalWriter {
     private let announce: @Sendable (SignedNote) -> Void
     private let fault: JournalFault
     private let appends = Atomic<Int>(0)
+    private let unsynced = Mutex<BytePath?>(nil)
 
     init(
         _ database: JournalDatabase,
@@ -33,6 +34,10 @@ public final class Journal: JournalWriter {
         self.fault = fault
     }
 
+    /// Has the next append bring this folder to disk as well: the one in which the case has its name. The file system has
+    /// written the name along with the entries by then, as a rule, and there is nothing left to wait for.
+    func sync(_ folder: BytePath) { unsynced.withLock { $0 = folder } }
+
     /// Appends all drafts in one transaction that reads the head inside, so writers in other processes cannot fork the
     /// chain. When a key exists and one of the drafts is the outcome of an effect, a capture, a hand-over or the end of
     /// the case, a signed checkpoint follows in the same transaction (RT15). Durable when it returns.
@@ -48,6 +53,10 @@ public final class Journal: JournalWriter {
             if let note { _ = try database.append(Entry(CheckpointFile.draft(of: note), after: head)) }
             fault.beforeCommit(number)
             return note
+        }
+        if let folder = unsynced.withLock({ $0 }) {
+            try StoreFolder.sync(folder)
+            unsynced.withLock { $0 = nil }
         }
         fault.afterCommit(number)
         guard let note else { return }

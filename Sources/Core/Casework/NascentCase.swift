@@ -8,6 +8,9 @@ public struct NascentCase: Sendable {
     public let id: CaseID
     let folder: BytePath
     let database: JournalDatabase
+    /// The folder whose entry for it is not on disk yet: brought there with the first entries, because that is one wait for
+    /// the disk instead of two.
+    var unsynced: BytePath?
 
     /// Makes the folder the reserve of its store again, or takes it away when there is another one. What cannot be removed
     /// stays as a folder without entries, which is no case.

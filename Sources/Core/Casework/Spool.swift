@@ -42,7 +42,7 @@ final class Spool: Sendable {
         flock(file, LOCK_EX | LOCK_NB)
         if isSynced { makeReserve() }
         let head: JSONValue = [
-            "case": .string(id.text), "pins": try JSONEncoding.value(of: pins), "reason": .string(reason),
+            "case": .string(id.text), "pins": JSONEncoding.list(of: pins), "reason": .string(reason),
         ]
         try write(CanonicalJSON.bytes(of: head) + [UInt8(ascii: "\n")] + Spool.lines(of: drafts))
     }

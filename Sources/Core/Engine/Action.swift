@@ -58,6 +58,17 @@ public protocol Action<Input, Output>: Sendable {
     /// alone and nobody else hears of it: then its intent need not outlive the machine, either (docs/decisions/0039).
     static func endsWithMachine(_ effect: Effect) -> Bool
 
+    /// The parameters as they stand in the journal: what an encoder gives. An action that has no time for an encoder writes
+    /// the same by hand.
+    ///
+    /// - Throws: `malformed` when they cannot be encoded.
+    static func document(of input: Input) throws(Failure) -> JSONValue
+
+    /// The same of an effect.
+    ///
+    /// - Throws: `malformed` when it cannot be encoded.
+    static func entry(of effect: Effect) throws(Failure) -> JSONValue
+
     /// What takes one effect back; `nil` when nothing can.
     func undo(_ effect: Effect) -> Undo<Effect>?
 
@@ -77,6 +88,10 @@ extension Action {
     }
     /// Effects last unless the action says otherwise.
     public static func endsWithMachine(_ effect: Effect) -> Bool { false }
+    /// By an encoder.
+    public static func document(of input: Input) throws(Failure) -> JSONValue { try JSONEncoding.value(of: input) }
+    /// By an encoder.
+    public static func entry(of effect: Effect) throws(Failure) -> JSONValue { try JSONEncoding.value(of: effect) }
     /// Nothing can be taken back unless the action says how.
     public func undo(_ effect: Effect) -> Undo<Effect>? { nil }
     /// What needs no capture has nothing to confirm; an action whose evidence is a capture has to look.

@@ -66,14 +66,17 @@ struct AnyPlan: Sendable {
         keeping kept: Kept<A.Output>
     ) throws(Failure) {
         var effects: [JSONValue] = []
-        for effect in plan.effects { effects.append(try JSONEncoding.value(of: effect)) }
+        for effect in plan.effects { effects.append(try A.entry(of: effect)) }
         pins = seen.pins
         decisions = seen.decisions
         self.effects = effects
         perform = { permit, record, scope throws(Failure) in
-            let log = EffectLog<A.Effect>(record, endsWithMachine: { A.endsWithMachine($0) }) { effect in
-                action.stateAfterFailure(of: effect, in: scope)
-            }
+            let log = EffectLog<A.Effect>(
+                record,
+                endsWithMachine: { A.endsWithMachine($0) },
+                entry: { effect throws(Failure) in try A.entry(of: effect) },
+                probe: { effect in action.stateAfterFailure(of: effect, in: scope) }
+            )
             let output = try action.perform(plan, permit: permit, log: log, in: scope)
             kept.output = output
             return (try JSONEncoding.value(of: output), (output as? any SealedCapture)?.capture)

@@ -11,14 +11,17 @@ public struct EffectLog<Effect: Sendable>: Sendable {
     private let record: StepRecord
     private let probe: @Sendable (Effect) -> EffectState
     private let endsWithMachine: @Sendable (Effect) -> Bool
+    private let entry: @Sendable (Effect) throws(Failure) -> JSONValue
 
     init(
         _ record: StepRecord,
         endsWithMachine: @escaping @Sendable (Effect) -> Bool,
+        entry: @escaping @Sendable (Effect) throws(Failure) -> JSONValue,
         probe: @escaping @Sendable (Effect) -> EffectState
     ) {
         self.record = record
         self.endsWithMachine = endsWithMachine
+        self.entry = entry
         self.probe = probe
     }
 }
@@ -28,7 +31,7 @@ extension EffectLog where Effect: Codable & Hashable {
     ///
     /// - Throws: `malformed` when the effect cannot be encoded.
     public func isDone(_ effect: Effect) throws(Failure) -> Bool {
-        record.isDone(EffectText(try JSONEncoding.value(of: effect)))
+        record.isDone(EffectText(try entry(effect)))
     }
 
     /// Applies one effect; does nothing when an earlier attempt of this step already did it.
@@ -73,7 +76,7 @@ extension EffectLog where Effect: Codable & Hashable {
         var values: [JSONValue] = []
         var isAhead = true
         for effect in remaining {
-            values.append(try JSONEncoding.value(of: effect))
+            values.append(try entry(effect))
             isAhead = isAhead && endsWithMachine(effect)
         }
         let numbers = try record.intend(values, endingWithMachine: isAhead)

@@ -53,7 +53,7 @@ public struct Single: Sendable {
         let name = erased.descriptor.name
         var run = RunID.fresh()
         do {
-            let parameters = try JSONEncoding.value(of: input)
+            let parameters = try A.document(of: input)
             let step = StepGraph.Step(id: name, action: name, parameters: parameters, timeout: timeout)
             let graph = StepGraph(name: name, steps: [step])
             let waiting = try waiting(graph, erased.descriptor)
@@ -151,7 +151,7 @@ enum RunNotes {
         plan: Digest? = nil
     ) throws(Failure) -> EntryDraft {
         var body = JSONObject()
-        body["graph"] = try JSONEncoding.value(of: graph)
+        body["graph"] = try graph.document()
         body["reason"] = .string(reason)
         if let plan { body["plan"] = .string(plan.hex) }
         return EntryDraft(note: "run-started", .object(body), by: actor, run: run)

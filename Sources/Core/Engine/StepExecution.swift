@@ -100,7 +100,7 @@ struct StepExecution: Sendable {
                 "action": .string(attempt.step.action), "attempt": .integer(Int64(attempt.number)),
                 "decisions": .array(plan.decisions.map(JSONValue.string)),
                 "hold": .string(attempt.action.descriptor.hold.rawValue), "parameters": attempt.parameters,
-                "pins": try JSONEncoding.value(of: plan.pins), "topic": "step-started",
+                "pins": JSONEncoding.list(of: plan.pins), "topic": "step-started",
             ]
         )
     }

@@ -68,6 +68,20 @@ public struct StepGraph: Hashable, Sendable, Codable {
             try members.encode(retries, forKey: "retries")
             try members.encode(onFailure.rawValue, forKey: "onFailure")
         }
+
+        fileprivate func document() throws(Failure) -> JSONValue {
+            var members = JSONObject()
+            members["id"] = .string(id)
+            members["action"] = .string(action)
+            members["parameters"] = parameters
+            members["needs"] = .array(needs.map(JSONValue.string))
+            members["after"] = .array(after.map(JSONValue.string))
+            if let when { members["when"] = try JSONEncoding.value(of: when) }
+            if let timeoutNanoseconds { members["timeoutNanoseconds"] = JSONEncoding.integer(timeoutNanoseconds) }
+            members["retries"] = .integer(Int64(retries))
+            members["onFailure"] = .string(onFailure.rawValue)
+            return .object(members)
+        }
     }
 
     /// The playbook's name, or the verb's.
@@ -90,6 +104,15 @@ public struct StepGraph: Hashable, Sendable, Codable {
         try members.encode(name, forKey: "name")
         try members.encode(version, forKey: "version")
         try members.encode(steps, forKey: "steps")
+    }
+
+    /// What an encoder gives, without one: a freeze writes it before it freezes.
+    ///
+    /// - Throws: `malformed` when a condition cannot be encoded.
+    func document() throws(Failure) -> JSONValue {
+        var documents: [JSONValue] = []
+        for step in steps { documents.append(try step.document()) }
+        return ["name": .string(name), "version": .string(version), "steps": .array(documents)]
     }
 
     /// The step called `id`.

@@ -13,6 +13,9 @@ public struct SessionResolver: Sendable {
     /// time who stands in them, the session has no leader, and that is in its failures. Without it they are walked to the
     /// end.
     public var patience: Duration?
+    /// Whether only the pins are wanted, as before a freeze: where the leader and the groups can be told without looking at
+    /// every process, the session has its leader alone among its members and no guests.
+    public var pinsOnly = false
     private let root: BytePath
     private let inventory: @Sendable () throws(Failure) -> Inventory
 
@@ -102,7 +105,9 @@ public struct SessionResolver: Sendable {
 
     private func resolve(cgroup path: BytePath, as locator: Locator, agent: AgentRecord?) throws(Failure) -> Session {
         var look = SessionLook(host: host, locator: locator, agent: agent, root: root, patience: patience)
-        return try look.session(of: try CgroupLookup(host: host).groups(at: path))
+        let groups = try CgroupLookup(host: host).groups(at: path)
+        if pinsOnly, let session = look.pinned(groups) { return session }
+        return try look.session(of: groups)
     }
 
     private func resolve(

@@ -36,16 +36,31 @@ public struct CgroupHierarchy: Sendable {
 /// already has a line for it, and cgroup2 is cloned, or mounted with the options that it has, because a mount without
 /// them would take `nsdelegate` and its like away from the whole machine (kernel: apply_cgroup_root_flags).
 struct HierarchyFinder {
+    private let proc: SharedDescriptor
     private let lines: [CgroupLine]
-    private let mounts: MountTable
+
+    /// Where cgroup2 stands on every machine that systemd made or that looks like one. Only a place to look: what is found
+    /// there is believed by its type and inode alone.
+    private static let usualPlaces = [BytePath("/sys/fs/cgroup/unified"), BytePath("/sys/fs/cgroup")]
 
     init(proc: SharedDescriptor) throws(Failure) {
+        self.proc = proc
         let cgroupPath = BytePath("self/cgroup")
         let cgroup = try proc.descriptor.open(cgroupPath, O_RDONLY, to: "read the own cgroups")
         lines = CgroupLine.parse(try cgroup.readToEnd(from: cgroupPath))
-        let mountsPath = BytePath("self/mountinfo")
-        let mountinfo = try proc.descriptor.open(mountsPath, O_RDONLY, to: "read the mount table")
-        mounts = MountTable(cgroupsIn: try mountinfo.readToEnd(from: mountsPath))
+    }
+
+    /// The mounts of cgroup hierarchies. Read only where something is not at its usual place: that takes a tenth of what
+    /// comes before a freeze. A table that cannot be read has none, which is told.
+    private func mounts(_ notes: inout [String]) -> [Mount] {
+        do throws(Failure) {
+            let path = BytePath("self/mountinfo")
+            let mountinfo = try proc.descriptor.open(path, O_RDONLY, to: "read the mount table")
+            return MountTable(cgroupsIn: try mountinfo.readToEnd(from: path)).entries
+        } catch {
+            notes.append("the mount table could not be read: \(error.reason)")
+            return []
+        }
     }
 
     func unified(_ notes: inout [String]) -> CgroupHierarchy? {
@@ -53,17 +68,20 @@ struct HierarchyFinder {
             notes.append("this kernel has no unified cgroup hierarchy")
             return nil
         }
-        let seen = mounts.entries.first { $0.type == "cgroup2" && $0.root == BytePath("/") }
+        for place in HierarchyFinder.usualPlaces {
+            guard let clone = WindowMaker.cloneOfUnified(at: place) else { continue }
+            return CgroupHierarchy(name: "v2", root: clone, window: .own)
+        }
+        let seen = mounts(&notes).first { $0.type == "cgroup2" && $0.root == BytePath("/") }
         guard let seen else {
             notes.append("cgroup2 is not mounted here, and its options are not known")
             return nil
         }
-        // Writable as the mount, or its clone could not freeze.
-        if seen.options.contains("rw"), let clone = WindowMaker.cloneOfUnified(at: seen.mountPoint) {
+        if let clone = WindowMaker.cloneOfUnified(at: seen.mountPoint) {
             return CgroupHierarchy(name: "v2", root: clone, window: .own)
         }
         let options = seen.superOptions.filter { !["rw", "ro"].contains($0) }.map { MountOption.flag($0) }
-        return open("v2", type: "cgroup2", options, seen.mountPoint, WindowMaker.cgroup2Magic, &notes)
+        return open("v2", type: "cgroup2", options, WindowMaker.cgroup2Magic, &notes) { _ in seen.mountPoint }
     }
 
     func freezer(_ notes: inout [String]) -> CgroupHierarchy? { versionOne("freezer", &notes) }
@@ -72,21 +90,22 @@ struct HierarchyFinder {
     func versionOne(_ controller: String, _ notes: inout [String]) -> CgroupHierarchy? {
         let line = lines.first { $0.controllers.contains(controller) }
         guard let line else { return nil }
-        let seen = mounts.entries.first { $0.type == "cgroup" && $0.superOptions.contains(controller) }
         let options = line.controllers.map { controller in
             controller.hasPrefix("name=")
                 ? MountOption.string("name", String(controller.dropFirst(5))) : MountOption.flag(controller)
         }
-        return open(line.hierarchy, type: "cgroup", options, seen?.mountPoint, WindowMaker.cgroup1Magic, &notes)
+        return open(line.hierarchy, type: "cgroup", options, WindowMaker.cgroup1Magic, &notes) { notes in
+            mounts(&notes).first { $0.type == "cgroup" && $0.superOptions.contains(controller) }?.mountPoint
+        }
     }
 
     private func open(
         _ name: String,
         type: String,
         _ options: [MountOption],
-        _ visible: BytePath?,
         _ magic: Int,
-        _ notes: inout [String]
+        _ notes: inout [String],
+        visible: (inout [String]) -> BytePath?
     ) -> CgroupHierarchy? {
         let reason: String
         do throws(Failure) {
@@ -95,9 +114,9 @@ struct HierarchyFinder {
             reason = error.reason
         }
         notes.append("no own mount of \(name): \(reason)")
-        guard let visible else { return nil }
+        guard let place = visible(&notes) else { return nil }
         do throws(Failure) {
-            let root = try WindowMaker.visible(visible, magic: magic)
+            let root = try WindowMaker.visible(place, magic: magic)
             return CgroupHierarchy(name: name, root: root, window: .visible(because: reason))
         } catch {
             notes.append("\(name): \(error.reason)")

@@ -168,4 +168,29 @@ extension ProcessScanner {
 extension ProcessScanner {
     /// The pid of the calling process.
     public static var ownPid: Int32 { getpid() }
+
+    /// A process and its parents, itself first, up to the first process or the last that can be seen. Asked by a descriptor
+    /// on each process where the kernel tells that way (Linux 6.13), which takes a tenth of reading stat.
+    public func lineage(of pid: Int32) -> [Int32] {
+        var found = [pid]
+        var current = parent(of: pid)
+        while current > 0, found.count < 1024, !found.contains(current) {
+            found.append(current)
+            current = parent(of: current)
+        }
+        return found
+    }
+
+    /// The number that the kernel gave a process when it made it, the inode of its pidfd: its own since Linux 6.9, before that
+    /// the same for all. 0 when the process is gone.
+    public static func number(of pid: Int32) -> UInt64 { quell_process_number(pid) }
+
+    /// The pid of a process's parent; 0 when it has none that can be seen, or is gone.
+    private func parent(of pid: Int32) -> Int32 {
+        if host.procWindow == .own {
+            let parent = quell_parent(pid)
+            if parent >= 0 { return parent }
+        }
+        return stat(of: pid)?.parent ?? 0
+    }
 }

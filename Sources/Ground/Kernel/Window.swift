@@ -44,7 +44,8 @@ enum WindowMaker {
 
     /// Clones the unified hierarchy from a mount that stands somewhere, and attaches the clone nowhere; what is mounted
     /// below it or over it is not in the clone. Gives `nil` when that is not the root of cgroup2 as the kernel numbers it
-    /// (inode 1 outside cgroup namespaces), whatever the mount table said.
+    /// (inode 1 outside cgroup namespaces), whatever the mount table said, or when nothing can be written there: then nothing
+    /// could be frozen through the clone.
     ///
     /// Making cgroup2 anew costs a grace period of RCU, 4 to 20 ms on a quiet machine, because the kernel then sets the
     /// options of the whole hierarchy again (apply_cgroup_root_flags); a clone takes none and sets none.
@@ -52,7 +53,9 @@ enum WindowMaker {
         let clone = path.withCString { quell_clone_mount($0) }
         guard clone >= 0 else { return nil }
         let owned = Descriptor(adopting: clone)
-        guard quell_filesystem_type(owned.number) == cgroup2Magic, quell_inode(owned.number) == 1 else { return nil }
+        guard quell_filesystem_type(owned.number) == cgroup2Magic, quell_inode(owned.number) == 1,
+            quell_is_read_only(owned.number) == 0
+        else { return nil }
         return owned
     }
 

@@ -25,6 +25,12 @@ public struct SessionReference: Hashable, Sendable, Codable {
         if let agent { try members.encode(agent, forKey: "agent") }
     }
 
+    /// As an encoder would, without one.
+    public var jsonValue: JSONValue {
+        guard let agent else { return ["locator": locator.argument.jsonValue, "pin": pin.jsonValue] }
+        return ["locator": locator.argument.jsonValue, "pin": pin.jsonValue, "agent": .string(agent)]
+    }
+
     /// Takes a resolved session; the agent is the one that it was named by, else the one that the inventory declares for
     /// its cgroup.
     public init(_ session: Session, declaredIn inventory: Inventory) {

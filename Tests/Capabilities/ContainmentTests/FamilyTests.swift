@@ -30,7 +30,7 @@ struct FamilyTests {
     private func family(
         _ processes: [ScannedProcess],
         leader: Int32? = 100,
-        responder: Set<Int32> = [50],
+        responder: [Int32] = [50],
         change: (inout Family.Knowledge) -> Void = { _ in }
     ) -> Family {
         let machine = [

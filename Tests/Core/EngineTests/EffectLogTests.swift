@@ -25,7 +25,12 @@ struct EffectLogTests {
     func ahead() throws {
         let writer = Writer()
         let record = StepRecord(writer, by: Scene.person, run: "run-1", step: "s")
-        let log = EffectLog<String>(record, endsWithMachine: { $0.hasPrefix("kernel") }, probe: { _ in .cannotTell })
+        let log = EffectLog<String>(
+            record,
+            endsWithMachine: { $0.hasPrefix("kernel") },
+            entry: { .string($0) },
+            probe: { _ in .cannotTell }
+        )
         try log.apply(["kernel a", "kernel b"]) { () throws(Failure) in writer.note("acted") }
         try log.apply(["kernel c", "file"]) { () throws(Failure) in writer.note("acted") }
         let first = ["ahead intent intent", "acted", "outcome outcome"]

@@ -1,6 +1,7 @@
 import Base
-import Engine
 import Testing
+
+@testable import Engine
 
 @Suite("the graph of a run")
 struct StepGraphTests {
@@ -23,6 +24,7 @@ struct StepGraphTests {
         #expect(try members(of: graph) == parts(of: graph))
         #expect(try members(of: whole) == parts(of: whole))
         #expect(try members(of: plain) == parts(of: plain).filter { $0 != "when" && $0 != "timeoutNanoseconds" })
+        #expect(try graph.document() == JSONEncoding.value(of: graph))
     }
 
     private func members(of value: some Encodable) throws -> [String] {

@@ -24,6 +24,8 @@ int quell_clone_mount(const char *path);
 uint64_t quell_inode(int descriptor);
 // The f_type of statfs(2) for an open descriptor, or -1.
 long quell_filesystem_type(int descriptor);
+// 1 when the mount or the filesystem of an open descriptor is read-only, or statfs(2) fails; else 0.
+int quell_is_read_only(int descriptor);
 
 // Processes. pidfd_open(2), pidfd_send_signal(2), ioctl_ns(2).
 int quell_pidfd_open(pid_t pid);
@@ -32,6 +34,10 @@ int quell_namespace_parent(int namespace_descriptor);
 // The inode of the v2 cgroup that a process stands in, by the kernel's word about its pidfd (PIDFD_GET_INFO, Linux 6.13);
 // 0 when the kernel does not tell.
 uint64_t quell_cgroup_inode(pid_t pid);
+// The parent of a process in the caller's pid namespace, asked in the same way; -1 when the kernel does not tell.
+pid_t quell_parent(pid_t pid);
+// The inode of a process's pidfd: since Linux 6.9 each process has its own, as one counter gave them out. 0 when it is gone.
+uint64_t quell_process_number(pid_t pid);
 // 1 when two threads have one table of descriptors between them, 0 when each has its own or it cannot be told. kcmp(2).
 int quell_shares_descriptors(pid_t one, pid_t other);
 

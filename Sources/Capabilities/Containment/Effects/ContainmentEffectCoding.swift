@@ -1,4 +1,4 @@
-import Base
+public import Base
 
 /// An effect in the journal: `{"freeze":{"group":…,"requestedBefore":false}}`, as Swift would synthesize it. It is written
 /// by hand because the synthesized form makes the runtime look for the conformance of one key type for each case before
@@ -56,6 +56,14 @@ extension ContainmentEffect: Codable {
         case cookies
         case parent
         case into
+    }
+
+    /// What an encoder gives; for the effects that come before the kernel's word, without one.
+    ///
+    /// - Throws: `malformed` when it cannot be encoded.
+    public func entry() throws(Failure) -> JSONValue {
+        guard case .freeze(let group, let requestedBefore) = self else { return try JSONEncoding.value(of: self) }
+        return ["freeze": ["group": group.jsonValue, "requestedBefore": .bool(requestedBefore)]]
     }
 
     /// Writes one member, the effect's name, with what it carries.

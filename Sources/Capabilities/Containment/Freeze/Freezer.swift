@@ -74,7 +74,7 @@ struct FreezeRun: ~Copyable {
     let apply: Apply
     let each: ApplyEach?
     let scans: ScanMaker
-    let responder: Set<Int32>
+    let responder: [Int32]
     /// Called before a proof counts.
     var recording: () -> Void = {}
     var result = FreezeResult()
@@ -350,12 +350,7 @@ struct FreezeRun: ~Copyable {
 enum Responder {
     static var ownPid: Int32 { ProcessScanner.ownPid }
 
-    /// Quell's pid and those of its parents.
-    static func pids(on host: Host) -> Set<Int32> {
-        let scanner = ProcessScanner(host)
-        var found: Set<Int32> = [ownPid]
-        var current = scanner.stat(of: ownPid)?.parent ?? 0
-        while current > 0, found.insert(current).inserted { current = scanner.stat(of: current)?.parent ?? 0 }
-        return found
-    }
+    /// Quell's pid and those of its parents, itself first. Few, and a set of them would make the runtime search its
+    /// conformances before a freeze.
+    static func pids(on host: Host) -> [Int32] { ProcessScanner(host).lineage(of: ownPid) }
 }

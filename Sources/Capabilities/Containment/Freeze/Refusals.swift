@@ -29,7 +29,7 @@ struct Refusals {
     }
 
     /// Whom a person named with `--include`: what can never be held is refused and not left out in silence.
-    func check(included: [ProcessPin], responder: Set<Int32>, on host: Host) throws(Failure) {
+    func check(included: [ProcessPin], responder: [Int32], on host: Host) throws(Failure) {
         let scanner = ProcessScanner(host)
         for process in included {
             if process.pid <= 1 {

@@ -80,7 +80,7 @@ struct SuccessorWatch {
 
     private func once(
         _ dead: Set<ProcessPin>,
-        _ responder: Set<Int32>,
+        _ responder: [Int32],
         _ deadline: Deadline,
         _ asked: inout [ProcessPin: Int]
     ) throws(Failure) -> Findings {

@@ -17,7 +17,7 @@ struct Family {
     struct Knowledge {
         var leader: ProcessPin?
         /// Quell's own pid and its parents: never held.
-        var responder: Set<Int32> = []
+        var responder: [Int32] = []
         /// Processes that were found to be of the session before; they stay so.
         var settled: Set<ProcessPin> = []
         /// Processes that run as the session's own user.

@@ -28,7 +28,7 @@ public struct HoldResult: Hashable, Sendable, Codable {
 /// systemd, engines), and daemons that serve more than this session. These are named, with the reason.
 public struct SupervisorHold {
     let host: Host
-    private let responder: Set<Int32>
+    private let responder: [Int32]
     private let patienceMilliseconds: Int
 
     /// Works on this host; waits that long for the kernel to say frozen.

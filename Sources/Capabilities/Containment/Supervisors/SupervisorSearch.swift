@@ -9,7 +9,7 @@ struct SupervisorSearch {
     let root: BytePath
     let host: Host
     /// Quell's own pid and its parents: the shell that waits for Quell restarts nothing meanwhile.
-    let responder: Set<Int32>
+    let responder: [Int32]
 
     /// What was found, and what a person should know although it brings nothing back.
     struct Findings {
@@ -23,7 +23,7 @@ struct SupervisorSearch {
     func find(paths: [BytePath], parents pids: [Int32]) -> Findings {
         let scanner = ProcessScanner(host)
         var parents: [ProcessStat] = []
-        var seen = responder
+        var seen = Set(responder)
         for pid in pids where pid > 1 && seen.insert(pid).inserted {
             guard let parent = scanner.namedStat(of: pid), !parent.numbers.isKernelThread, !parent.numbers.isDead
             else { continue }

@@ -25,7 +25,8 @@ public enum JSONEncoding {
 
     static let exactIntegers: ClosedRange<Int64> = -9_007_199_254_740_991...9_007_199_254_740_991
 
-    static func integer(_ number: some BinaryInteger) -> JSONValue {
+    /// A whole number as JSON; one beyond 53 bits is decimal text.
+    public static func integer(_ number: some BinaryInteger) -> JSONValue {
         if let exact = Int64(exactly: number), exactIntegers.contains(exact) { return .integer(exact) }
         return .string(String(number))
     }

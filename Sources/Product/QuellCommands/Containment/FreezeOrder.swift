@@ -81,7 +81,7 @@ struct FreezeOrder: CommandBody, Equatable {
         let start = named == nil ? CaseHeadStart { bench.withKey(telling).store } : nil
         let session: Session
         do throws(Failure) {
-            session = try bench.resolve(locator, for: "freeze")
+            session = try bench.resolve(locator, for: "freeze", pinsOnly: true)
         } catch {
             start?.abandon()
             throw error

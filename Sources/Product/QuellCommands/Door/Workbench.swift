@@ -89,9 +89,10 @@ struct Workbench {
         return .empty
     }
 
-    /// Resolves a locator once (RT35). The inventory is read only for names.
-    func resolve(_ locator: String, for verb: String) throws(Failure) -> Session {
+    /// Resolves a locator once (RT35). The inventory is read only for names. With `pinsOnly` the members are left for later.
+    func resolve(_ locator: String, for verb: String, pinsOnly: Bool = false) throws(Failure) -> Session {
         var resolver = SessionResolver(host: host, loading: inventory)
+        resolver.pinsOnly = pinsOnly
         if verb == "freeze" { resolver.patience = .milliseconds(20) }
         return try resolver.resolve(try Locator(parsing: locator), for: verb)
     }

@@ -18,6 +18,9 @@ extension ContainmentAction {
 
     /// As the effect says.
     public static func endsWithMachine(_ effect: Effect) -> Bool { effect.endsWithMachine }
+
+    /// As an encoder would.
+    public static func entry(of effect: Effect) throws(Failure) -> JSONValue { try effect.entry() }
 }
 
 /// The parameters of an action that needs to know only whose session it is.

@@ -53,6 +53,18 @@ public struct FreezeAction: ContainmentAction {
         }
     }
 
+    /// What an encoder gives, without one.
+    public static func document(of input: Input) throws(Failure) -> JSONValue {
+        var members = JSONObject()
+        members["session"] = input.session.jsonValue
+        if let cut = input.cut { members["cut"] = .bool(cut) }
+        if let broad = input.broad { members["broad"] = .string(broad) }
+        if let include = input.include { members["include"] = .array(include.map { .integer(Int64($0)) }) }
+        if let holdRestart = input.holdRestart { members["holdRestart"] = .bool(holdRestart) }
+        if let peers = input.peers { members["peers"] = .bool(peers) }
+        return .object(members)
+    }
+
     /// What was pinned.
     public struct Target: Sendable, Codable {
         let subject: Subject

@@ -98,6 +98,17 @@ extension SystemTests {
             #expect(try client.seesEnd())
         }
 
+        @Test("a declared password that cannot be read is told with its reason, and was not tried", .sandbox)
+        func unreadableSecret() throws {
+            let server = try RedisServer(in: Sandbox.of())
+            let target = try server.target()
+            #expect(unlink("\(server.folder)/agent.secret") == 0)
+            let receipt = try revoke(target).0.receipt
+            #expect(receipt.verdict == .askedUnverified && receipt.after.trial == .notTried)
+            #expect(receipt.after.untried?.contains("agent.secret") == true)
+            #expect(receipt.sentence.contains("its password was not tried"))
+        }
+
         @Test("a password that was wrong before proves nothing by being refused after", .sandbox)
         func wrongSecret() throws {
             let server = try RedisServer(in: Sandbox.of())

@@ -86,6 +86,9 @@ public struct Receipt: Hashable, Sendable, Codable {
         case .notKnown: parts.append("whether it outlives a restart of the server is not known")
         case .untilRestart, .seenOnDisk: break
         }
+        if let untried = after.untried ?? before.untried {
+            parts.append("its password was not tried: \(Escaped.terminal(untried))")
+        }
         let enabled = siblings.filter(\.isEnabled).map { Escaped.terminal($0.principal) }
         if !enabled.isEmpty { parts.append("the same password still opens \(enabled.joined(separator: ", "))") }
         return parts.joined(separator: "; ")

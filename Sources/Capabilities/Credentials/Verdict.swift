@@ -85,12 +85,15 @@ public struct Sighting: Hashable, Sendable, Codable {
     public let standing: Standing
     /// How many sessions are open; `nil` when they could not be counted.
     public let sessions: Int?
+    /// Why it was not tried although its secret is declared; names no secret.
+    public let untried: String?
 
     /// Takes all parts.
-    public init(trial: Trial, standing: Standing, sessions: Int?) {
+    public init(trial: Trial, standing: Standing, sessions: Int?, untried: String? = nil) {
         self.trial = trial
         self.standing = standing
         self.sessions = sessions
+        self.untried = untried
     }
 
     /// Whether anything shows that it works: an accepted trial, or an open session. Enabled is not alive: nobody may know

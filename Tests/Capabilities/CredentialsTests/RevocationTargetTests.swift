@@ -118,6 +118,8 @@ struct ReceiptTests {
         #expect(try receipt(open).sentence.hasSuffix("still-alive, 1 session still open"))
         let untried = Sighting(trial: .notTried, standing: .disabled, sessions: 0)
         #expect(try receipt(untried).sentence.contains("asked-unverified"))
+        let unread = Sighting(trial: .notTried, standing: .disabled, sessions: 0, untried: "read /run/s: no such file")
+        #expect(try receipt(unread).sentence.hasSuffix("; its password was not tried: read /run/s: no such file"))
     }
 
     @Test("a receipt survives its encoding")

@@ -31,13 +31,13 @@ public struct RedisProvider: Provider {
         }
         // Counted before the trial, whose own connection would be one more.
         let sessions = try admin.sessions(by: deadline)
-        let trial = try tryPassword(of: target, by: deadline)
+        let (trial, untried) = try tryPassword(of: target, by: deadline)
         let standing: Standing = user.isEnabled ? .enabled : .disabled
         let saved = RedisSavedUsers.standing(of: handle.principal, in: try admin.file(by: deadline))
         return RedisObservation(
             server: admin.server,
             user: user,
-            sighting: Sighting(trial: trial, standing: standing, sessions: sessions),
+            sighting: Sighting(trial: trial, standing: standing, sessions: sessions, untried: untried),
             isOffOnDisk: saved == .disabled,
             seen: .now()
         )
@@ -121,7 +121,7 @@ public struct RedisProvider: Provider {
     ) throws(Failure) -> Receipt {
         let handle = target.credential.handle
         var admin = try RedisAdministration(target, on: host, by: deadline)
-        let trial = try tryPassword(of: target, by: deadline)
+        let (trial, untried) = try tryPassword(of: target, by: deadline)
         let standing: Standing =
             switch try admin.user(by: deadline)?.isEnabled {
             case true?: .enabled
@@ -135,7 +135,7 @@ public struct RedisProvider: Provider {
             server: admin.server,
             before: seen.sighting,
             asked: asked,
-            after: Sighting(trial: trial, standing: standing, sessions: sessions),
+            after: Sighting(trial: trial, standing: standing, sessions: sessions, untried: untried),
             persistence: persistence(of: handle.principal, in: try admin.file(by: deadline)),
             siblings: try admin.siblings(by: deadline),
             began: seen.seen,
@@ -154,16 +154,19 @@ public struct RedisProvider: Provider {
     }
 
     /// Logs in as the agent, on a connection of its own to the identified server.
-    private func tryPassword(of target: RevocationTarget, by deadline: Deadline) throws(Failure) -> Trial {
-        guard let file = target.credential.secretFile else { return .notTried }
+    private func tryPassword(
+        of target: RevocationTarget,
+        by deadline: Deadline
+    ) throws(Failure) -> (Trial, untried: String?) {
+        guard let file = target.credential.secretFile else { return (.notTried, nil) }
         let secret: Secret
-        do throws(Failure) { secret = try SecretFile.readProbe(file) } catch { return .notTried }
+        do throws(Failure) { secret = try SecretFile.readProbe(file) } catch { return (.notTried, error.description) }
         var connection = try RedisConnection(target, on: host, by: deadline)
         let user = target.credential.handle.principal
         let reply = try connection.call([.text("AUTH"), .text(user), .secret(secret)], by: deadline)
-        if reply.isOK { return .accepted }
-        if case .error(let error) = reply, error.code == "WRONGPASS" { return .refused }
-        return .notTried
+        if reply.isOK { return (.accepted, nil) }
+        guard case .error(let error) = reply else { return (.notTried, "the server said neither yes nor no") }
+        return error.code == "WRONGPASS" ? (.refused, nil) : (.notTried, "the server said \(error.code)")
     }
 
     private func check(_ effect: RedisEffect, is target: RevocationTarget) throws(Failure) {

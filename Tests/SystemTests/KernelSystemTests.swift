@@ -143,6 +143,26 @@ extension SystemTests {
             #expect(try control.wait(for: .thawed, until: Deadline(after: .seconds(2))))
         }
 
+        @Test("what the kernel tells of a pidfd names the members of a leaf group, and of no other", .sandbox)
+        func membersByPidFD() throws {
+            let (_, group) = try sandboxGroup("sleepers", "3")
+            let inside = try group.processes().sorted()
+            let asked = inside + [1, getpid()]
+            var system = utsname()
+            uname(&system)
+            let release = withUnsafeBytes(of: system.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let version = release.split(separator: ".").prefix(2).compactMap { Int($0.prefix { $0.isNumber }) }
+            // PIDFD_GET_INFO came with Linux 6.13: before it nobody is told to be outside.
+            let isTold = version.count == 2 && (version[0], version[1]) >= (6, 13)
+            let told = try group.members(among: asked)
+            #expect(told?.sorted() == (isTold ? inside : nil), "\(release)")
+            // One that is gone, and a group with others below it, have no answer: the list is read instead.
+            let child = try group.makeChild(try Cgroup.randomName())
+            #expect(try group.members(among: inside) == nil)
+            try child.remove()
+            #expect(try group.members(among: inside + [Int32.max - 1]) == nil)
+        }
+
         @Test("kill empties a frozen group", .sandbox)
         func kill() throws {
             let (_, group) = try sandboxGroup("sleepers", "20")

@@ -82,6 +82,46 @@ struct GVisorTests {
         #expect(failure?.reason.contains(reason) == true, "\(String(describing: failure))")
     }
 
+    /// docker's container that runsc runs: a config in docker's folder, a state of runsc, and a sentry in a group of that name.
+    private func dockered(sandboxOf id: String, named: String) throws -> RecordedMachine {
+        let group = "/docker/\(named)"
+        let machine = try RecordedMachine()
+        try machine.process(199, parent: 1, start: 2000, uid: 0, name: "exe", v2: group, freezer: group)
+        try machine.process(200, parent: 1, start: 2001, uid: 65534, name: "exe", v2: group, freezer: group)
+        try machine.process(300, parent: 1, start: 2002, uid: 0, name: "sh", v2: group, freezer: group)
+        let config = """
+            {"State":{"Running":true,"Pid":200,"ExitCode":0,"StartedAt":"1970-01-01T00:00:20Z",
+            "FinishedAt":"0001-01-01T00:00:00Z"},"ID":"\(named)","Created":"1970-01-01T00:00:19Z",
+            "Name":"/web","Driver":"overlay2","Config":{"Image":"x"}}
+            """
+        try machine.file("var/lib/docker/containers/\(named)/config.v2.json", config)
+        try machine.file("var/lib/docker/containers/\(named)/hostconfig.json", "{\"Runtime\":\"runsc\"}")
+        let cgroup = "{\"cgroupv1\":{\"name\":\"\(group)\"}}"
+        let path = "run/docker/runtime-runsc/moby/\(id)_sandbox:\(id).state"
+        try machine.file(path, GVisorTests.state(id: id, cgroup: cgroup))
+        return machine
+    }
+
+    @Test("RT8 a container that gVisor runs is a session's when its sandbox holds the session's first process")
+    func attributed() throws {
+        let id = String(repeating: "ab", count: 32)
+        let machine = try dockered(sandboxOf: id, named: id)
+        let root = BytePath(machine.root)
+        let session = try resolve("pid:200", machine)
+        let files = ContainerFiles.of(session.pin, on: try machine.host(), root: root)
+        #expect(files?.id == id && files?.runtime == .docker, "\(String(describing: files))")
+        // In the same group and of another family: the name of the group attributes nothing.
+        let other = try resolve("pid:300", machine)
+        let doubt = ContainerFiles.of(other.pin, on: try machine.host(), root: root)
+        #expect(doubt?.isAttributed == false, "\(String(describing: doubt))")
+        #expect(doubt?.failures.first?.reason.contains("nothing of it is attributed") == true)
+        // A sandbox of another id, in a group that is called after this one.
+        let borrowed = try dockered(sandboxOf: String(repeating: "cd", count: 32), named: id)
+        let borrower = try resolve("pid:200", borrowed)
+        let none = ContainerFiles.of(borrower.pin, on: try borrowed.host(), root: BytePath(borrowed.root))
+        #expect(none?.isAttributed == false)
+    }
+
     @Test("RT8 a gofer that the kernel does not confirm is no member, and the session stands without it")
     func plantedGofer() throws {
         let machine = try machine(state: GVisorTests.state(gofer: 300))

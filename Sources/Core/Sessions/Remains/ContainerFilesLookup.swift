@@ -29,7 +29,7 @@ extension ContainerFiles {
                     doubt = doubt ?? found
                     continue
                 }
-                let objection = objection(to: id, of: pin, lines, host) { () throws(Failure) in
+                let objection = objection(to: id, of: pin, lines, host, root) { () throws(Failure) in
                     try ContainerLookup(host: host, root: root).find(argument, for: "capture")
                 }
                 guard let objection else { return found }
@@ -40,7 +40,7 @@ extension ContainerFiles {
                     doubt = doubt ?? found
                     continue
                 }
-                let objection = objection(to: id, of: pin, lines, host) { () throws(Failure) in
+                let objection = objection(to: id, of: pin, lines, host, root) { () throws(Failure) in
                     try DockerLookup(host: host, root: root).find(argument, for: "capture")
                 }
                 guard let objection else { return found }
@@ -70,6 +70,7 @@ extension ContainerFiles {
         of pin: SessionPin,
         _ lines: [CgroupLine],
         _ host: Host,
+        _ root: BytePath,
         _ find: () throws(Failure) -> FoundContainer
     ) -> Failure? {
         func refused(_ reason: String) -> Failure {
@@ -87,7 +88,7 @@ extension ContainerFiles {
                 }
                 if isInside { return nil }
             case .sandbox:
-                let sandbox = pin.leader.flatMap { GVisorLookup(on: host).sandbox(holding: $0.pid) }
+                let sandbox = pin.leader.flatMap { GVisorLookup(on: host, root: root).sandbox(holding: $0.pid) }
                 if sandbox?.containers.contains(id) ?? false { return nil }
             }
             return refused("its runtime keeps a state that names other processes and cgroups")

@@ -55,9 +55,8 @@ extension SystemTests {
             #expect(scene.states().contains("R"), "\(scene.states())")
         }
 
-        @Test("the memory of a 32-bit program fails with that reason, and no core of another form is written", .sandbox)
-        func shortPointers() throws {
-            let sandbox = try Sandbox.of()
+        /// Starts a program of 32 bits.
+        private func startShort(in sandbox: Sandbox) throws -> Child {
             let path = "\(sandbox.folder)/short"
             // An ELF file of one page that waits for signals: `mov eax, 29; int 0x80; jmp`.
             let head: [UInt8] = [
@@ -71,8 +70,37 @@ extension SystemTests {
             let code: [UInt8] = [0xB8, 29, 0, 0, 0, 0xCD, 0x80, 0xEB, 0xF7]
             #expect(Files.write(head + segment + code, to: path, mode: 0o700) == 0)
             let program = try sandbox.start(Program(path, []))
-            let host = try Host()
             #expect(eventually { Files.text("/proc/\(program.id)/maps")?.contains("08048000") == true })
+            return program
+        }
+
+        @Test("a 32-bit program in a capture: its memory fails with that reason, the rest of it is told", .sandbox)
+        func shortCapture() throws {
+            try CaptureDesk.with { desk in
+                let program = try startShort(in: desk.sandbox)
+                let (account, processes) = try desk.capture(
+                    "pid:\(program.id)",
+                    "--memory",
+                    "all",
+                    "--plain-memory",
+                    and: "data/processes.jsonl"
+                )
+                let memory = account.filter { $0["item"]?.string == "processMemory" }
+                #expect(memory.map { $0["outcome"]?.string } == ["failed"], "\(account)")
+                #expect(memory.first?["reason"]?.string == "32-bit processes are not written yet")
+                let whole = account.first { $0["item"]?.string == "memory" }
+                #expect(whole?["outcome"]?.string == "partial")
+                #expect(whole?["reason"]?.string == "the memory of 1 of 1 processes is not whole")
+                let told = processes.first { $0["pid"]?.integer == Int64(program.id) }
+                #expect(told?["exe"]?.string?.hasSuffix("/short") == true && told?["capabilities"] != nil)
+                #expect(told?["threads"]?.array?.first?["systemCall"]?.string?.isEmpty == false)
+            }
+        }
+
+        @Test("a program of 32 bits is known as one, and no other is", .sandbox)
+        func shortPointers() throws {
+            let program = try startShort(in: try Sandbox.of())
+            let host = try Host()
             let ticks = try ProcessDirectory(program.id, on: host).stat().numbers.startTicks
             let pin = ProcessPin(pid: program.id, startTicks: ticks)
             let look = try MemoryLook(pin, mode: .all, registers: RegisterReader(), on: host)
@@ -262,26 +290,13 @@ private final class MemoryScene {
     }
 
     func request(_ memory: MemoryMode) throws -> CaptureRequest {
-        let subjects = try group.processes().map { process in
-            CaptureSubject(pin: try ProcessDirectory(process, on: host).stat().pin, membership: .member)
-        }
         let leader = SessionPin(bootID: host.bootID, cgroups: [group.pin], leader: pin)
-        var request = CaptureRequest(
-            profile: .volatile,
-            locator: BytePath("cgroup:/\(sandbox.name)"),
-            pins: [leader],
-            subjects: subjects,
-            seal: SealParts(
-                name: "quell-test-1",
-                caseID: "quell-test",
-                number: 1,
-                purpose: .incident,
-                freeze: nil,
-                authority: nil,
-                tool: SealStatement.Tool(version: "test", digest: nil),
-                responder: "tests",
-                host: "here"
-            )
+        var request = try CaptureRequest.ofNoCase(
+            .volatile,
+            members: group.processes(),
+            on: host,
+            locator: "cgroup:/\(sandbox.name)",
+            pins: [leader]
         )
         request.frozenCgroups = [group.pin]
         request.memory = memory

@@ -301,36 +301,11 @@ private struct Parking {
 }
 
 private func request(members: [Int32], on host: Host) throws -> CaptureRequest {
-    let subjects = try members.map { pid in
-        CaptureSubject(pin: try ProcessDirectory(pid, on: host).stat().pin, membership: .member)
-    }
-    return CaptureRequest(
-        profile: .volatile,
-        locator: BytePath("cgroup:/quell-test"),
-        pins: [],
-        subjects: subjects,
-        seal: SealParts(
-            name: "quell-test-1",
-            caseID: "quell-test",
-            number: 1,
-            purpose: .incident,
-            freeze: nil,
-            authority: nil,
-            tool: SealStatement.Tool(version: "test", digest: nil),
-            responder: "tests",
-            host: "here"
-        )
-    )
+    try CaptureRequest.ofNoCase(.volatile, members: members, on: host)
 }
 
 private func captured(_ request: CaptureRequest, _ host: Host, at path: String) throws -> VerifiedBundle {
-    _ = try Acquisition(request, on: host).capture(to: BytePath(path), sealedWith: nil)
-    switch try UnverifiedBundle(at: BytePath(path)).verify(VerificationPolicy(trusting: [])) {
-    case .consistent(let bundle): return bundle
-    case .wrong(let finding): throw finding
-    }
+    try request.take(on: host, to: path).1
 }
 
-private func lines(_ name: String, of bundle: VerifiedBundle) throws -> [JSONValue] {
-    try bundle.bytes(of: PayloadName(name)).split(separator: UInt8(ascii: "\n")).map { try JSONReader.read(Array($0)) }
-}
+private func lines(_ name: String, of bundle: VerifiedBundle) throws -> [JSONValue] { try bundle.lines(name) }

@@ -11,18 +11,13 @@ import Testing
 
 @Suite("Acquisition")
 struct AcquisitionTests {
-    /// This process, which stands in for a session.
-    private func ourselves() throws -> CaptureSubject {
-        CaptureSubject(pin: try ProcessDirectory(getpid(), on: Host()).stat().pin, membership: .member, marks: ["test"])
-    }
-
     @Test("every class that is planned ends, and the sums agree")
     func everyClass() throws {
         let scene = try Scene()
         try scene.write("notes", "work")
         mkdir(scene.folder + "/transcripts", 0o755)
         var request = scene.request()
-        request.subjects = [try ourselves()]
+        request.subjects = [try Scene.ourselves(marks: ["test"])]
         request.trees.append(
             PlannedTree(name: "transcripts", path: BytePath(scene.folder + "/transcripts"), role: .transcripts)
         )
@@ -51,7 +46,7 @@ struct AcquisitionTests {
         let scene = try Scene()
         setenv("QUELL_TEST_SECRET", "hunter2-in-the-environment", 1)
         var request = scene.request(.volatile)
-        request.subjects = [try ourselves()]
+        request.subjects = [try Scene.ourselves(marks: ["test"])]
         let captured = try scene.capture(request)
         captured.expectBalanced()
         let line = try #require(try captured.lines(of: "data/processes.jsonl").first)
@@ -68,7 +63,7 @@ struct AcquisitionTests {
     func gone() throws {
         let scene = try Scene()
         var request = scene.request(.volatile)
-        let own = try ourselves().pin
+        let own = try Scene.ourselves(marks: ["test"]).pin
         request.subjects = [
             CaptureSubject(pin: ProcessPin(pid: own.pid, startTicks: own.startTicks + 1), membership: .member),
             CaptureSubject(pin: ProcessPin(pid: Int32.max, startTicks: 1), membership: .stray),
@@ -92,7 +87,7 @@ struct AcquisitionTests {
         unlink(scene.workspace + "/gone")
         unlink(scene.workspace + "/pipe")
         var request = scene.request(.volatile)
-        request.subjects = [try ourselves()]
+        request.subjects = [try Scene.ourselves(marks: ["test"])]
         let captured = try scene.capture(request)
         captured.expectBalanced()
         // Other tests of this process may hold deleted files of their own.
@@ -114,7 +109,7 @@ struct AcquisitionTests {
         var facts = Glibc.stat()
         fstat(ends[0], &facts)
         var request = scene.request(.volatile)
-        request.subjects = [try ourselves()]
+        request.subjects = [try Scene.ourselves(marks: ["test"])]
         let captured = try scene.capture(request)
         let inode = String(facts.st_ino)
         let line = try captured.lines(of: "data/sockets.jsonl").first { $0["inode"]?.string == inode }
@@ -385,7 +380,7 @@ struct AcquisitionTests {
     func notStill() throws {
         let scene = try Scene()
         var request = scene.request(.volatile)
-        request.subjects = [try ourselves()]
+        request.subjects = [try Scene.ourselves(marks: ["test"])]
         let captured = try scene.capture(request)
         #expect(captured.sealed.stillness.isUnbroken == false)
         #expect(captured.sealed.stillness.breaks.contains { $0.contains(" of process \(getpid())") })

@@ -7,17 +7,13 @@ import Testing
 
 @Suite("Plan of a capture")
 struct CapturePlanTests {
-    private func ourselves() throws -> CaptureSubject {
-        CaptureSubject(pin: try ProcessDirectory(getpid(), on: Host()).stat().pin, membership: .member)
-    }
-
     @Test("every item stands in the order in which the capture takes it")
     func order() throws {
         let scene = try Scene()
         try scene.write("notes", "work")
         mkdir(scene.folder + "/transcripts", 0o755)
         var request = scene.request()
-        request.subjects = [try ourselves()]
+        request.subjects = [try Scene.ourselves()]
         request.trees.append(
             PlannedTree(name: "transcripts", path: BytePath(scene.folder + "/transcripts"), role: .transcripts)
         )
@@ -108,7 +104,7 @@ struct CapturePlanTests {
         #expect(write(held, [UInt8](repeating: 1, count: 65_536), 65_536) == 65_536)
         unlink(scene.workspace + "/gone")
         var request = scene.request(.volatile)
-        request.subjects = [try ourselves()]
+        request.subjects = [try Scene.ourselves()]
         let plan = CapturePlan(request, on: try Host())
         let found = try #require(plan.entries.first { $0.item == "deletedFiles" })
         #expect(found.amount.objects >= 1 && found.amount.bytes >= 65_536)

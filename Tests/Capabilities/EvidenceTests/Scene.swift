@@ -24,6 +24,11 @@ final class Scene {
 
     deinit { _ = run("/bin/rm", "-rf", folder) }
 
+    /// This process, which stands in for a session.
+    static func ourselves(marks: [String] = []) throws -> CaptureSubject {
+        CaptureSubject(pin: try ProcessDirectory(getpid(), on: Host()).stat().pin, membership: .member, marks: marks)
+    }
+
     /// Runs Python with the workspace as its working directory.
     func python(_ script: String) {
         #expect(

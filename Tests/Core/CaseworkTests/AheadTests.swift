@@ -27,23 +27,32 @@ struct AheadTests {
         return String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n").map(String.init)
     }
 
+    /// A journal whose store opens when the gate does.
+    private func journal(
+        _ scene: Scene,
+        behind gate: Monitor<Bool>,
+        _ said: Said,
+        patience: Duration = .milliseconds(20)
+    ) throws -> ContainmentJournal {
+        let store = try scene.store()
+        return ContainmentJournal(
+            id,
+            about: [Scene.pin],
+            spools: scene.spools,
+            patience: patience,
+            sink: { said.add($0) },
+            open: { () throws(Failure) in
+                _ = gate.wait(until: Deadline(after: .seconds(30))) { $0 ? true : nil }
+                return try store.create(about: [Scene.pin], by: Scene.person)
+            }
+        )
+    }
+
     @Test("an intent ahead waits for no store, is on record at once, and its file goes when the case has it")
     func ahead() throws {
         try Scene.play { scene in
-            let gate = Monitor(false)
-            let store = try scene.store()
-            let said = Said()
-            let journal = ContainmentJournal(
-                id,
-                about: [Scene.pin],
-                spools: scene.spools,
-                patience: .seconds(10),
-                sink: { said.add($0) },
-                open: { () throws(Failure) in
-                    _ = gate.wait(until: Deadline(after: .seconds(30))) { $0 ? true : nil }
-                    return try store.create(about: [Scene.pin], by: Scene.person)
-                }
-            )
+            let (gate, said) = (Monitor(false), Said())
+            let journal = try journal(scene, behind: gate, said, patience: .seconds(10))
             // The store is not even open: whoever waited for it would be here when the patience ends.
             let start = Deadline.monotonicNow()
             journal.appendAhead([scene.draft(.intent, 1)])
@@ -98,19 +107,8 @@ struct AheadTests {
     @Test("RT12 a store that hangs after an effect gets its emergency record before anybody is told")
     func hangs() throws {
         try Scene.play { scene in
-            let gate = Monitor(false)
-            let store = try scene.store()
-            let said = Said()
-            let journal = ContainmentJournal(
-                id,
-                about: [Scene.pin],
-                spools: scene.spools,
-                sink: { said.add($0) },
-                open: { () throws(Failure) in
-                    _ = gate.wait(until: Deadline(after: .seconds(30))) { $0 ? true : nil }
-                    return try store.create(about: [Scene.pin], by: Scene.person)
-                }
-            )
+            let (gate, said) = (Monitor(false), Said())
+            let journal = try journal(scene, behind: gate, said)
             journal.appendAhead([scene.draft(.intent, 1)])
             journal.append([scene.draft(.outcome, 1)])
             #expect(said.lines.isEmpty)

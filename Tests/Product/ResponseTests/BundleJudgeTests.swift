@@ -19,6 +19,31 @@ struct BundleJudgeTests {
         for number in 1...4 { try home.note("note \(number)", by: responder) }
     }
 
+    private func statement(
+        _ name: String,
+        caseID: String? = nil,
+        number: Int = 1,
+        checkpoint: SealStatement.Checkpoint? = nil
+    ) -> SealStatement {
+        SealStatement(
+            name: name,
+            caseID: caseID ?? home.id.text,
+            number: number,
+            purpose: .incident,
+            locator: "pid:1",
+            pins: [],
+            freeze: nil,
+            counts: .init(),
+            checkpoint: checkpoint,
+            authority: nil,
+            tool: .init(version: "0", digest: nil),
+            responder: "test",
+            host: "here",
+            began: Instant(seconds: 1_795_358_801),
+            sealed: Instant(seconds: 1_795_358_861)
+        )
+    }
+
     /// Seals a bundle with these lines as its journal, pinning the end that they have unless told.
     private func finding(
         _ name: String,
@@ -29,22 +54,10 @@ struct BundleJudgeTests {
         let last = try Entry(parsing: try #require(lines.last))
         let bundle = try BundleWriter(creating: temporary.root.appending(name))
         try bundle.write(PayloadName("data/journal.jsonl"), Array(lines.map { $0 + [0x0A] }.joined()))
-        let statement = SealStatement(
-            name: name,
-            caseID: caseID ?? home.id.text,
-            number: 1,
-            purpose: .incident,
-            locator: "pid:1",
-            pins: [],
-            freeze: nil,
-            counts: .init(),
-            checkpoint: .init(sequence: sequence ?? last.sequence, head: last.digest, note: nil),
-            authority: nil,
-            tool: .init(version: "0", digest: nil),
-            responder: "test",
-            host: "here",
-            began: Instant(seconds: 1_795_358_801),
-            sealed: Instant(seconds: 1_795_358_861)
+        let statement = statement(
+            name,
+            caseID: caseID,
+            checkpoint: .init(sequence: sequence ?? last.sequence, head: last.digest, note: nil)
         )
         let key = try SigningKey.generate()
         _ = try bundle.seal(statement, with: key)
@@ -90,23 +103,7 @@ struct BundleJudgeTests {
         func seal(_ folder: String, as name: String, number: Int) throws -> VerifiedBundle {
             let writer = try BundleWriter(creating: temporary.root.appending(folder))
             try writer.write(PayloadName("data/session.json"), Array("\(folder)\n".utf8))
-            let statement = SealStatement(
-                name: name,
-                caseID: home.id.text,
-                number: number,
-                purpose: .incident,
-                locator: "pid:1",
-                pins: [],
-                freeze: nil,
-                counts: .init(),
-                checkpoint: nil,
-                authority: nil,
-                tool: .init(version: "0", digest: nil),
-                responder: "test",
-                host: "here",
-                began: Instant(seconds: 1_795_358_801),
-                sealed: Instant(seconds: 1_795_358_861)
-            )
+            let statement = statement(name, number: number)
             _ = try writer.seal(statement, with: nil)
             return try BundleJudge.verify(temporary.root.appending(folder), trusting: [])
         }

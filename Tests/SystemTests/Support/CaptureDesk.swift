@@ -26,6 +26,10 @@ struct CaptureDesk {
     }
 
     func quell(_ words: String..., within limit: Duration = .seconds(60)) throws -> Program.Result {
+        try quell(words, within: limit)
+    }
+
+    private func quell(_ words: [String], within limit: Duration = .seconds(60)) throws -> Program.Result {
         let environment = [
             "PATH": "\(binary):/usr/bin:/bin:/usr/sbin:/sbin", "HOME": folder, "QUELL_STORE": "\(folder)/store",
             "NO_COLOR": "1", "LC_ALL": "C.UTF-8",
@@ -34,8 +38,12 @@ struct CaptureDesk {
     }
 
     /// Captures, and gives the account with the lines of one more member.
-    func capture(_ locator: String, and member: String? = nil) throws -> (account: [JSONValue], member: [JSONValue]) {
-        let captured = try quell("capture", locator)
+    func capture(
+        _ locator: String,
+        _ options: String...,
+        and member: String? = nil
+    ) throws -> (account: [JSONValue], member: [JSONValue]) {
+        let captured = try quell(["capture", locator] + options)
         #expect([0, 3].contains(captured.status), "\(captured.text) \(captured.errorText)")
         let cases = try #require(Files.names(in: "\(folder)/store/cases"))
         let bundles = cases.map { "\(folder)/store/cases/\($0)/bundles" }.flatMap { shelf in

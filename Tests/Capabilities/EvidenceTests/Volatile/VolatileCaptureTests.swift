@@ -9,11 +9,6 @@ import Testing
 /// What is asked of a capture's order, clocks and side effects: R1 to R4 of research/evidence.md.
 @Suite("Volatile capture")
 struct VolatileCaptureTests {
-    /// This process, which stands in for a session.
-    private func ourselves() throws -> CaptureSubject {
-        CaptureSubject(pin: try ProcessDirectory(getpid(), on: Host()).stat().pin, membership: .member)
-    }
-
     @Test("R3 the clock tells its NTP state, its offset and the host's time zone, and the facts tell the machine")
     func clockState() throws {
         let captured = try Scene().capture()
@@ -37,7 +32,7 @@ struct VolatileCaptureTests {
         try scene.write("notes", "work")
         mkdir(scene.folder + "/transcripts", 0o755)
         var request = scene.request()
-        request.subjects = [try ourselves()]
+        request.subjects = [try Scene.ourselves()]
         request.trees.append(
             PlannedTree(name: "transcripts", path: BytePath(scene.folder + "/transcripts"), role: .transcripts)
         )
@@ -59,7 +54,7 @@ struct VolatileCaptureTests {
     func live() throws {
         let scene = try Scene()
         var request = scene.request(.volatile)
-        request.subjects = [try ourselves()]
+        request.subjects = [try Scene.ourselves()]
         let captured = try scene.capture(request)
         for name in ["processes", "sockets", "parked", "mounts", "facts", "clock"] {
             #expect(!captured.items(of: name).isEmpty, "\(name)")
@@ -94,7 +89,7 @@ struct VolatileCaptureTests {
         }
         let before = stamps()
         var request = scene.request()
-        request.subjects = [try ourselves()]
+        request.subjects = [try Scene.ourselves()]
         request.logs = [BytePath(scene.workspace + "/log")]
         let captured = try scene.capture(request)
         #expect(captured.items(of: "log").first?["outcome"] == "collected")

@@ -83,6 +83,22 @@ struct HostLogsTests {
         _ = third
     }
 
+    @Test("a folder with more names than are looked at says so, and a journal that is no file is told")
+    func caps() throws {
+        let scene = try Scene()
+        for folder in ["/var", "/var/log", "/var/log/journal", "/var/log/journal/m"] {
+            mkdir(scene.workspace + folder, 0o755)
+        }
+        symlink("/dev/null", scene.workspace + "/var/log/journal/m/system.journal")
+        let always = window(0, HostLogsTests.always)
+        let link = HostLogs(in: always, on: try Host(), root: BytePath(scene.workspace)).ofTheHost()
+        #expect(link.contains { $0.leftOut == "it is no file: symlink" }, "\(link)")
+        for number in 0...HostLogs.mostNames { try scene.write("var/log/journal/m/n\(number)", "") }
+        let logs = HostLogs(in: always, on: try Host(), root: BytePath(scene.workspace)).ofTheHost()
+        let cut = logs.compactMap(\.failure).first
+        #expect(cut?.reason == "it has more than 4096 names: those behind the first are not looked at", "\(logs)")
+    }
+
     @Test("a journal whose name says that it begins after the window is left out")
     func later() throws {
         let scene = try scene()

@@ -59,6 +59,24 @@ final class CustodyTests {
         _ = folder.withCString { rmdir($0) }
     }
 
+    @Test("a custody that is there and cannot be read is no bundle without custody")
+    func unreadable() throws {
+        let place = CustodyChain.path(beside: path)
+        let policy = VerificationPolicy(trusting: [key.verifyingKey])
+        #expect(try !CustodyChain.isKept(beside: path))
+        #expect(try CustodyChain.read(beside: path, of: bundle, policy) == nil)
+        #expect(place.withCString { mkdir($0, 0o700) } == 0)
+        let folder = #expect(throws: Failure.self) { try CustodyChain.read(beside: path, of: bundle, policy) }
+        #expect(folder?.errno == EISDIR)
+        #expect(try CustodyChain.isKept(beside: path))
+        #expect(place.withCString { rmdir($0) } == 0)
+        // Nobody follows a link to another file's chain.
+        #expect(place.withCString { symlink("/dev/null", $0) } == 0)
+        let link = #expect(throws: Failure.self) { try CustodyChain.read(beside: path, of: bundle, policy) }
+        #expect(link?.errno == ELOOP)
+        #expect(try CustodyChain.isKept(beside: path))
+    }
+
     private func record(
         _ kind: CustodyRecord.Kind,
         by actor: String,

@@ -22,7 +22,9 @@ final class PaxReader {
         self.source = source
         try require(archive_read_support_format_tar(archive))
         let context = Unmanaged.passUnretained(self).toOpaque()
-        try require(archive_read_open(archive, context, nil, fetchForReader, nil))
+        let status = archive_read_open(archive, context, nil, fetchForReader, nil)
+        if let sourceProblem { throw sourceProblem }
+        try require(status)
     }
 
     deinit { archive_read_free(archive) }

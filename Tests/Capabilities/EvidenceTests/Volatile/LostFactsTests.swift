@@ -66,6 +66,23 @@ struct LostFactsTests {
         #expect(ended.gaps.isEmpty && ended.lacking.isEmpty && line(ended).members.isEmpty)
     }
 
+    @Test("threads and rows beyond the bounds are counted, and never silently gone")
+    func caps() throws {
+        defer { Files.removeTree(folder) }
+        let threads = Array(repeating: Int32(101), count: ThreadDepths.mostThreads) + [100]
+        let host = try Host(recordedAt: BytePath(folder))
+        let pin = ProcessPin(pid: 100, startTicks: 900)
+        let found = try ThreadDepths.read(pin, threads, on: host, by: Deadline(after: .seconds(30)))
+        #expect(Set(found.keys) == [101], "the one behind the bound is told briefly, by who asked")
+        let row = "       0          1  1600\n"
+        let heading = "       key      shmid perms\n"
+        let table = SystemVTable(
+            parsing: Array((heading + String(repeating: row, count: SystemVTable.mostRows + 3)).utf8)
+        )
+        #expect(table.rows.count == SystemVTable.mostRows && table.leftOut == 3)
+        #expect(SystemVTable(parsing: Array((heading + row + "short\n").utf8)).leftOut == 1)
+    }
+
     @Test("a size that the kernel did not tell is not 0")
     func size() throws {
         defer { Files.removeTree(folder) }

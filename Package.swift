@@ -209,7 +209,8 @@ if Context.environment["QUELL_FUZZ"] != nil {
         .executableTarget(
             name: "quell-fuzz",
             dependencies: [
-                "Base", "Kernel", "Sealing", "Sessions", "Casework", "Bundles", "Credentials", "Playbooks", "Response",
+                "Base", "Kernel", "Sealing", "Sessions", "Casework", "Bundles", "Logs", "Evidence", "Credentials",
+                "Playbooks", "Response",
             ],
             path: "Tests/quell-fuzz",
             exclude: ["Corpus"],

@@ -14,7 +14,7 @@ struct FuzzTarget: Sendable {
     let name: String
     let run: @Sendable ([UInt8]) -> Void
 
-    static let all: [FuzzTarget] = evidence + signatures + host
+    static let all: [FuzzTarget] = evidence + frames + signatures + session + host
 }
 
 // MARK: - What a bundle is made of
@@ -105,7 +105,7 @@ extension FuzzTarget {
     }
 
     /// What `body` gives; a refusal is as good.
-    private static func parsed<Value>(_ body: () throws(Failure) -> Value) -> Value? {
+    static func parsed<Value>(_ body: () throws(Failure) -> Value) -> Value? {
         do throws(Failure) { return try body() } catch { return nil }
     }
 }

@@ -77,6 +77,18 @@ struct SockDiagTests {
         return try #require(SockDiagMessage.inetSocket(payload, .tcp))
     }
 
+    @Test("an error number that has no opposite is an answer like another, and not the end of Quell")
+    func smallestNumber() {
+        let number: [UInt8] = [0, 0, 0, 0x80]
+        for type: UInt8 in [2, 3] {
+            let message: [UInt8] = [20, 0, 0, 0, type, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0] + number
+            let found = SockDiagMessage.answers(in: message[...], sequence: 1)
+            #expect(found.answers == [type == 3 ? .done(errno: .min) : .error(errno: .min)] && found.isWhole)
+        }
+        let refused: [UInt8] = [20, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0] + number
+        #expect(throws: Failure.self) { try RouteMessage.links(in: refused[...]) }
+    }
+
     @Test("a recorded listener has its address, its backlog and its inode")
     func listener() throws {
         let listener = try socket(in: Recorded.bytes(Recorded.listener))

@@ -109,7 +109,7 @@ struct NetlinkTalk: ~Copyable {
                 if message.type == 2 {
                     let number = Int32(bitPattern: message.payload.number32(0) ?? 0)
                     guard number != 0 else { return found }
-                    throw Failure(errno: -number, "list", on: subject)
+                    throw Failure(errno: 0 &- number, "list", on: subject)
                 }
                 found.append(message)
             }

@@ -83,7 +83,7 @@ enum RouteMessage {
             let body = rest.slice(SockDiagMessage.headerSize, upTo: Int(length))
         {
             if type == 2, let number = body.int32(at: 0), number != 0 {
-                throw Failure(errno: -number, "ask for interfaces", on: BytePath("rtnetlink"))
+                throw Failure(errno: 0 &- number, "ask for interfaces", on: BytePath("rtnetlink"))
             }
             found.append((type, body))
             rest = rest.dropping(SockDiagMessage.aligned(Int(length)))

@@ -140,8 +140,8 @@ extension SockDiagMessage {
             if flags & 0x10 != 0 { interrupted = true }
             switch type {
             case byFamily: answers.append(.socket(payload: message))
-            case 3: answers.append(.done(errno: -(message.int32(at: 0) ?? 0)))
-            case 2: answers.append(.error(errno: -(message.int32(at: 0) ?? -5)))
+            case 3: answers.append(.done(errno: 0 &- (message.int32(at: 0) ?? 0)))
+            case 2: answers.append(.error(errno: 0 &- (message.int32(at: 0) ?? -5)))
             default: answers.append(.other)
             }
         }

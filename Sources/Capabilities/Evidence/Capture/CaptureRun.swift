@@ -16,6 +16,7 @@ final class CaptureRun {
     private let reader = ImpatientReader()
     private let processes: ProcessesItem
     private let watch: FreezeWatch
+    private let vault: SecretVault
     private let began = Instant.now()
     private let firstClock = ClockItem.reading()
     private var movedTrees: [String] = []
@@ -37,7 +38,9 @@ final class CaptureRun {
         plan = CollectionPlan(request)
         log = CollectionLog(writing: try writer.stream(try PayloadName("data/collection.jsonl")))
         budget = CaptureBudget(request.budget, withMemory: request.memory != .nothing)
-        processes = ProcessesItem(on: host, reader: reader)
+        let processes = ProcessesItem(on: host, reader: reader)
+        self.processes = processes
+        vault = SecretVault(writer, isForRecipients: !request.recipients.isEmpty, processes.secrets)
         watch = FreezeWatch(cgroups: request.frozenCgroups, subjects: request.subjects, on: host)
     }
 
@@ -54,6 +57,7 @@ final class CaptureRun {
                 try take(step)
             }
         }
+        try vault.close()
         try log.close()
         meter.enter("seal")
         let stillness = look()
@@ -132,6 +136,7 @@ final class CaptureRun {
             log: log,
             budget: budget,
             meter: meter,
+            vault: vault,
             leasePatience: acquisition.patience(),
             opened: acquisition.opened
         ).collect()

@@ -161,18 +161,28 @@ final class CaptureForecast {
             let counted = try ask("count the tree", on: tree.path, for: share + .milliseconds(100)) {
                 () throws(Failure) in
                 let census = try TreeCensus.take(of: tree, on: host) { until.hasPassed }
-                return CaptureAmount(
+                let amount = CaptureAmount(
                     objects: census.objects,
                     bytes: census.contentBytes,
                     isAtLeast: census.wasStopped || census.misses > 0
                 )
+                return (amount: amount, secretFiles: census.secretFiles)
             }
-            return entry(step, path: tree.path, counted, CaptureRates.files(counted))
+            var planned = entry(step, path: tree.path, counted.amount, CaptureRates.files(counted.amount))
+            planned.remark = secrets(in: counted.secretFiles)
+            return planned
         } catch {
             let amount = CaptureAmount(objects: 0, bytes: 0, isAtLeast: true)
             let word = error.code == .timedOut ? "not counted" : "failed"
             return entry(step, path: tree.path, amount, 0, objection: "\(word): \(error.reason)")
         }
+    }
+
+    /// What becomes of secrets in files of known names.
+    private func secrets(in files: UInt64) -> String? {
+        if files == 0 { return nil }
+        let end = request.recipients.isEmpty ? "and are taken in plain" : "and then go to the recipients alone"
+        return "\(files) files such as .mcp.json and .env may hold secrets, \(end)"
     }
 
     /// Files without a name by the descriptors that lead to them, each inode once.
@@ -255,7 +265,8 @@ extension CapturePlan.Entry {
             share: share,
             amount: amount,
             nanoseconds: nanoseconds,
-            objection: reason
+            objection: reason,
+            remark: remark
         )
     }
 }

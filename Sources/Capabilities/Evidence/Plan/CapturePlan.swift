@@ -20,6 +20,8 @@ public struct CapturePlan: Hashable, Sendable {
         public let nanoseconds: UInt64
         /// Why it will not be taken, or only in part; `nil` when nothing is known to stand against it.
         public let objection: String?
+        /// What else is to be known before it is taken.
+        public var remark: String?
     }
 
     /// One share of the budget.

@@ -11,6 +11,8 @@ final class TreeCensus: TreeVisitor {
 
     private(set) var objects: UInt64 = 0
     private(set) var contentBytes: UInt64 = 0
+    /// Files that by their names may hold secrets.
+    private(set) var secretFiles: UInt64 = 0
     /// Names seen below the root, for regular files with more than one.
     private(set) var namesSeen: [FileIdentity: UInt32] = [:]
     private(set) var misses: UInt64 = 0
@@ -42,6 +44,7 @@ final class TreeCensus: TreeVisitor {
         objects &+= 1
         if facts.kind == .file, !object.isOnOtherMount {
             contentBytes &+= min(facts.size, facts.blocks &* 512)
+            if SecretFiles.mayHold(object.path) { secretFiles &+= 1 }
             if facts.links > 1, namesSeen.count < TreeCensus.mostLinked || namesSeen[facts.identity] != nil {
                 namesSeen[facts.identity, default: 0] += 1
             }

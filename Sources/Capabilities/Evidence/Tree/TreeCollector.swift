@@ -18,6 +18,7 @@ final class TreeCollector: TreeVisitor {
     private let budget: CaptureBudget
     private let meter: CaptureMeter
     private let copier: FileCopier
+    private let vault: SecretVault
     private var archivedLinks: [FileIdentity: ArchivedLink] = [:]
     private var leased: [Leased] = []
     /// Why the walk ended early, when it did.
@@ -43,9 +44,11 @@ final class TreeCollector: TreeVisitor {
         log: CollectionLog,
         budget: CaptureBudget,
         meter: CaptureMeter,
+        vault: SecretVault,
         opened: @escaping (BytePath) -> Void
     ) {
         self.plan = plan
+        self.vault = vault
         self.host = host
         self.archive = archive
         self.census = census
@@ -130,14 +133,60 @@ final class TreeCollector: TreeVisitor {
             return result.skipped(reason)
         }
         do throws(Failure) {
-            let end = try copier.copy(node, as: entry)
-            return finish(result, end)
+            return try read(node, entry, result)
         } catch {
             guard error.errno == EAGAIN else { throw error }
             leased.append(Leased(path: entry.path, since: Deadline.monotonicNow()))
             log.plan(item)
             return nil
         }
+    }
+
+    /// Reads a file into the archive; one that holds secrets to those who alone may open them, where there are such.
+    ///
+    /// - Throws: what the archive throws; a lease, as `system` with EAGAIN.
+    private func read(
+        _ node: borrowing FileNode,
+        _ entry: ArchiveEntry,
+        _ described: CollectionItem
+    ) throws(Failure) -> CollectionItem {
+        guard let found = try vault.look(into: node, at: entry.path) else {
+            return finish(described, try copier.copy(node, as: entry))
+        }
+        let words = found.count == 1 ? "1 value that looks" : "\(found.count) values that look"
+        let holds = "it holds \(words) like secrets (\(SecretVault.index))"
+        // A file of several names stays in the archive, which alone can say that they are one.
+        if vault.isForRecipients, found.facts.links == 1, budget.take(UInt64(found.content.count)) {
+            return try seal(found, entry, described, holds)
+        }
+        var result = finish(described, try copier.copy(node, as: entry))
+        guard result.member != nil else { return result }
+        try vault.tell(found, entry.path, of: name, nil)
+        result.reason = [result.reason, "\(holds), in plain"].compactMap { $0 }.joined(separator: "; ")
+        return result
+    }
+
+    private func seal(
+        _ found: SecretVault.Finding,
+        _ metadata: ArchiveEntry,
+        _ described: CollectionItem,
+        _ holds: String
+    ) throws(Failure) -> CollectionItem {
+        var entry = metadata
+        entry.isMetadataOnly = true
+        var result = described
+        result.facts = found.facts
+        result.reason = [result.reason, "\(holds), encrypted for the recipients: the archive has its name and size"]
+            .compactMap { $0 }.joined(separator: "; ")
+        if found.isTorn { result = result.partial("torn: changed while it was read; \(holds)") }
+        try note(archive.add(entry), in: &result)
+        let receipt = try vault.store(found)
+        try vault.tell(found, entry.path, of: name, receipt)
+        meter.count(bytes: found.content.count)
+        result.member = receipt.first.text
+        result.digest = receipt.digest
+        result.digestScope = "content"
+        return result
     }
 
     /// RT24: a file with names outside the root may be another's. Its metadata is recorded, its content is not read.
@@ -267,6 +316,6 @@ extension TreeCollector {
         }
         result.facts = held.node.facts
         guard let entry = try describe(path, held.node, &result) else { return result }
-        return finish(result, try copier.copy(held.node, as: entry))
+        return try read(held.node, entry, result)
     }
 }

@@ -10,6 +10,7 @@ struct TreeItem {
     let log: CollectionLog
     let budget: CaptureBudget
     let meter: CaptureMeter
+    let vault: SecretVault
     let leasePatience: Duration
     let opened: (BytePath) -> Void
 
@@ -52,6 +53,7 @@ struct TreeItem {
             log: log,
             budget: budget,
             meter: meter,
+            vault: vault,
             opened: opened
         )
         try walker.walk(collector, from: top)

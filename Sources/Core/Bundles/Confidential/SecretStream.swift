@@ -42,31 +42,34 @@ extension VerifiedBundle {
                 .notVerified,
                 "open a secret",
                 on: stream,
-                because: "its content is not what \(MemoryCheck.index) says"
+                because: "its content is not what its sealed index says"
             )
         }
         try file.publish()
         return size
     }
 
-    /// Memory has its size and digest in data/memory.jsonl. What no index tells of has no bound and is not opened: a few
-    /// bytes of zstd can stand for any number.
+    /// Memory has its size and digest in data/memory.jsonl, a file in data/credentials.jsonl. What no index tells of has no
+    /// bound and is not opened: a few bytes of zstd can stand for any number.
     private func indexed(_ stream: String) throws(Failure) -> (size: UInt64, digest: String) {
-        let wrong = { (reason: String) -> Failure in Failure(.notVerified, "open a secret", on: stream, because: reason)
-        }
-        let name = try PayloadName(MemoryCheck.index)
         var found: (size: UInt64, digest: String)?
-        if payload.contains(where: { $0.name == name }) {
+        for index in SecretVolume.indexes {
+            let name = try PayloadName(index)
+            guard payload.contains(where: { $0.name == name }) else { continue }
             try lines(of: name) { line throws(Failure) in
                 let value = try JSONReader.read(line, limits: .init(bytes: LineReader.longestLine, depth: 16))
                 guard value["stream"]?.string == stream else { return }
                 guard found == nil, let size = value["size"]?.integer, size >= 0, let digest = value["sha256"]?.string
-                else { throw wrong("\(MemoryCheck.index) does not say its size and SHA-256 once") }
+                else { throw unknownSize(of: stream, "\(index) does not say its size and SHA-256 once") }
                 found = (UInt64(size), digest)
             }
         }
-        guard let found else { throw wrong("\(MemoryCheck.index) does not say how large its content is") }
+        guard let found else { throw unknownSize(of: stream, "no sealed index says how large its content is") }
         return found
+    }
+
+    private func unknownSize(of stream: String, _ reason: String) -> Failure {
+        Failure(.notVerified, "open a secret", on: stream, because: reason)
     }
 }
 

@@ -20,6 +20,8 @@ public struct SecretVolume: Hashable, Sendable {
     static let index = "data/secrets.jsonl"
     /// What goes to recipients when there are any.
     static let folders = ["data/memory/", "data/secrets/"]
+    /// The indexes that say how large the content of an encrypted stream is, and its digest.
+    static let indexes = [MemoryCheck.index, "data/credentials.jsonl"]
     /// What an encrypted volume's name ends in.
     static let suffix = ".cms"
 

@@ -36,8 +36,8 @@ struct CapturePlanReport {
             rows.append([
                 String(index + 1), entry.name, isTaken ? objects(entry.amount) : "-",
                 isTaken ? bytes(entry.amount) : "-", isTaken ? time(entry.nanoseconds) : "-",
-                [path, entry.objection.map { "(\(Escaped.terminal($0)))" } ?? ""].filter { !$0.isEmpty }
-                    .joined(separator: " "),
+                ([path] + [entry.objection, entry.remark].compactMap { $0.map { "(\(Escaped.terminal($0)))" } })
+                    .filter { !$0.isEmpty }.joined(separator: " "),
             ])
         }
         rows.append(["", "all", objects(plan.total), bytes(plan.total), time(plan.nanoseconds), ""])
@@ -131,6 +131,7 @@ struct CapturePlanReport {
         line["atLeast"] = .bool(entry.amount.isAtLeast)
         line["milliseconds"] = .integer(Int64(clamping: entry.nanoseconds / 1_000_000))
         line["untrustedObjection"] = entry.objection.map(JSONValue.string)
+        line["remark"] = entry.remark.map(JSONValue.string)
         return .object(line)
     }
 }

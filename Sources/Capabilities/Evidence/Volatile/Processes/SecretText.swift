@@ -125,7 +125,8 @@ struct SecretText {
         return !suspect.isEmpty && suspect.allSatisfy(isID) && !SecretShape.namesUser(word)
     }
 
-    private static func isHarmless(_ value: [UInt8]) -> Bool {
+    /// Whether it names something: an id, a path.
+    static func isHarmless(_ value: [UInt8]) -> Bool {
         isID(value) || [UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "~")].contains(value.first)
     }
 

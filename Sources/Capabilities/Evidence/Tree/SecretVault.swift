@@ -1,0 +1,107 @@
+import Base
+import Bundles
+import Glibc
+import Kernel
+
+/// data/credentials.jsonl: which files of configuration hold values that look like secrets, each value by a handle. Where
+/// somebody alone may open secrets, such a file goes to them below data/secrets/ and stands in the archive by name and size.
+final class SecretVault {
+    /// The name of the index.
+    static let index = "data/credentials.jsonl"
+
+    /// What was found in one file.
+    struct Finding {
+        let content: [UInt8]
+        /// Facts of the opened file.
+        let facts: FileFacts
+        let values: [SecretFiles.Value]
+        let more: Int
+        /// Whether it was another file when it had been read.
+        let isTorn: Bool
+
+        /// How many values there are.
+        var count: Int { values.count + more }
+    }
+
+    /// Whether files with secrets go to recipients.
+    let isForRecipients: Bool
+    private let writer: BundleWriter
+    private let digest: SecretDigest
+    private var stream: PayloadStream?
+    private var stored = 0
+
+    init(_ writer: BundleWriter, isForRecipients: Bool, _ digest: SecretDigest) {
+        self.writer = writer
+        self.isForRecipients = isForRecipients
+        self.digest = digest
+    }
+
+    /// Looks into a file that may hold secrets; `nil` when it holds none, or is not to be looked into.
+    ///
+    /// - Throws: a lease, as `system` with EAGAIN. What else stands against reading it is told by who archives it.
+    func look(into node: borrowing FileNode, at path: BytePath) throws(Failure) -> Finding? {
+        guard SecretFiles.mayHold(path), node.facts.size > 0, node.facts.size <= SecretFiles.longest else { return nil }
+        do throws(Failure) {
+            let content = try node.content()
+            let bytes = try SecretVault.bytes(of: content)
+            let (values, more) = SecretFiles.values(in: bytes, digest)
+            guard !values.isEmpty else { return nil }
+            let isTorn = !content.facts.isUnchanged(in: try content.factsNow()) || bytes.count != content.facts.size
+            return Finding(content: bytes, facts: content.facts, values: values, more: more, isTorn: isTorn)
+        } catch {
+            if error.errno == EAGAIN { throw error }
+            return nil
+        }
+    }
+
+    /// Writes the whole file for the recipients.
+    ///
+    /// - Returns: where it is, with its size and digest.
+    func store(_ finding: Finding) throws(Failure) -> VolumeReceipt {
+        stored += 1
+        let volumes = try writer.volumes(try PayloadName("data/secrets/file-\(stored).zst"))
+        try volumes.append(finding.content)
+        return try volumes.close()
+    }
+
+    /// Tells of the values, and of where the file is when it went to recipients.
+    func tell(_ finding: Finding, _ path: BytePath, of root: String, _ receipt: VolumeReceipt?) throws(Failure) {
+        let open = try opened()
+        var line = JSONObject()
+        line["root"] = .string(root)
+        line["path"] = path.json
+        line["values"] = .array(finding.values.map(\.json))
+        if finding.more > 0 { line["valuesLeftOut"] = .integer(Int64(finding.more)) }
+        line["plain"] = .bool(receipt == nil)
+        if let receipt {
+            line["stream"] = .string(receipt.name.text)
+            line["size"] = .integer(Int64(clamping: receipt.size))
+            line["sha256"] = .string(receipt.digest.hex)
+        }
+        try open.appendLine(.object(line))
+    }
+
+    private func opened() throws(Failure) -> PayloadStream {
+        if let stream { return stream }
+        let made = try writer.stream(try PayloadName(SecretVault.index))
+        stream = made
+        return made
+    }
+
+    /// Ends the index, when there is one.
+    func close() throws(Failure) { _ = try stream?.close() }
+
+    private static func bytes(of content: borrowing FileContent) throws(Failure) -> [UInt8] {
+        let room = Int(SecretFiles.longest) + 1
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: room, alignment: 16)
+        defer { buffer.deallocate() }
+        var filled = 0
+        while filled < room {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+            let count = try content.read(into: rest, at: UInt64(filled))
+            if count == 0 { break }
+            filled += count
+        }
+        return [UInt8](buffer[..<filled])
+    }
+}

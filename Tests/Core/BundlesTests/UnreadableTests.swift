@@ -8,7 +8,7 @@ import Testing
 @Suite("What could not be read")
 struct UnreadableTests {
     private func outcome(failingAfter count: Int) throws -> Failure? {
-        let whole = try Disk.read(BytePath(#filePath).parent.appending("../../quell-fuzz/Corpus/pax/small"))
+        let whole = try Disk.read(BytePath(#filePath).parent.appending("../../quell-fuzz/Corpus/pax/sample"))
         var given = 0
         do throws(Problem) {
             let reader = try PaxReader(name: "archive") { () throws(Problem) in

@@ -123,6 +123,65 @@ struct StreamedBundleTests {
         #expect(try UnverifiedBundle(at: remains.place).finding(policy)?.check == .packing)
     }
 
+    @Test("a file whose name was taken meanwhile keeps all but its seal, under another name")
+    func nameTaken() throws {
+        let sink = try TarFileSink(creating: bench("file"))
+        let outlet = TarOutlet("amber-7f3a-1", at: bench("file"), into: sink, spool: bench("spool"))
+        let writer = try BundleWriter(to: outlet, volumeSize: 16 << 10)
+        try Disk.write([1], to: bench("file"))
+        #expect { try Samples.write(into: writer, key: key) } throws: { ($0 as? Failure)?.errno == EEXIST }
+        let remains = outlet.abandon()
+        #expect(remains.place == bench("file.unsealed") && remains.words.hasSuffix("went there without a seal"))
+        #expect(try Disk.read(bench("file")) == [1])
+        let kept = members(of: try Disk.read(remains.place))
+        #expect(kept.last?.name == "tagmanifest-sha256.txt")
+        #expect(remains.words.hasPrefix("\(kept.count) whole files, \(try Disk.read(remains.place).count) bytes"))
+        #expect(try UnverifiedBundle(at: remains.place).finding(policy)?.check == .packing)
+    }
+
+    @Test("what was given up takes a number when its name is taken, and says so when nothing of it could be kept")
+    func givenUpTwice() throws {
+        _ = bench("gone").withCString { mkdir($0, 0o700) }
+        for (name, kept) in [("file", "file.unsealed.2"), ("gone/file", nil)] {
+            let sink = try TarFileSink(creating: bench(name))
+            let outlet = TarOutlet("amber-7f3a-1", at: bench(name), into: sink, spool: bench("spool"))
+            let writer = try BundleWriter(to: outlet)
+            try writer.write(PayloadName("data/session.json"), Array("{}".utf8))
+            try Disk.write([1], to: bench("file.unsealed"))
+            if kept == nil { _ = bench("gone").withCString { rmdir($0) } }
+            let remains = outlet.abandon()
+            #expect(remains.place == bench(kept ?? name))
+            let lost = "nothing of it could be kept: "
+            #expect(remains.words.hasPrefix(kept == nil ? lost : "1 whole file, 1024 bytes"), "\(remains.words)")
+            #expect(try Disk.read(bench("file.unsealed")) == [1])
+        }
+    }
+
+    @Test("what waits in the spool takes room where it goes as well, until it is there")
+    func waiting() throws {
+        let sink = FailingSink(after: .max, room: 1 << 20)
+        let outlet = TarOutlet("amber-7f3a-1", at: bench("pipe"), into: sink, spool: bench("spool"))
+        let list = try outlet.begin("data/list")
+        let bytes = [UInt8](repeating: 7, count: 300_000)
+        try bytes.withRawBytes { buffer throws(Failure) in try list.append(buffer) }
+        #expect(outlet.room == (1 << 20) - 300_000)
+        try list.close()
+        #expect(outlet.room == 1 << 20)
+        var dropped: (any OutletFile)? = try outlet.begin("data/other")
+        try bytes.withRawBytes { buffer throws(Failure) in try dropped?.append(buffer) }
+        #expect(outlet.room == (1 << 20) - 300_000)
+        dropped = nil
+        #expect(outlet.room == 1 << 20)
+    }
+
+    @Test("a file system that counts no blocks does not say what it has, and one that is vast is not full")
+    func room() {
+        #expect(FreeRoom.bytes(free: 0, of: 0, size: 4096) == nil)
+        #expect(FreeRoom.bytes(free: 0, of: 9, size: 4096) == 0)
+        #expect(FreeRoom.bytes(free: 1 << 60, of: 1 << 61, size: 4096) == .max)
+        #expect(FreeRoom.of(folder: bench("nowhere")) == nil)
+    }
+
     @Test("a directory that was given up has neither its name nor a seal")
     func givenUpDirectory() throws {
         let outlet = try DirectoryOutlet(creating: bench("b"))
@@ -136,10 +195,14 @@ struct StreamedBundleTests {
 
 /// Takes so many bytes, then says that its reader is gone.
 private final class FailingSink: TarOutlet.Sink, @unchecked Sendable {
+    let room: UInt64?
     private let limit: Int
     private var bytes: [UInt8] = []
 
-    init(after limit: Int) { self.limit = limit }
+    init(after limit: Int, room: UInt64? = nil) {
+        self.limit = limit
+        self.room = room
+    }
 
     /// The names of the members that began.
     var names: [String] {
@@ -149,13 +212,11 @@ private final class FailingSink: TarOutlet.Sink, @unchecked Sendable {
         }
     }
 
-    var room: UInt64? { nil }
-
     func append(_ more: UnsafeRawBufferPointer) throws(Failure) {
         guard bytes.count + more.count <= limit else { throw Failure(errno: EPIPE, "write", on: BytePath("a pipe")) }
         bytes += more
     }
 
     func finish() throws(Failure) {}
-    func giveUp() -> BytePath? { nil }
+    func giveUp(before seal: UInt64?) -> TarOutlet.Remains { .unsealed(BytePath("a pipe")) }
 }

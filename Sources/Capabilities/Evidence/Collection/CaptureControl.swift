@@ -25,6 +25,9 @@ public struct CaptureControl: Sendable {
     /// Bytes of content that may be read in a second; `nil` sets no bound.
     public let rate: UInt64?
 
+    /// Whether the capture is to end now: somebody said so, or its time is over.
+    public var isToStop: Bool { isCancelled() || deadline?.hasPassed ?? false }
+
     /// Takes all parts.
     public init(
         report: @escaping @Sendable (Progress) -> Void = { _ in },

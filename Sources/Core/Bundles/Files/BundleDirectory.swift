@@ -61,7 +61,7 @@ final class BundleDirectory: Sendable {
         }
     }
     /// What its file system has free; `nil` when it does not say.
-    var room: UInt64? { SpoolFile.room(of: descriptor.number) }
+    var room: UInt64? { FreeRoom.of(descriptor: descriptor.number) }
 
     /// Takes a file away. That there is none is no error.
     func remove(_ name: String) throws(Failure) {

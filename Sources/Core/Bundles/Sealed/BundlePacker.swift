@@ -20,6 +20,7 @@ public enum BundlePacker {
                 try BorrowedDescriptor(number: number).write(bytes, to: destination)
             }
             try file.sync(destination)
+            try OwnedDescriptor.syncFolder(of: destination)
             return written
         } catch {
             _ = destination.withCString { unlink($0) }

@@ -24,8 +24,13 @@ public protocol BundleOutlet: AnyObject, Sendable {
     /// - Throws: `system` when that fails.
     func finish(seal: String) throws(Failure)
 
-    /// Gives up: what is there never looks sealed.
+    /// Gives up: what is there never looks sealed, or the words say that nobody knows.
     func abandon() -> OutletRemains
+}
+
+extension BundleOutlet {
+    /// Whether a file of this name is the seal: a bundle that was given up must not have it.
+    public func isSeal(_ name: String) -> Bool { name == BundleFiles.seal || name == BundleFiles.unsignedStatement }
 }
 
 /// One file of a bundle on its way.
@@ -53,4 +58,12 @@ public struct OutletRemains: Hashable, Sendable {
         self.place = place
         self.words = words
     }
+
+    /// What arrived, in words.
+    public static func words(_ files: Int, _ bytes: UInt64) -> String {
+        "\(files) whole \(files == 1 ? "file" : "files"), \(bytes) bytes"
+    }
+
+    /// What is said where the seal was sent and nobody answered.
+    public static let perhapsSealed = "whether it was sealed there is not known"
 }

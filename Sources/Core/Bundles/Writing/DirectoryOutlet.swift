@@ -41,8 +41,7 @@ public final class DirectoryOutlet: BundleOutlet {
         }
         for name in directories.sorted(by: >) { try directory.sync(name) }
         try directory.sync("")
-        let parent = path.parent.isEmpty ? BytePath(".") : path.parent
-        try OwnedDescriptor.open(parent, flags: O_RDONLY | O_DIRECTORY, attempt: "open the directory").sync(parent)
+        try OwnedDescriptor.syncFolder(of: path)
     }
 
     /// Brings the seal to disk.
@@ -55,17 +54,17 @@ public final class DirectoryOutlet: BundleOutlet {
 
     /// Gives it the name with `.unsealed` behind it, and takes a seal away that is perhaps not on disk.
     public func abandon() -> OutletRemains {
+        var words = "what is there is not sealed"
         for seal in [BundleFiles.seal, BundleFiles.unsignedStatement] {
             do throws(Failure) {
                 try directory.remove(seal)
             } catch {
-                // There is none, as a rule; the directory's new name tells the rest.
-                continue
+                words = "its seal could not be taken away: \(error.reason)"
             }
         }
         let unsealed = path.unsealed
         let isRenamed = path.withCString { from in unsealed.withCString { to in rename(from, to) } } == 0
-        return OutletRemains(place: isRenamed ? unsealed : path, words: "what is there is not sealed")
+        return OutletRemains(place: isRenamed ? unsealed : path, words: words)
     }
 }
 

@@ -50,18 +50,4 @@ final class SpoolFile {
         }
         size = 0
     }
-
-    /// What the file system of a folder has free for us; `nil` when it does not say.
-    static func room(in folder: BytePath) -> UInt64? {
-        var status = statvfs()
-        guard folder.withCString({ statvfs($0, &status) }) == 0 else { return nil }
-        return UInt64(status.f_bavail) &* UInt64(status.f_frsize)
-    }
-
-    /// The same of an open file.
-    static func room(of descriptor: Int32) -> UInt64? {
-        var status = statvfs()
-        guard fstatvfs(descriptor, &status) == 0 else { return nil }
-        return UInt64(status.f_bavail) &* UInt64(status.f_frsize)
-    }
 }

@@ -25,19 +25,34 @@ public final class TarOutlet: BundleOutlet {
         ///
         /// - Throws: `system` when it cannot be brought to disk.
         func finish() throws(Failure)
-        /// Gives up what it took.
+        /// Gives up what it took, which must never look sealed.
         ///
-        /// - Returns: where that lies; `nil` when nowhere that this host knows.
-        func giveUp() -> BytePath?
+        /// - Parameter seal: At which byte of the stream the seal begins, when it was given: nothing from there on may stay.
+        func giveUp(before seal: UInt64?) -> Remains
+    }
+
+    /// What became of the bytes that a sink took and gave up.
+    public enum Remains: Hashable, Sendable {
+        /// They lie there, and there is no seal among them.
+        case unsealed(BytePath)
+        /// They went there, and the seal perhaps with them.
+        case perhapsSealed(BytePath)
+        /// They are lost, for this reason.
+        case nothing(String)
     }
 
     private struct State: Sendable {
+        /// Files that went out whole, without the seal.
         var files = 0
         var bytes: UInt64 = 0
+        /// At which byte the seal begins.
+        var seal: UInt64?
         var failure: Failure?
     }
 
     private let sink: any Sink
+    /// Bytes in the spool that have to go to the sink as well. Not in the state, whose lock is held while the sink is waited for.
+    private let waiting = Atomic<UInt64>(0)
 
     /// Writes the bundle called `bundle` into `sink`, waiting in the folder `spool`.
     ///
@@ -50,9 +65,11 @@ public final class TarOutlet: BundleOutlet {
         state = Mutex(State())
     }
 
-    /// What the spool's file system and the sink can still take.
+    /// What the spool's file system can still take, and the sink besides what waits for it in the spool.
     public var room: UInt64? {
-        [SpoolFile.room(in: spool), sink.room].compactMap { $0 }.min()
+        let waits = waiting.load(ordering: .relaxed)
+        let left = sink.room.map { $0 - min($0, waits) }
+        return [FreeRoom.of(folder: spool), left].compactMap { $0 }.min()
     }
 
     /// Begins a file in the spool.
@@ -78,12 +95,21 @@ public final class TarOutlet: BundleOutlet {
     /// Gives up what went out.
     public func abandon() -> OutletRemains {
         state.withLock { state in
-            let place = sink.giveUp()
-            let files = state.files == 1 ? "1 whole file" : "\(state.files) whole files"
-            let words = "\(files), \(state.bytes) bytes, went there without a seal"
-            return OutletRemains(place: place ?? path, words: words)
+            let sent = OutletRemains.words(state.files, min(state.bytes, state.seal ?? .max))
+            switch sink.giveUp(before: state.seal) {
+            case .unsealed(let place):
+                return OutletRemains(place: place, words: "\(sent), went there without a seal")
+            case .perhapsSealed(let place):
+                return OutletRemains(place: place, words: "\(sent), went there; \(OutletRemains.perhapsSealed)")
+            case .nothing(let reason):
+                return OutletRemains(place: path, words: "nothing of it could be kept: \(reason)")
+            }
         }
     }
+
+    /// Counts bytes that came to the spool, or left it.
+    fileprivate func wait(for bytes: Int) { waiting.wrappingAdd(UInt64(bytes), ordering: .relaxed) }
+    fileprivate func waitNoMore(for bytes: UInt64) { waiting.wrappingSubtract(bytes, ordering: .relaxed) }
 
     /// Moves a file that is whole from the spool into the stream.
     fileprivate func take(_ name: String, _ file: SpoolFile) throws(Failure) {
@@ -92,6 +118,7 @@ public final class TarOutlet: BundleOutlet {
             guard let header = UstarHeader(bundle: bundle, name: name, size: file.size) else {
                 throw Failure(.refused, "pack the bundle", on: name, because: "8 GiB or more do not fit a member")
             }
+            if isSeal(name) { state.seal = state.bytes }
             do throws(Failure) {
                 try put(header.block, &state)
                 try file.forEach { bytes throws(Failure) in
@@ -104,7 +131,7 @@ public final class TarOutlet: BundleOutlet {
                 state.failure = error
                 throw error
             }
-            state.files += 1
+            if !isSeal(name) { state.files += 1 }
         }
     }
 
@@ -125,11 +152,18 @@ private final class TarFile: OutletFile {
         self.spool = spool
     }
 
-    func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) { try spool.append(bytes) }
+    deinit { outlet.waitNoMore(for: spool.size) }
+
+    func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+        try spool.append(bytes)
+        outlet.wait(for: bytes.count)
+    }
 
     func close() throws(Failure) {
         try outlet.take(name, spool)
+        let size = spool.size
         try spool.empty()
+        outlet.waitNoMore(for: size)
     }
 }
 
@@ -146,7 +180,7 @@ public final class TarFileSink: TarOutlet.Sink, @unchecked Sendable {
     }
 
     /// What its file system has free.
-    public var room: UInt64? { SpoolFile.room(of: file.descriptor.number) }
+    public var room: UInt64? { FreeRoom.of(descriptor: file.descriptor.number) }
 
     /// Takes bytes.
     ///
@@ -158,13 +192,13 @@ public final class TarFileSink: TarOutlet.Sink, @unchecked Sendable {
     /// - Throws: `system` with errno.
     public func finish() throws(Failure) { try file.publish() }
 
-    /// Gives what is there the name with `.unsealed` behind it.
-    public func giveUp() -> BytePath? {
+    /// Takes the seal away and gives the rest the name with `.unsealed` behind it, or a number more when that is taken.
+    public func giveUp(before seal: UInt64?) -> TarOutlet.Remains {
         do throws(Failure) {
-            try file.publish(as: file.path.unsealed)
-            return file.path.unsealed
+            if let seal { try file.cut(to: seal) }
+            return .unsealed(try file.keep(as: file.path.unsealed))
         } catch {
-            return nil
+            return .nothing(error.reason)
         }
     }
 }

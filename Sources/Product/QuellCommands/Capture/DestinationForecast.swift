@@ -1,4 +1,5 @@
 import Base
+import Bundles
 import Response
 
 /// What is known beforehand of the place where a capture would go. Another host is not asked.
@@ -20,7 +21,7 @@ struct DestinationForecast: Hashable {
     /// The place of `--to`, or the case in the store.
     init(_ destination: CaptureDestination?, store: BytePath) {
         guard let destination else {
-            self.init(place: "its case in \(store)", room: CaptureDestination.room(in: store), counts: true)
+            self.init(place: "its case in \(store)", room: FreeRoom.of(folder: store), counts: true)
             return
         }
         self.init(

@@ -234,7 +234,7 @@ public struct CaptureAction: Action {
             if let destination = place.destination, let elsewhere {
                 // Nothing is to be sent twice under one name: what is taken up after a crash is what was noted here.
                 try elsewhere.note(name, in: place.home)
-                let outlet = try destination.open(name, spool: place.home.bundles)
+                let outlet = try destination.open(name, spool: place.home.bundles) { control.isToStop }
                 sealed = try acquisition.capture(to: outlet, sealedWith: place.key)
             } else {
                 sealed = try acquisition.capture(to: shelf.path(name), sealedWith: place.key)

@@ -1,6 +1,5 @@
 public import Base
 import Bundles
-import Glibc
 
 /// Where a capture goes instead of its case, while it is made: nothing of it but what is on its way lies on this disk.
 public struct CaptureDestination: Sendable {
@@ -66,17 +65,10 @@ public struct CaptureDestination: Sendable {
     }
 
     /// What the file system here has free that takes the bundle, in bytes; `nil` when none here does, or it does not say.
-    public var room: UInt64? { folder.flatMap(CaptureDestination.room(in:)) }
-
-    /// What a file system of this host has free for us, in bytes; `nil` when it does not say.
-    public static func room(in folder: BytePath) -> UInt64? {
-        var status = statvfs()
-        guard folder.withCString({ statvfs($0, &status) }) == 0 else { return nil }
-        return UInt64(status.f_bavail) &* UInt64(status.f_frsize)
-    }
+    public var room: UInt64? { folder.flatMap(FreeRoom.of(folder:)) }
 
     /// Whether what lies there can be read back from here: only then does the capture count for a kill.
-    public var isReadable: Bool { folder != nil }
+    public var isReadable: Bool { readable("") != nil }
 
     /// Where this host can read the bundle `name` again; `nil`: nowhere.
     func readable(_ name: String) -> BytePath? {
@@ -100,26 +92,43 @@ public struct CaptureDestination: Sendable {
         switch place {
         case .folder(let path): path
         case .file(let path): path.parent
-        case .output, .remoteFolder, .remoteFile: nil
+        case .output: StandardOutput.file()?.parent
+        case .remoteFolder, .remoteFile: nil
         }
     }
 
     /// Opens it for the bundle `name`. What has no size yet waits in the folder `spool`; a file's waits beside it.
     ///
+    /// Whoever does not take it is not waited for much longer once `isToStop` says so, from any thread.
+    ///
     /// - Throws: `system` when something stands there already, or it cannot be reached.
-    func open(_ name: String, spool: BytePath) throws(Failure) -> any BundleOutlet {
+    func open(
+        _ name: String,
+        spool: BytePath,
+        until isToStop: @escaping @Sendable () -> Bool
+    ) throws(Failure) -> any BundleOutlet {
+        let patience = SFTPConnection.patience(until: isToStop)
         switch place {
         case .folder(let path): return try DirectoryOutlet(creating: path.appending(name))
         case .file(let path):
             return TarOutlet(name, at: path, into: try TarFileSink(creating: path), spool: path.parent)
         case .output:
-            return TarOutlet(name, at: StandardOutput.path, into: try StandardOutput(), spool: spool)
+            return TarOutlet(
+                name,
+                at: StandardOutput.path,
+                into: try StandardOutput(Patience(until: isToStop)),
+                spool: spool
+            )
         case .remoteFolder(let host, let path):
             let whole = path.appending(name)
-            return try SFTPFolder(creating: whole, through: try route.connect(to: host, with: ssh, for: whole))
+            return try SFTPFolder(creating: whole, through: try connect(host, whole, patience))
         case .remoteFile(let host, let path):
-            let connection = try route.connect(to: host, with: ssh, for: path)
+            let connection = try connect(host, path, patience)
             return TarOutlet(name, at: path, into: try SFTPUpload(to: path, through: connection), spool: spool)
         }
+    }
+
+    private func connect(_ host: String, _ path: BytePath, _ patience: Patience) throws(Failure) -> SFTPConnection {
+        try route.connect(to: host, with: ssh, for: path, patience: patience)
     }
 }

@@ -7,6 +7,11 @@ import Synchronization
 /// to 2 MiB wait for an answer. Of the other end's words nothing is believed but whether it took what it was given. Unchecked
 /// because all state is reached with the lock held.
 final class SFTPConnection: @unchecked Sendable {
+    /// What an answer may take, until the work is to stop.
+    static func patience(until isToStop: @escaping @Sendable () -> Bool = { false }) -> Patience {
+        Patience(each: .seconds(120), until: isToStop)
+    }
+
     /// Writes that wait for an answer at the same time, of 32 KiB each.
     private static let window = 64
     private static let piece = 32 << 10
@@ -14,7 +19,7 @@ final class SFTPConnection: @unchecked Sendable {
     private let lock = Mutex(())
     private let subject: String
     private let socket: Descriptor
-    private let patience: Duration
+    private let patience: Patience
     private var child: ChildProcess?
     private var nextID: UInt32 = 0
     private var waiting: [UInt32] = []
@@ -22,8 +27,7 @@ final class SFTPConnection: @unchecked Sendable {
     private var isLost = false
 
     /// `socket` is our end of the program's standard input and output, `subject` what is sent, for messages.
-    init(of subject: BytePath, through socket: consuming Descriptor, patience: Duration = .seconds(120)) throws(Failure)
-    {
+    init(of subject: BytePath, through socket: consuming Descriptor, patience: Patience) throws(Failure) {
         self.subject = String(decoding: subject.bytes, as: UTF8.self)
         self.socket = socket
         self.patience = patience
@@ -36,6 +40,7 @@ final class SFTPConnection: @unchecked Sendable {
     /// Starts the program at the other end of a channel and keeps it as long as the connection is there.
     convenience init(
         of subject: BytePath,
+        patience: Patience,
         starting: (Int32) throws(Failure) -> ChildProcess
     ) throws(Failure) {
         var ends: [Int32] = [-1, -1]
@@ -47,7 +52,7 @@ final class SFTPConnection: @unchecked Sendable {
         let theirs = Descriptor(adopting: ends[1])
         let child = try starting(theirs.number)
         try theirs.close(of: BytePath("a channel"))
-        try self.init(of: subject, through: ours)
+        try self.init(of: subject, through: ours, patience: patience)
         self.child = consume child
     }
 
@@ -60,8 +65,8 @@ final class SFTPConnection: @unchecked Sendable {
             let id = try ask(.open, body)
             switch try reply().content {
             case .handle(id, let handle): return handle
-            case .status(_, let code, let words): throw failure("it cannot be made there: \(told(code, words))")
-            default: throw failure("an answer out of place")
+            case .status(id, let code, let words): throw failure("it cannot be made there: \(told(code, words))")
+            default: throw lost("an answer out of place")
             }
         }
     }
@@ -110,8 +115,8 @@ final class SFTPConnection: @unchecked Sendable {
             switch try reply().content {
             case .attributes(id, let size): return size ?? 0
             case .status(id, 2, _): return nil
-            case .status(_, let code, let words): throw failure("it cannot be looked at there: \(told(code, words))")
-            default: throw failure("an answer out of place")
+            case .status(id, let code, let words): throw failure("it cannot be looked at there: \(told(code, words))")
+            default: throw lost("an answer out of place")
             }
         }
     }
@@ -121,6 +126,16 @@ final class SFTPConnection: @unchecked Sendable {
         try lock.withLock { _ throws(Failure) -> Void in
             try drain()
             try requireStatus(try ask(.rename, SFTPWire.string(old) + SFTPWire.string(new)), "given its name")
+        }
+    }
+
+    /// Takes away what a file has at the byte `size` and behind it, whatever became of the writes before.
+    func cut(_ path: [UInt8], to size: UInt64) throws(Failure) {
+        try lock.withLock { _ throws(Failure) -> Void in
+            try settle()
+            let hasSize: UInt32 = 0x01
+            let body = SFTPWire.string(path) + SFTPWire.number(hasSize) + SFTPWire.number(size)
+            try requireStatus(try ask(.setAttributes, body), "cut")
         }
     }
 
@@ -141,8 +156,7 @@ final class SFTPConnection: @unchecked Sendable {
                     .extended,
                     SFTPWire.string(Array("statvfs@openssh.com".utf8)) + SFTPWire.string(path)
                 )
-                guard case .room(id, let free) = try reply().content else { return nil }
-                return free
+                return try takeRoom(id)
             } catch {
                 // What is wrong with the connection is told by whoever writes next.
                 return nil
@@ -158,9 +172,7 @@ final class SFTPConnection: @unchecked Sendable {
                 try settle()
                 let name = SFTPWire.string(Array("fstatvfs@openssh.com".utf8))
                 let id = try ask(.extended, name + SFTPWire.string(handle))
-                guard case .room(id, let bytes) = try reply().content, bytes < UInt64(SFTPConnection.piece) else {
-                    return nil
-                }
+                guard let bytes = try takeRoom(id), bytes < UInt64(SFTPConnection.piece) else { return nil }
                 return "the disk there is full, \(bytes) bytes are left"
             } catch {
                 // The question is beside the failure that is told in any case.
@@ -173,17 +185,22 @@ final class SFTPConnection: @unchecked Sendable {
     func giveUp(_ handle: [UInt8]) throws(Failure) {
         try lock.withLock { _ throws(Failure) -> Void in
             try settle()
-            _ = try ask(.close, SFTPWire.string(handle))
-            guard case .status = try reply().content else { throw failure("an answer out of place") }
+            let id = try ask(.close, SFTPWire.string(handle))
+            guard case .status(id, _, _) = try reply().content else { throw lost("an answer out of place") }
         }
     }
 
-    /// Says good-bye; how the program takes that changes nothing.
-    func end() throws(Failure) {
-        try lock.withLock { _ throws(Failure) -> Void in
+    /// Says good-bye. Everything is there and was answered for: how the program ends changes nothing of it.
+    func end() {
+        lock.withLock { _ in
             _ = shutdown(socket.number, Int32(SHUT_WR))
             guard let child = child.take() else { return }
-            _ = try child.finish(by: Deadline(after: .seconds(1)))
+            do throws(Failure) {
+                _ = try child.finish(by: Deadline(after: .seconds(1)))
+            } catch {
+                // It cannot be waited for: it has ended.
+                return
+            }
         }
     }
 
@@ -204,7 +221,7 @@ final class SFTPConnection: @unchecked Sendable {
     private func takeAnswer(minding: Bool = true) throws(Failure) {
         guard case .status(let id, let code, let words) = try reply().content, let index = waiting.firstIndex(of: id)
         else {
-            throw failure("an answer out of place")
+            throw lost("an answer out of place")
         }
         waiting.remove(at: index)
         guard minding, code != 0 else { return }
@@ -215,43 +232,55 @@ final class SFTPConnection: @unchecked Sendable {
 
     private func requireStatus(_ id: UInt32, _ what: String, besides allowed: UInt32 = 0) throws(Failure) {
         guard case .status(id, let code, let words) = try reply().content else {
-            throw failure("an answer out of place")
+            throw lost("an answer out of place")
         }
         guard code == 0 || code == allowed else { throw failure("it cannot be \(what) there: \(told(code, words))") }
     }
 
+    /// Bytes that are free; `nil` when the server cannot tell.
+    private func takeRoom(_ id: UInt32) throws(Failure) -> UInt64? {
+        switch try reply().content {
+        case .room(id, let free): return free
+        case .status(id, _, _): return nil
+        default: throw lost("an answer out of place")
+        }
+    }
+
     private func ask(_ kind: SFTPWire.Kind, _ body: [UInt8]) throws(Failure) -> UInt32 {
-        nextID += 1
+        nextID &+= 1
         try put(SFTPWire.packet(kind, SFTPWire.number(nextID) + body))
         return nextID
     }
 
     private func put(_ bytes: [UInt8]) throws(Failure) {
+        let limit = patience.limit()
         var rest = bytes[...]
         while !rest.isEmpty {
-            guard isReady(POLLOUT) else {
+            guard patience.isReady(socket.number, POLLOUT, by: limit) else {
                 throw lost("the other end does not answer")
             }
             let count = rest.withUnsafeBytes { Glibc.send(socket.number, $0.baseAddress, $0.count, atOnce) }
             if count < 0, errno == EINTR || errno == EAGAIN { continue }
             guard count > 0 else { throw lost("the connection ended") }
+            patience.took(count)
             rest = rest.dropFirst(count)
         }
     }
 
     private func reply() throws(Failure) -> SFTPReply {
-        let length = try take(4).reduce(0) { $0 << 8 | Int($1) }
-        guard (5...SFTPWire.largestReply).contains(length), let reply = SFTPReply(try take(length)) else {
-            throw failure("an answer that is none of SFTP")
+        let limit = patience.limit()
+        let length = try take(4, by: limit).reduce(0) { $0 << 8 | Int($1) }
+        guard (5...SFTPWire.largestReply).contains(length), let reply = SFTPReply(try take(length, by: limit)) else {
+            throw lost("an answer that is none of SFTP")
         }
         return reply
     }
 
-    private func take(_ count: Int) throws(Failure) -> [UInt8] {
+    private func take(_ count: Int, by limit: Deadline?) throws(Failure) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
-            guard isReady(POLLIN) else {
+            guard patience.isReady(socket.number, POLLIN, by: limit) else {
                 throw lost("the other end does not answer")
             }
             let read = bytes.withUnsafeMutableBytes { buffer in
@@ -262,17 +291,6 @@ final class SFTPConnection: @unchecked Sendable {
             filled += read
         }
         return bytes
-    }
-
-    /// Waits until the channel can be read or written, or has ended.
-    private func isReady(_ events: Int32) -> Bool {
-        let deadline = Deadline(after: patience)
-        while true {
-            var one = pollfd(fd: socket.number, events: Int16(events), revents: 0)
-            let count = poll(&one, 1, deadline.pollTimeout)
-            if count > 0 { return true }
-            if count == 0 || errno != EINTR { return false }
-        }
     }
 
     private func told(_ code: UInt32, _ words: String) -> String {
@@ -292,5 +310,5 @@ final class SFTPConnection: @unchecked Sendable {
     }
 }
 
-/// MSG_NOSIGNAL of send(2): a reader that went away is an error here, not a signal.
-private let atOnce: Int32 = 0x4000 | 0x40
+/// MSG_NOSIGNAL and MSG_DONTWAIT of send(2): a reader that went away is an error here, not a signal.
+let atOnce: Int32 = 0x4000 | 0x40

@@ -9,13 +9,16 @@ final class SFTPFolder: BundleOutlet {
 
     private struct State: Sendable {
         var directories: Set<String> = [""]
+        /// Files that arrived whole, without the seal.
         var files = 0
         var bytes: UInt64 = 0
-        var room: RemoteRoom
+        /// The seal, as soon as it is begun.
+        var seal: String?
     }
 
     private let connection: SFTPConnection
-    private let state: Mutex<State>
+    private let free: RemoteRoom
+    private let state = Mutex(State())
 
     /// Makes the directory; one that is there already, or its part, is never touched.
     init(creating path: BytePath, through connection: SFTPConnection) throws(Failure) {
@@ -25,15 +28,11 @@ final class SFTPFolder: BundleOutlet {
             let subject = String(decoding: path.bytes, as: UTF8.self)
             throw Failure(.system, "send the bundle", on: subject, because: "something stands there already")
         }
-        try connection.makeDirectory(SFTPFolder.part(of: path).bytes)
-        state = Mutex(State(room: RemoteRoom(of: path.parent, through: connection)))
+        try connection.makeDirectory(path.part.bytes)
+        free = RemoteRoom(of: path.parent, through: connection)
     }
 
-    private static func part(of path: BytePath) -> BytePath { BytePath(path.bytes + Array(".part".utf8)) }
-
-    private var part: BytePath { SFTPFolder.part(of: path) }
-
-    var room: UInt64? { state.withLock { $0.room.left } }
+    var room: UInt64? { free.left }
 
     func begin(_ name: String) throws(Failure) -> any OutletFile {
         try state.withLock { state throws(Failure) in
@@ -41,58 +40,63 @@ final class SFTPFolder: BundleOutlet {
             for component in name.split(separator: "/").dropLast() {
                 folder += folder.isEmpty ? String(component) : "/\(component)"
                 guard state.directories.insert(folder).inserted else { continue }
-                try connection.makeDirectory(part.appending(folder).bytes)
+                try connection.makeDirectory(path.part.appending(folder).bytes)
             }
         }
-        return SFTPFile(part.appending(name).bytes, of: self, try connection.create(part.appending(name).bytes))
+        let file = path.part.appending(name).bytes
+        let handle = try connection.create(file)
+        if isSeal(name) { state.withLock { $0.seal = name } }
+        return SFTPFile(file, of: self, handle, isSeal: isSeal(name))
     }
 
     /// Each file was brought to disk when it was closed; directories cannot be.
     func settle(_ names: [String]) throws(Failure) {}
 
     func finish(seal: String) throws(Failure) {
-        try connection.rename(part.bytes, to: path.bytes)
-        try connection.end()
+        try connection.rename(path.part.bytes, to: path.bytes)
+        connection.end()
     }
 
+    /// Takes the seal away, if there was one. When the other end does not say that it did, the directory may be sealed, and
+    /// may even have its name.
     func abandon() -> OutletRemains {
-        state.withLock { state in
-            let files = state.files == 1 ? "1 whole file" : "\(state.files) whole files"
-            return OutletRemains(place: part, words: "\(files), \(state.bytes) bytes, arrived there, without a seal")
+        let (seal, sent) = state.withLock { ($0.seal, OutletRemains.words($0.files, $0.bytes)) }
+        do throws(Failure) {
+            if let seal { try connection.remove(path.part.appending(seal).bytes) }
+            return OutletRemains(place: path.part, words: "\(sent), arrived there, without a seal")
+        } catch {
+            return OutletRemains(place: path, words: "\(sent), arrived there; \(OutletRemains.perhapsSealed)")
         }
     }
 
     fileprivate func write(_ bytes: UnsafeRawBufferPointer, to handle: [UInt8], at offset: UInt64) throws(Failure) {
-        try connection.write(bytes, to: handle, at: offset)
-        state.withLock { $0.room.spend(UInt64(bytes.count)) }
+        try connection.put(bytes, to: handle, at: offset)
+        free.spend(UInt64(bytes.count))
     }
 
     /// Ends a file, which counts as arrived when the other end says that it has all of it.
-    fileprivate func close(_ path: [UInt8], _ handle: [UInt8], size: UInt64) throws(Failure) {
-        try connection.close(handle)
-        let found = try connection.size(path)
-        guard found == size else {
-            let subject = String(decoding: path, as: UTF8.self)
-            let reason = "\(size) bytes were sent, \(found ?? 0) are there"
-            throw Failure(.system, "send the bundle", on: subject, because: reason)
-        }
+    fileprivate func close(_ file: SFTPFile) throws(Failure) {
+        try connection.close(file.handle, of: file.path, size: file.size)
+        if file.isSeal { return }
         state.withLock { state in
             state.files += 1
-            state.bytes += size
+            state.bytes += file.size
         }
     }
 }
 
 private final class SFTPFile: OutletFile {
-    private let path: [UInt8]
+    let path: [UInt8]
+    let handle: [UInt8]
+    let isSeal: Bool
     private let folder: SFTPFolder
-    private let handle: [UInt8]
-    private var size: UInt64 = 0
+    private(set) var size: UInt64 = 0
 
-    init(_ path: [UInt8], of folder: SFTPFolder, _ handle: [UInt8]) {
+    init(_ path: [UInt8], of folder: SFTPFolder, _ handle: [UInt8], isSeal: Bool) {
         self.path = path
         self.folder = folder
         self.handle = handle
+        self.isSeal = isSeal
     }
 
     func append(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
@@ -100,5 +104,5 @@ private final class SFTPFile: OutletFile {
         size += UInt64(bytes.count)
     }
 
-    func close() throws(Failure) { try folder.close(path, handle, size: size) }
+    func close() throws(Failure) { try folder.close(self) }
 }

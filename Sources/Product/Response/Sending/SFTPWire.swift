@@ -1,4 +1,5 @@
 import Base
+import Bundles
 
 /// The packets of SFTP version 3 that sending needs. Source: draft-ietf-secsh-filexfer-02; OpenSSH's PROTOCOL for fsync.
 enum SFTPWire {
@@ -13,6 +14,7 @@ enum SFTPWire {
         case close = 4
         case write = 6
         case look = 7
+        case setAttributes = 9
         case remove = 13
         case makeDirectory = 14
         case rename = 18
@@ -58,8 +60,9 @@ struct SFTPReply: Hashable {
         case status(id: UInt32, code: UInt32, words: String)
         case handle(id: UInt32, [UInt8])
         case attributes(id: UInt32, size: UInt64?)
-        /// What `fstatvfs@openssh.com` gives: bytes that may still be written there, by who has no special rights.
-        case room(id: UInt32, bytes: UInt64)
+        /// What `fstatvfs@openssh.com` gives: bytes that may still be written there, by who has no special rights;
+        /// `nil` when the file system there does not say.
+        case room(id: UInt32, bytes: UInt64?)
     }
 
     let content: Content
@@ -86,12 +89,11 @@ struct SFTPReply: Hashable {
             guard let size = reader.long() else { return nil }
             content = .attributes(id: first, size: size)
         case .extendedReply:
-            // Eleven numbers; the second is the size of a block, the fifth how many are free.
+            // Eleven numbers; the second is the size of a block, the third how many there are, the fifth how many are free.
             var numbers: [UInt64] = []
             while let number = reader.long() { numbers.append(number) }
             guard numbers.count == 11 else { return nil }
-            let (bytes, isLarge) = numbers[1].multipliedReportingOverflow(by: numbers[4])
-            content = .room(id: first, bytes: isLarge ? .max : bytes)
+            content = .room(id: first, bytes: FreeRoom.bytes(free: numbers[4], of: numbers[2], size: numbers[1]))
         default: return nil
         }
     }

@@ -44,7 +44,8 @@ static int attributes(posix_spawnattr_t *attribute, short more) {
     return error;
 }
 
-int quell_spawn(const char *path, char *const argv[], const int *sources, const int *targets, int count, int32_t *pid) {
+int quell_spawn(const char *path, char *const argv[], const int *sources, const int *targets, int count, int own_group,
+                int32_t *pid) {
     if (count < 0 || count > MOST_DESCRIPTORS) return -EINVAL;
     int above = 0;
     for (int i = 0; i < count; i++)
@@ -60,7 +61,7 @@ int quell_spawn(const char *path, char *const argv[], const int *sources, const 
     pid_t child = -1;
     int error = lift(sources, lifted, count, above);
     if (error == 0) error = arrange(&actions, lifted, targets, count, above);
-    if (error == 0) error = attributes(&attribute, 0);
+    if (error == 0) error = attributes(&attribute, own_group ? POSIX_SPAWN_SETPGROUP : 0);
     if (error == 0) error = posix_spawn(&child, path, &actions, &attribute, argv, empty);
 
     for (int i = 0; i < count; i++)

@@ -26,6 +26,28 @@ struct CaptureLimitTests {
         #expect(outlet.left >= 1 << 20, "what is kept is enough for the seal")
     }
 
+    @Test("the room that is kept grows with the files of the bundle")
+    func roomForSeal() {
+        let meter = CaptureMeter(CaptureControl()) { 3 << 20 }
+        #expect(!meter.mustStop())
+        let larger = CaptureMeter(CaptureControl()) { 3 << 20 }
+        larger.furtherRoom = { 500 * CaptureMeter.roomForFile }
+        #expect(larger.mustStop() && larger.stopReason == "no room was left where the bundle goes")
+    }
+
+    @Test("a rate is kept in each second: time in which nothing was read is not saved up")
+    func rate() {
+        let second: UInt64 = 1_000_000_000
+        var pacer = RatePacer(1000, at: 5 * second)
+        pacer.take(1000, at: 5 * second)
+        #expect(pacer.wait(at: 5 * second) == second)
+        pacer.take(500, at: 6 * second)
+        #expect(pacer.wait(at: 6 * second) == second / 2)
+        #expect(pacer.wait(at: 7 * second) == 0)
+        pacer.take(3000, at: 65 * second)
+        #expect(pacer.wait(at: 65 * second) == 2 * second, "a minute's rest gives one second of it")
+    }
+
     @Test("a capture whose time is over is sealed with what it has, and its rate is kept")
     func limited() throws {
         let scene = try Scene()

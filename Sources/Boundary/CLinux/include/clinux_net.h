@@ -34,8 +34,10 @@ int quell_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
 int quell_socket_error(int fd);
 
 // posix_spawn(3) of `path` in the root folder with an empty environment, default signals and exactly the given descriptors: sources[i]
-// becomes targets[i], a source of -1 becomes /dev/null, everything else is closed. Gives a pidfd; the child is `*pid`.
-int quell_spawn(const char *path, char *const argv[], const int *sources, const int *targets, int count, int32_t *pid);
+// becomes targets[i], a source of -1 becomes /dev/null, everything else is closed. With `own_group` it is in a process group of its
+// own, which the signals of a terminal do not reach. Gives a pidfd; the child is `*pid`.
+int quell_spawn(const char *path, char *const argv[], const int *sources, const int *targets, int count, int own_group,
+                int32_t *pid);
 // The same with nothing but /dev/null as 0, 1 and 2, in a session (setsid) of its own. It outlives its parent. Gives the pid.
 int quell_spawn_detached(const char *path, char *const argv[]);
 

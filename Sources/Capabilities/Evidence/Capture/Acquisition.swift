@@ -48,6 +48,7 @@ public struct Acquisition {
                 volumeSize: request.volumeSize,
                 recipients: request.recipients
             )
+            meter.furtherRoom = { UInt64(writer.filesWritten) * CaptureMeter.roomForFile }
             let run = try CaptureRun(request, on: host, writer: writer, meter: meter, acquisition: self)
             return try run.capture(sealedWith: key)
         } catch {

@@ -46,6 +46,9 @@ public struct CaptureControl: Sendable {
 final class CaptureMeter {
     /// What is kept free where the bundle goes, so that it can be closed and sealed: the account, the lists, the texts.
     static let roomForSeal: UInt64 = 2 << 20
+    /// And for each file of it: a kilobyte in the graph of the case, which a stream has twice for a moment, and its lines in
+    /// the manifests.
+    static let roomForFile: UInt64 = 2560
     /// What may be on its way through the compressor's slots, which never is more than what was read.
     private static let mostUnderway: UInt64 = 9 << 20
     /// Reading between two looks at the room that is left.
@@ -53,7 +56,9 @@ final class CaptureMeter {
 
     private let control: CaptureControl
     private let room: () -> UInt64?
-    private let begun = Deadline.monotonicNow()
+    private var pacer: RatePacer?
+    /// Bytes that the end of the bundle needs besides ``roomForSeal``, as far as it is known by now.
+    var furtherRoom: () -> UInt64 = { 0 }
     private var looked: UInt64 = 0
     private var looks: UInt64 = 0
     private var phase = ""
@@ -68,6 +73,7 @@ final class CaptureMeter {
     init(_ control: CaptureControl, room: @escaping () -> UInt64? = { nil }) {
         self.control = control
         self.room = room
+        pacer = control.rate.map { RatePacer($0, at: Deadline.monotonicNow()) }
     }
 
     /// Whether the capture was told to stop, or has to.
@@ -84,7 +90,7 @@ final class CaptureMeter {
     func count(bytes more: Int) {
         bytes &+= UInt64(more)
         tellSometimes()
-        keepToRate()
+        keepToRate(more)
     }
 
     func countObject() {
@@ -111,17 +117,18 @@ final class CaptureMeter {
         guard looks == 1 || bytes &- looked >= CaptureMeter.stride || looks.isMultiple(of: 64) else { return false }
         looked = bytes
         guard let room = room() else { return false }
-        return room < CaptureMeter.roomForSeal + min(bytes, CaptureMeter.mostUnderway)
+        return room < CaptureMeter.roomForSeal + furtherRoom() + min(bytes, CaptureMeter.mostUnderway)
     }
 
-    /// Waits until what was read is what the rate allows; whoever stops the capture is not kept waiting.
-    private func keepToRate() {
-        guard let rate = control.rate, rate > 0 else { return }
+    /// Waits until the rate allows what was read; whoever stops the capture is not kept waiting.
+    private func keepToRate(_ more: Int) {
+        guard var pacer else { return }
+        pacer.take(more, at: Deadline.monotonicNow())
+        self.pacer = pacer
         while !mustStop() {
-            let allowed = Double(Deadline.monotonicNow() &- begun) / 1e9 * Double(rate)
-            let excess = Double(bytes) - allowed
-            guard excess > 0 else { return }
-            poll(nil, 0, Int32(min(100, max(1, excess / Double(rate) * 1000))))
+            let wait = pacer.wait(at: Deadline.monotonicNow())
+            guard wait > 0 else { return }
+            poll(nil, 0, Int32(min(100, max(1, wait / 1_000_000))))
             tellSometimes()
         }
     }

@@ -178,6 +178,9 @@ public final class BundleWriter: Sendable {
         state.withLock { state in state.openStreams -= 1 }
     }
 
+    /// How many payload files were written to their end so far.
+    public var filesWritten: Int { state.withLock { $0.records.count } }
+
     /// The payload files that were written to their end so far, sorted by name.
     public func written() -> [PayloadRecord] {
         state.withLock { state in state.records.sorted { $0.name < $1.name } }

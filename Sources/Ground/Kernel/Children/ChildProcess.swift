@@ -59,15 +59,18 @@ public struct ChildProcess: ~Copyable {
 
     /// Starts a child. `arguments` come behind the program's name; 0, 1 and 2 are /dev/null unless given.
     ///
+    /// - Parameter inOwnGroup: Whether it is in a process group of its own, so that Ctrl-C, which a terminal gives to the whole
+    ///   group, reaches this program alone.
     /// - Throws: `refused` when the program's file could be changed by others than root; `notFound`, `notPermitted` or
     ///   `system` when it cannot be started.
     public static func start(
         _ program: Program,
         _ arguments: [BytePath] = [],
-        descriptors: [ChildDescriptor] = []
+        descriptors: [ChildDescriptor] = [],
+        inOwnGroup: Bool = false
     ) throws(Failure) -> ChildProcess {
         try start(program, arguments, descriptors) { file, argv, sources, targets, pid in
-            quell_spawn(file, argv, sources, targets, Int32(sources.count), &pid)
+            quell_spawn(file, argv, sources, targets, Int32(sources.count), inOwnGroup ? 1 : 0, &pid)
         }
     }
 

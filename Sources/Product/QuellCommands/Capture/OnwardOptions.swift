@@ -1,5 +1,6 @@
 internal import ArgumentParser
 import Base
+import Glibc
 import Response
 import Sealing
 
@@ -39,9 +40,13 @@ struct OnwardOptions: ParsableArguments {
 
     /// Reads where it goes; `nil`: into the case.
     ///
-    /// - Throws: `usage` for a destination that is none.
+    /// - Throws: `usage` for a destination that is none, and for a terminal.
     func destination(in environment: Environment) throws(Failure) -> CaptureDestination? {
         guard let to else { return nil }
+        if takesOutput, isatty(1) == 1 {
+            let reason = "standard output is a terminal, which can keep no bundle"
+            throw Failure(.usage, "capture", on: to, because: reason, hint: "send it on: quell capture --to - | ...")
+        }
         return try CaptureDestination(to, by: try route.route(in: environment)) { environment.absolute($0) }
     }
 }

@@ -35,7 +35,8 @@ public struct SSHRoute: Hashable, Sendable {
 }
 
 extension SSHRoute {
-    /// Connects to the SFTP of a host; what ssh has to say goes to standard error.
+    /// Connects to the SFTP of a host; what ssh has to say goes to standard error. Ctrl-C does not end it: what is there is to be
+    /// sealed through it. It ends when its input does, with this program at the latest.
     func connect(
         to host: String,
         with ssh: BytePath,
@@ -46,7 +47,8 @@ extension SSHRoute {
             try ChildProcess.start(
                 .rootOwned(ssh),
                 arguments(to: host),
-                descriptors: [ChildDescriptor(end, as: 0), ChildDescriptor(end, as: 1), ChildDescriptor(2, as: 2)]
+                descriptors: [ChildDescriptor(end, as: 0), ChildDescriptor(end, as: 1), ChildDescriptor(2, as: 2)],
+                inOwnGroup: true
             )
         }
     }

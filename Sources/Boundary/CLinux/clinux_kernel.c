@@ -102,7 +102,7 @@ pid_t quell_parent(pid_t pid) {
 
 uint64_t quell_process_number(pid_t pid) {
     int file = quell_pidfd_open(pid);
-    if (file < 0) return 0;
+    if (file < 0) return errno == ESRCH ? 0 : UINT64_MAX;
     uint64_t number = quell_inode(file);
     close(file);
     return number;

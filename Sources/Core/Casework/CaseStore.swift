@@ -128,13 +128,25 @@ public struct CaseStore: Sendable {
         return try found.journal.hasEntries() ? found : nil
     }
 
+    private func giveItsName(to folder: BytePath, _ found: Case, _ database: JournalDatabase) throws(Failure) {
+        let opening = try found.journal.entries().first
+        try database.shut()
+        guard let id = opening?.meant.body["case"]?.string.flatMap({ CaseID($0) }) else { return }
+        let own = cases.appending(id.text)
+        guard !StoreFolder.exists(own) else { return }
+        guard folder.withCString({ from in own.withCString { to in rename(from, to) } }) == 0 else {
+            throw Failure(errno: errno, "give the case its name", on: own)
+        }
+        try StoreFolder.sync(cases)
+    }
+
     /// The same store, signing with `key`.
     public func signing(with key: SigningKey?) -> CaseStore {
         CaseStore(root, host, key, spools, busyTimeout, announce, fault).anchored(by: anchors)
     }
 
-    /// Gets a new case ready: its folder and database are on disk when it returns, taken from the reserve when `id` is
-    /// `nil` and there is one.
+    /// Gets a new case ready: its folder and database are on disk when it returns, or, where they are taken from the reserve
+    /// because `id` is `nil` and there is one, with the first entries.
     ///
     /// - Throws: `refused` when others can open the store, EEXIST in the rare case that `id` is taken, or why the store
     ///   cannot be written.
@@ -149,7 +161,8 @@ public struct CaseStore: Sendable {
         return NascentCase(id: id, folder: folder, database: database)
     }
 
-    /// `nil` when there is no reserve, or one that cannot be used, which is left where it is as a case without entries.
+    /// `nil` when there is no reserve, or one that cannot be used, which is left where it is as a case without entries. One
+    /// that has entries is a case to which a power cut gave its old name back: it gets its own again.
     private func fromReserve() throws(Failure) -> NascentCase? {
         let id = CaseID.fresh()
         let folder = cases.appending(id.text)
@@ -157,7 +170,10 @@ public struct CaseStore: Sendable {
         do throws(Failure) {
             let database = try JournalDatabase(at: folder.appending("case.sqlite"), busyTimeout: busyTimeout)
             try database.deferCommits()
-            guard try database.isEmpty() else { return nil }
+            guard try database.isEmpty() else {
+                try giveItsName(to: folder, make(id, folder, database), database)
+                return nil
+            }
             return NascentCase(id: id, folder: folder, database: database, unsynced: cases)
         } catch {
             guard error.code == .malformed else { throw error }

@@ -42,7 +42,8 @@ public final class Journal: JournalWriter {
     /// chain. When a key exists and one of the drafts is the outcome of an effect, a capture, a hand-over or the end of
     /// the case, a signed checkpoint follows in the same transaction (RT15). Durable when it returns.
     ///
-    /// - Throws: ENOSPC, EROFS, or `timedOut` when another process holds the case locked; then nothing was appended.
+    /// - Throws: ENOSPC, EROFS, or `timedOut` when another process holds the case locked; then nothing was appended. When the
+    ///   folder of ``sync(_:)`` cannot be brought to disk, the entries are there, and perhaps without their case's name.
     package func append(_ drafts: [EntryDraft]) throws(Failure) {
         let number = appends.add(1, ordering: .relaxed).oldValue
         let note = try database.write("write the journal") { [fault] database -> SignedNote? in
@@ -54,14 +55,25 @@ public final class Journal: JournalWriter {
             fault.beforeCommit(number)
             return note
         }
-        if let folder = unsynced.withLock({ $0 }) {
+        let failure = bringNameToDisk()
+        fault.afterCommit(number)
+        if let note {
+            notes.add(note)
+            announce(note)
+        }
+        // What was appended stands, and its checkpoint is told, whatever became of the name.
+        if let failure { throw failure }
+    }
+
+    private func bringNameToDisk() -> Failure? {
+        guard let folder = unsynced.withLock({ $0 }) else { return nil }
+        do throws(Failure) {
             try StoreFolder.sync(folder)
             unsynced.withLock { $0 = nil }
+            return nil
+        } catch {
+            return error
         }
-        fault.afterCommit(number)
-        guard let note else { return }
-        notes.add(note)
-        announce(note)
     }
 
     private func checkpoint(at head: JournalHead, after drafts: [EntryDraft]) throws(Failure) -> SignedNote? {

@@ -1,7 +1,7 @@
 import Base
 import Glibc
 
-/// A case that has its folder and its database, both on disk, and no entry yet: nothing was done in it, and lists pass
+/// A case that has its folder and its database, and no entry yet: nothing was done in it, and lists pass
 /// over it.
 public struct NascentCase: Sendable {
     /// Its name.

@@ -11,9 +11,10 @@ extension SessionLook {
     /// The session of cgroups that were named, with its leader alone among the members; `nil` where that takes a look at
     /// all of them. It is what ``session(of:pinned:)`` pins:
     ///
-    /// - Every hierarchy that is open has the group, without groups below it, and all list the same processes, so that no
-    ///   member stands anywhere else.
-    /// - The leader is the oldest. A parent is older than its children, so the oldest has none inside.
+    /// - Every hierarchy that is open has the group, without groups below it, before and after the list, and all list the same
+    ///   processes. Threads may stand elsewhere still: they are found by the scans after the write.
+    /// - The leader is the oldest. A parent is older than its children, so the oldest has none inside; its parent is asked
+    ///   for its group as well, because it may have stepped aside while the list was read.
     /// - Neither Quell nor a parent of it is inside, nor is the machine's first process or a thread of the kernel, and the
     ///   inventory knows no user of the session: those are never leaders, so that the leader would be another one.
     mutating func pinned(_ groups: [Cgroup]) -> Session? {
@@ -25,8 +26,9 @@ extension SessionLook {
             let pids = try SessionLook.listed(in: first)
             guard let pids, !pids.isEmpty, !holdsResponder(pids) else { return nil }
             let same = SameMembers(in: groups.dropFirst(), as: pids)
-            let leader = oldest(of: pids)
-            guard try same.holds(), let leader else { return nil }
+            let leader = same.differsAlready ? nil : oldest(of: pids)
+            guard try same.holds(), let leader, !hasParent(leader, in: groups) else { return nil }
+            for group in groups where try !group.isLeaf() { return nil }
             found = (leader, pids)
         } catch {
             // Whatever it is, the whole look meets it again and tells it.
@@ -64,6 +66,14 @@ extension SessionLook {
         return spared.contains { SessionLook.contains($0, pids) }
     }
 
+    /// Whether the parent of a process stands in one of the groups or below it: then it leads, wherever it was a moment ago.
+    private func hasParent(_ process: Relative, in groups: [Cgroup]) -> Bool {
+        guard process.parent > 1, let lines = scanner.cgroups(of: process.parent) else { return false }
+        return groups.contains { group in
+            lines.contains { $0.hierarchy == group.hierarchy.name && $0.path.isAtOrBelow(group.path) }
+        }
+    }
+
     /// The process that began first, of several in one tick that with the lowest pid. Those that have ended are left out.
     private func oldest(of pids: [Int32]) -> Relative? {
         if pids.count >= SessionLook.many, let first = firstMade(of: pids) { return first }
@@ -75,19 +85,25 @@ extension SessionLook {
 
     /// The first of many by the numbers that the kernel gave them when it made them (pidfs, Linux 6.9), which takes a fifth
     /// of reading the stat of each. That these numbers tell the order is nowhere promised, so they count only where they
-    /// say the same as the pids, and stand between those of the machine's first process and of Quell; else `nil`, as when
-    /// pids began anew or somebody chose them.
+    /// say the same as the pids, stand between those of the machine's first process and of Quell, and the first began no
+    /// later than those in the middle and at the end; else `nil`, as when pids began anew or somebody chose them, and when
+    /// one has no number though it has not ended.
     private func firstMade(of pids: [Int32]) -> Relative? {
         guard host.procWindow == .own else { return nil }
         let made = ProcessReaders(host).read(pids) { _, pid -> (pid: Int32, number: UInt64)? in
             let number = ProcessScanner.number(of: pid)
             return number == 0 ? nil : (pid, number)
         }
+        guard !made.contains(where: { $0.number == ProcessScanner.unknownNumber }) else { return nil }
         guard let first = made.first, let last = made.last, first.number > ProcessScanner.number(of: 1),
             last.number < ProcessScanner.number(of: ProcessScanner.ownPid),
             zip(made, made.dropFirst()).allSatisfy({ $0.number < $1.number })
         else { return nil }
-        return scanner.namedStat(of: first.pid).map(Relative.init)
+        guard let leader = scanner.namedStat(of: first.pid).map(Relative.init) else { return nil }
+        for other in [made[made.count / 2], last] {
+            if let began = scanner.stat(of: other.pid)?.startTicks, began < leader.pin.startTicks { return nil }
+        }
+        return leader
     }
 
     private static func contains(_ pid: Int32, _ sorted: [Int32]) -> Bool {
@@ -139,6 +155,9 @@ private struct SameMembers: ~Copyable {
         }
         thread = started
     }
+
+    /// Whether it is known by now that they do not.
+    var differsAlready: Bool { thread == nil && !answer.isSame.withLock { $0 } }
 
     consuming func holds() throws(Failure) -> Bool {
         if let thread { thread.join() }

@@ -182,8 +182,10 @@ extension ProcessScanner {
     }
 
     /// The number that the kernel gave a process when it made it, the inode of its pidfd: its own since Linux 6.9, before that
-    /// the same for all. 0 when the process is gone.
+    /// the same for all. 0 when the process is gone, ``unknownNumber`` when it cannot be asked for.
     public static func number(of pid: Int32) -> UInt64 { quell_process_number(pid) }
+    /// No number of any process.
+    public static let unknownNumber = UInt64.max
 
     /// The pid of a process's parent; 0 when it has none that can be seen, or is gone.
     private func parent(of pid: Int32) -> Int32 {

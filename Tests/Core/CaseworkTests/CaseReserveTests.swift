@@ -31,6 +31,26 @@ struct CaseReserveTests {
         }
     }
 
+    @Test("a case whose name was lost with the power, so that it is the reserve again, gets its name back")
+    func nameLost() throws {
+        try Scene.play { scene in
+            let store = try scene.store()
+            try store.fillReserve()
+            let lost = try store.create(about: [Scene.pin], reason: "lost", by: Scene.person)
+            let reserve = store.root.appending("reserve")
+            try store.fillReserve()
+            let spare = store.root.appending("spare")
+            #expect(reserve.withCString { from in spare.withCString { rename(from, $0) } } == 0)
+            #expect(lost.folder.withCString { from in reserve.withCString { rename(from, $0) } } == 0)
+
+            let next = try store.create(reason: "next", by: Scene.person)
+            #expect(next.id != lost.id)
+            #expect(Set(try store.list().map(\.id)) == [lost.id, next.id])
+            #expect(try store.open(lost.id).opening().reason == "lost")
+            for id in [lost.id, next.id] { #expect(try store.open(id).journal.verify().isSound, "\(id)") }
+        }
+    }
+
     @Test("a reserve that cannot be used is passed over, and a draft that a crash left is made anew")
     func unusable() throws {
         try Scene.play { scene in

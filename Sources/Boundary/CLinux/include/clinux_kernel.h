@@ -36,7 +36,8 @@ int quell_namespace_parent(int namespace_descriptor);
 uint64_t quell_cgroup_inode(pid_t pid);
 // The parent of a process in the caller's pid namespace, asked in the same way; -1 when the kernel does not tell.
 pid_t quell_parent(pid_t pid);
-// The inode of a process's pidfd: since Linux 6.9 each process has its own, as one counter gave them out. 0 when it is gone.
+// The inode of a process's pidfd: since Linux 6.9 each process has its own, as one counter gave them out. 0 when it is gone,
+// UINT64_MAX when it cannot be asked for.
 uint64_t quell_process_number(pid_t pid);
 // 1 when two threads have one table of descriptors between them, 0 when each has its own or it cannot be told. kcmp(2).
 int quell_shares_descriptors(pid_t one, pid_t other);

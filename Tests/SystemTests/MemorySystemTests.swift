@@ -156,13 +156,15 @@ extension SystemTests {
         }
 
         @Test(
-            "pages of zeros stand in the core of who stands still once, and gdb reads them; of who runs all are content",
+            "pages of zeros stand once in the core of who is frozen, and gdb reads them; of who is not all are content",
             .sandbox,
-            arguments: [true, false]
+            arguments: ["frozen", "stopped", "running"]
         )
-        func blank(_ isFrozen: Bool) throws {
+        func blank(_ state: String) throws {
+            let isFrozen = state == "frozen"
             let scene = try MemoryScene(.unified, "--sleepy", "--blank")
             if isFrozen { try scene.freeze() }
+            if state == "stopped" { scene.child.signal(SIGSTOP) }
             let captured = try scene.capture(.all)
             let line = try captured.only()
             let blank = try #require(line["blankBytes"]?.integer)

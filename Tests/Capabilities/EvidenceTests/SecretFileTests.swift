@@ -28,7 +28,7 @@ struct SecretFileTests {
             ]
         )
         #expect(
-            names("//registry.npmjs.org/:_authToken=npm_abcdefghijklmnop\n") == ["//registry.npmjs.org/:_authToken"]
+            names("//registry.npmjs.org/:_authToken=npm_abcdefghijklmnop\n") == ["_authToken"]
         )
         #expect(names("machine h login kim password hunter2hunter2\n") == ["line 1"])
         #expect(names("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ\n").count == 2)
@@ -36,6 +36,27 @@ struct SecretFileTests {
         let many = (0..<300).map { "TOKEN_\($0)=abcdefgh\($0)\n" }.joined()
         let found = SecretFiles.values(in: Array(many.utf8), SecretDigest())
         #expect(found.found.count == SecretFiles.mostValues && found.more == 44)
+    }
+
+    @Test("padding is no mark, a password may begin with a dollar or a slash, and no name is told that may be a secret")
+    func shapes() {
+        #expect(
+            names("  client-key-data: LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0tCk1IY0NBUUVF==\n") == ["client-key-data"]
+        )
+        #expect(
+            names("DB_PASSWORD=$up3r-secret!\nAWS_SECRET_ACCESS_KEY=/abcdefghij\n") == [
+                "DB_PASSWORD", "AWS_SECRET_ACCESS_KEY",
+            ]
+        )
+        #expect(names("API_KEY=${HOME_KEY}\nTOKEN=$OTHER_TOKEN\n") == [])
+        for text in [
+            "https://kim:PASSWORD1@host/r?private_token=abcdefgh12\n", "kim:hunter2secret=abcdefgh:token=abcdefgh\n",
+            "{\"ghp_0123456789abcdef0123\":{\"token\":\"abcdefgh\"}}",
+        ] {
+            let told = names(text)
+            #expect(told.count == 1, "\(told)")
+            for secret in ["PASSWORD1", "hunter2", "ghp_"] { #expect(!told.joined().contains(secret), "\(told)") }
+        }
     }
 
     @Test("names of such files, and of others")
@@ -86,23 +107,38 @@ struct SecretFileTests {
         ).run(within: .seconds(60))
         try #require(made.status == 0, "\(made.errorText)")
         let pem = try #require(Files.read(scene.folder + "/kim.pem"))
+        try scene.write("a.key", "not a key")
+        scene.python("os.link('a.key', 'b.key')")
         let kim = try Recipient(pem: pem, called: "kim")
         var request = scene.request()
         request.recipients = [kim]
         let planned = CapturePlan(request, on: try Host()).entries.first { $0.item == "tree" }
-        #expect(planned?.remark?.hasSuffix("go to the recipients alone") == true)
+        #expect(planned?.remark?.hasSuffix("go to the recipients alone up to 1 MiB") == true)
         let captured = try scene.capture(request)
         let item = try captured.item(".mcp.json")
         #expect(
             item["outcome"] == "collected" && item["sha256"]?.string == SHA256.digest(of: Array(Self.config.utf8)).hex
         )
-        #expect(item["member"]?.string?.hasPrefix("secrets/secrets/file-1.zst") == true, "\(item)")
+        #expect(item["member"]?.string?.hasPrefix("secrets/secrets/file-") == true, "\(item)")
         #expect(try captured.item("notes")["member"] == "data/files/workspace.pax.zst")
+        // Whatever was found in it, and whatever else it is called.
+        let plain = try captured.item(".env")
+        #expect(plain["member"]?.string?.hasPrefix("secrets/secrets/file-") == true, "\(plain)")
+        for name in ["a.key", "b.key"] {
+            let link = try captured.item(name)
+            #expect(link["outcome"] == "collected", "\(link)")
+            #expect(link["member"]?.string?.hasPrefix("secrets/secrets/file-") == true, "\(link)")
+        }
+        #expect(try captured.item("a.key")["member"] == captured.item("b.key")["member"])
+        let archive = try captured.text(of: "data/files/workspace.mtree")
+        #expect(!archive.contains(SHA256.digest(of: Array("not a key".utf8)).hex))
         let listed = try captured.text(of: "data/files/workspace.mtree").split(separator: "\n")
         let line = listed.first { $0.hasPrefix("./.mcp.json ") }
         #expect(line?.contains("size=\(Self.config.utf8.count)") == true && line?.contains("sha256") == false)
         let opener = try Opener(kim, keyFile: BytePath(scene.folder + "/kim.key"))
-        let stream = try #require(try captured.bundle.secretStreams().first)
+        let member = item["member"]?.string ?? ""
+        let streams = try captured.bundle.secretStreams()
+        let stream = try #require(streams.first { member.hasPrefix($0) }, "\(streams)")
         let target = BytePath(scene.folder + "/opened")
         #expect(try captured.bundle.decrypt(stream, with: opener, to: target) == UInt64(Self.config.utf8.count))
         #expect(Files.text(scene.folder + "/opened") == Self.config)

@@ -122,6 +122,11 @@ public struct CollectionItem: Sendable {
         return item
     }
 
+    /// Says one thing more of it.
+    mutating func add(_ reason: String) {
+        self.reason = [self.reason, reason].compactMap { $0 }.joined(separator: "; ")
+    }
+
     /// The same item, taken in part.
     func partial(_ reason: String, errno: Int32? = nil) -> CollectionItem {
         var item = self

@@ -66,7 +66,8 @@ struct MemoryLook: Sendable {
         var found: [[PageRun]] = []
         var count = 0
         var leftOut = 0
-        // Of a process that runs, a page that was zeros a moment ago may be something else by now.
+        // Of a process that is not frozen, a page that was zeros a moment ago may be something else by now.
+        let isFrozen = looks.allSatisfy { $0.hasEnded || $0.isFrozen }
         var blanks = BlankPages(of: reader)
         found.reserveCapacity(maps.count)
         for map in maps {
@@ -77,7 +78,7 @@ struct MemoryLook: Sendable {
                     count += 1
                 }
             }
-            found.append(standsStill && !map.isShared ? blanks.split(runs) : runs)
+            found.append(isFrozen && !map.isShared ? blanks.split(runs) : runs)
         }
         runs = found
         level = PageSample.level(for: found, of: reader)
@@ -145,6 +146,8 @@ extension ProcessFacts {
 private struct ThreadLook {
     let subject: RegisterReader.Subject
     let hasEnded: Bool
+    /// Whether its group is frozen: a signal lets a thread that is only stopped go on.
+    let isFrozen: Bool
 
     /// All threads of a process, the leader first.
     static func all(
@@ -172,7 +175,7 @@ private struct ThreadLook {
     ) throws(Failure) {
         let numbers = try process.threadStat(thread).numbers
         let isStopped = numbers.state == UInt8(ascii: "T")
-        let isFrozen = freezing.isFrozen(try process.threadCgroups(thread))
+        isFrozen = freezing.isFrozen(try process.threadCgroups(thread))
         hasEnded = numbers.isZombie
         subject = RegisterReader.Subject(
             thread: thread,

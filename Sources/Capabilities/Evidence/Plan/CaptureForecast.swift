@@ -181,7 +181,7 @@ final class CaptureForecast {
     /// What becomes of secrets in files of known names.
     private func secrets(in files: UInt64) -> String? {
         if files == 0 { return nil }
-        let end = request.recipients.isEmpty ? "and are taken in plain" : "and then go to the recipients alone"
+        let end = request.recipients.isEmpty ? "and are taken in plain" : "and go to the recipients alone up to 1 MiB"
         return "\(files) files such as .mcp.json and .env may hold secrets, \(end)"
     }
 

@@ -73,7 +73,9 @@ enum SecretFiles {
             case .array(let elements):
                 for (index, element) in elements.enumerated() { take(element, at: path + [String(index)]) }
             case .string(let text):
-                judge(path.last ?? "", Array(text.utf8), called: path.joined(separator: "."))
+                let isPlain = path.allSatisfy(Search.isPlain)
+                let place = isPlain ? path.joined(separator: ".") : "member \(path.count) deep"
+                judge(path.last ?? "", Array(text.utf8), called: place)
             default: break
             }
         }
@@ -83,14 +85,39 @@ enum SecretFiles {
             for (index, line) in lines.enumerated() {
                 let text = line.drop { $0 <= UInt8(ascii: " ") }
                 guard let first = text.first, first != UInt8(ascii: "#"), first != UInt8(ascii: ";") else { continue }
+                let place = "line \(index + 1)"
                 if let mark = Search.mark(in: text) {
                     let words = text[..<mark].split(separator: UInt8(ascii: " "))
-                    let name = words.last.map { String(decoding: $0, as: UTF8.self) } ?? ""
-                    judge(name, Search.bare(text[(mark + 1)...]), called: name.isEmpty ? "line \(index + 1)" : name)
-                } else {
-                    take(text, called: "line \(index + 1)")
+                    let name = Search.last(of: words.last.map { String(decoding: $0, as: UTF8.self) } ?? "")
+                    let value = Search.bare(text[(mark + 1)...])
+                    if Search.isReference(value) || judge(name, value, called: Search.isPlain(name) ? name : place) {
+                        continue
+                    }
                 }
+                take(text, called: place)
             }
+        }
+
+        /// What stands behind the last `/:`, as npm has it before a name: `//registry.npmjs.org/:_authToken`.
+        private static func last(of name: String) -> String {
+            guard name.hasPrefix("//"), let mark = name.lastIndex(of: ":"), name[..<mark].hasSuffix("/") else {
+                return name
+            }
+            return String(name[name.index(after: mark)...])
+        }
+
+        /// Whether it is a name and cannot be a secret itself, so that it may be told.
+        private static func isPlain(_ name: String) -> Bool {
+            let bytes = Array(name.utf8)
+            return (1...64).contains(bytes.count) && !SecretShape.isSecretValue(bytes)
+                && bytes.allSatisfy { byte in
+                    switch byte {
+                    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "-"):
+                        true
+                    default: false
+                    }
+                }
         }
 
         /// Words without a mark between them: `password X` as netrc(5) has it, a URL with somebody in it, a key.
@@ -108,10 +135,13 @@ enum SecretFiles {
             ["password", "passwd", "secret", "token"].contains { word.elementsEqual($0.utf8) }
         }
 
-        /// `NAME=VALUE`, `name: value`.
+        /// `NAME=VALUE`, `name: value`, whichever comes first: values end in `=` as well.
         private static func mark(in line: ArraySlice<UInt8>) -> Int? {
-            if let mark = line.firstIndex(of: UInt8(ascii: "=")) { return mark }
-            return line.indices.dropLast().first { line[$0] == UInt8(ascii: ":") && line[$0 + 1] == UInt8(ascii: " ") }
+            line.indices.first { index in
+                if line[index] == UInt8(ascii: "=") { return true }
+                return line[index] == UInt8(ascii: ":") && index + 1 < line.endIndex
+                    && line[index + 1] == UInt8(ascii: " ")
+            }
         }
 
         /// Without blanks and quotes around it.
@@ -122,12 +152,21 @@ enum SecretFiles {
 
         @discardableResult
         private mutating func judge(_ key: String, _ value: [UInt8], called name: String) -> Bool {
-            // `${VARIABLE}` says where a secret is to come from.
-            guard value.count >= SecretFiles.shortest, value.first != UInt8(ascii: "$"), !SecretText.isHarmless(value),
-                SecretShape.isSecret(name: Array(key.utf8), value: value)
+            let isNamed = SecretShape.isSecretName(Array(key.utf8))
+            guard value.count >= SecretFiles.shortest, !Search.isReference(value),
+                isNamed || !SecretText.isHarmless(value) && SecretShape.isSecretValue(value)
             else { return false }
             add(name, value)
             return true
+        }
+
+        /// `$VARIABLE`, `${VARIABLE}`: it says where a secret is to come from.
+        private static func isReference(_ value: [UInt8]) -> Bool {
+            guard value.first == UInt8(ascii: "$") else { return false }
+            let word = value.dropFirst()
+            let hasBraces = word.first == UInt8(ascii: "{") && word.last == UInt8(ascii: "}")
+            let name = hasBraces ? word.dropFirst().dropLast() : word
+            return !name.isEmpty && name.allSatisfy { SecretShape.isOfToken($0) && $0 != UInt8(ascii: "+") }
         }
 
         private mutating func add(_ name: String, _ value: [UInt8]) {

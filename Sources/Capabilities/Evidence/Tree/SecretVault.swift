@@ -4,7 +4,8 @@ import Glibc
 import Kernel
 
 /// data/credentials.jsonl: which files of configuration hold values that look like secrets, each value by a handle. Where
-/// somebody alone may open secrets, such a file goes to them below data/secrets/ and stands in the archive by name and size.
+/// somebody alone may open secrets, each file of such a name goes to them below data/secrets/, whatever was found in it, and
+/// stands in the archive by name and size.
 final class SecretVault {
     /// The name of the index.
     static let index = "data/credentials.jsonl"
@@ -18,6 +19,12 @@ final class SecretVault {
         let more: Int
         /// Whether it was another file when it had been read.
         let isTorn: Bool
+        /// What is said of it.
+        var words: String {
+            if count == 0 { return "files of its name hold secrets" }
+            let values = count == 1 ? "1 value that looks" : "\(count) values that look"
+            return "it holds \(values) like secrets (\(SecretVault.index))"
+        }
 
         /// How many values there are.
         var count: Int { values.count + more }
@@ -29,6 +36,10 @@ final class SecretVault {
     private let digest: SecretDigest
     private var stream: PayloadStream?
     private var stored = 0
+    /// Files that went to recipients and have other names, by where they are.
+    private var kept: [FileIdentity: VolumeReceipt] = [:]
+    /// How many files go to recipients: each is a stream of its own, and a session may make as many as it likes.
+    static let mostFiles = 1000
 
     init(_ writer: BundleWriter, isForRecipients: Bool, _ digest: SecretDigest) {
         self.writer = writer
@@ -36,20 +47,28 @@ final class SecretVault {
         self.digest = digest
     }
 
-    /// Looks into a file that may hold secrets; `nil` when it holds none, or is not to be looked into.
+    /// Whether a file that goes to recipients would be one too many.
+    var isFull: Bool { stored >= SecretVault.mostFiles }
+
+    /// Where the content of a file is that went to recipients under another name.
+    func known(_ facts: FileFacts) -> VolumeReceipt? { kept[facts.identity] }
+
+    /// Looks into a file that may hold secrets; `nil` when it is not to be looked into, or holds none and nobody is there
+    /// whom it would go to.
     ///
-    /// - Throws: a lease, as `system` with EAGAIN. What else stands against reading it is told by who archives it.
+    /// - Throws: a lease, as `system` with EAGAIN, and, where there are recipients, what else stands against reading it.
     func look(into node: borrowing FileNode, at path: BytePath) throws(Failure) -> Finding? {
         guard SecretFiles.mayHold(path), node.facts.size > 0, node.facts.size <= SecretFiles.longest else { return nil }
         do throws(Failure) {
             let content = try node.content()
             let bytes = try SecretVault.bytes(of: content)
             let (values, more) = SecretFiles.values(in: bytes, digest)
-            guard !values.isEmpty else { return nil }
+            guard !values.isEmpty || isForRecipients else { return nil }
             let isTorn = !content.facts.isUnchanged(in: try content.factsNow()) || bytes.count != content.facts.size
             return Finding(content: bytes, facts: content.facts, values: values, more: more, isTorn: isTorn)
         } catch {
-            if error.errno == EAGAIN { throw error }
+            if error.errno == EAGAIN || isForRecipients { throw error }
+            // Who archives it meets the same.
             return nil
         }
     }
@@ -61,11 +80,14 @@ final class SecretVault {
         stored += 1
         let volumes = try writer.volumes(try PayloadName("data/secrets/file-\(stored).zst"))
         try volumes.append(finding.content)
-        return try volumes.close()
+        let receipt = try volumes.close()
+        if finding.facts.links > 1 { kept[finding.facts.identity] = receipt }
+        return receipt
     }
 
     /// Tells of the values, and of where the file is when it went to recipients.
     func tell(_ finding: Finding, _ path: BytePath, of root: String, _ receipt: VolumeReceipt?) throws(Failure) {
+        if finding.count == 0, receipt == nil { return }
         let open = try opened()
         var line = JSONObject()
         line["root"] = .string(root)

@@ -150,42 +150,85 @@ final class TreeCollector: TreeVisitor {
         _ entry: ArchiveEntry,
         _ described: CollectionItem
     ) throws(Failure) -> CollectionItem {
-        guard let found = try vault.look(into: node, at: entry.path) else {
-            return finish(described, try copier.copy(node, as: entry))
+        if let other = vault.known(node.facts) {
+            return try sealed(entry, described, other, "another name of a file that was encrypted for the recipients")
         }
-        let words = found.count == 1 ? "1 value that looks" : "\(found.count) values that look"
-        let holds = "it holds \(words) like secrets (\(SecretVault.index))"
-        // A file of several names stays in the archive, which alone can say that they are one.
-        if vault.isForRecipients, found.facts.links == 1, budget.take(UInt64(found.content.count)) {
-            return try seal(found, entry, described, holds)
+        let found: SecretVault.Finding?
+        do throws(Failure) {
+            found = try vault.look(into: node, at: entry.path)
+        } catch {
+            guard error.errno != EAGAIN else { throw error }
+            return try metadataOnly(entry, described) { $0.failed(error) }
         }
+        guard let found else {
+            var result = finish(described, try copier.copy(node, as: entry))
+            let isNamed = vault.isForRecipients && SecretFiles.mayHold(entry.path) && node.facts.size > 0
+            if isNamed, result.member != nil {
+                result.add("files of its name hold secrets; it is too large to be looked into, and in plain")
+            }
+            return result
+        }
+        if vault.isForRecipients { return try seal(found, entry, described) }
         var result = finish(described, try copier.copy(node, as: entry))
         guard result.member != nil else { return result }
         try vault.tell(found, entry.path, of: name, nil)
-        result.reason = [result.reason, "\(holds), in plain"].compactMap { $0 }.joined(separator: "; ")
+        result.add("\(found.words), in plain")
         return result
     }
 
+    /// Gives a file to the recipients alone. What cannot go there does not lie in plain instead.
     private func seal(
         _ found: SecretVault.Finding,
         _ metadata: ArchiveEntry,
-        _ described: CollectionItem,
-        _ holds: String
+        _ described: CollectionItem
     ) throws(Failure) -> CollectionItem {
         var entry = metadata
-        entry.isMetadataOnly = true
+        entry.kind = .file(size: found.facts.size, segments: nil)
+        entry.modified = FileTime(found.facts.modified)
+        entry.changed = FileTime(found.facts.changed)
         var result = described
         result.facts = found.facts
-        result.reason = [result.reason, "\(holds), encrypted for the recipients: the archive has its name and size"]
-            .compactMap { $0 }.joined(separator: "; ")
-        if found.isTorn { result = result.partial("torn: changed while it was read; \(holds)") }
-        try note(archive.add(entry), in: &result)
+        if vault.isFull {
+            let reason = "\(found.words); more than \(SecretVault.mostFiles) such files: metadata only"
+            return try metadataOnly(entry, result) { $0.skipped(reason) }
+        }
+        guard budget.take(UInt64(found.content.count)) else {
+            return try metadataOnly(entry, result) { $0.skipped("over the budget: \(found.content.count) bytes") }
+        }
+        if found.isTorn { result = result.partial("torn: changed while it was read") }
         let receipt = try vault.store(found)
         try vault.tell(found, entry.path, of: name, receipt)
         meter.count(bytes: found.content.count)
+        return try sealed(entry, result, receipt, "\(found.words), encrypted for the recipients")
+    }
+
+    private func sealed(
+        _ metadata: ArchiveEntry,
+        _ described: CollectionItem,
+        _ receipt: VolumeReceipt,
+        _ words: String
+    ) throws(Failure) -> CollectionItem {
+        var result = try metadataOnly(metadata, described) { $0 }
+        result.add("\(words): the archive has its name and size")
         result.member = receipt.first.text
         result.digest = receipt.digest
         result.digestScope = "content"
+        return result
+    }
+
+    private func metadataOnly(
+        _ metadata: ArchiveEntry,
+        _ described: CollectionItem,
+        _ end: (CollectionItem) -> CollectionItem
+    ) throws(Failure) -> CollectionItem {
+        var entry = metadata
+        entry.isMetadataOnly = true
+        var result = end(described)
+        let receipt = try archive.add(entry)
+        if let warning = receipt.warning {
+            if result.outcome == .collected { result.outcome = .partial }
+            result.add(warning)
+        }
         return result
     }
 

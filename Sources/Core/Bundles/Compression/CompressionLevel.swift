@@ -2,7 +2,7 @@ import CZstd
 
 /// Which level of zstd a long stream gets whose time counts, such as the memory of a session that is held.
 public enum CompressionLevel {
-    /// Makes a third or less of what compresses well; 0.7 GB/s.
+    /// Makes a quarter or less of what compresses well; 0.7 GB/s.
     static let fast: Int32 = -1
     /// For what does not: each byte that remains costs less, to hash and to write, than looking for it; 1 GB/s and more.
     static let fastest: Int32 = -50

@@ -248,9 +248,14 @@ extension SystemTests {
                 let folder = try #require(Files.makeTemporaryFolder("/tmp/quell-test-over-XXXXXX"))
                 mkdir(folder + "/full", 0o755)
                 mkdir(folder + "/empty", 0o755)
+                mkdir(folder + "/itself", 0o755)
+                mkdir(folder + "/other", 0o755)
+                for name in ["itself", "other"] { close(open(folder + "/\(name)/loot", O_WRONLY | O_CREAT, 0o600)) }
                 close(open(folder + "/full/loot", O_WRONLY | O_CREAT, 0o600))
                 guard mount("tmpfs", folder + "/full", "tmpfs", 0, nil) == 0,
-                    mount("tmpfs", folder + "/empty", "tmpfs", 0, nil) == 0
+                    mount("tmpfs", folder + "/empty", "tmpfs", 0, nil) == 0,
+                    mount(folder + "/itself", folder + "/itself", nil, UInt(MS_BIND), nil) == 0,
+                    mount(folder + "/itself", folder + "/other", nil, UInt(MS_BIND), nil) == 0
                 else { exit(71) }
                 // Of the thread: the process may have stayed where it was.
                 let table = MountTable(parsing: Array((Files.text("/proc/thread-self/mountinfo") ?? "").utf8))
@@ -262,10 +267,12 @@ extension SystemTests {
                 }
                 let isTold = try hidden("/full") == [BytePath("loot")]
                 let isSpared = try hidden("/empty").isEmpty
-                umount2(folder + "/full", Int32(MNT_DETACH))
-                umount2(folder + "/empty", Int32(MNT_DETACH))
+                // A folder bound onto itself hides nothing; bound onto another, it does.
+                let isItself = try hidden("/itself").isEmpty
+                let isOther = try hidden("/other") == [BytePath("loot")]
+                for name in ["full", "empty", "itself", "other"] { umount2(folder + "/" + name, Int32(MNT_DETACH)) }
                 _ = Files.removeTree(folder)
-                exit(isTold && isSpared ? 0 : 72)
+                exit(isTold && isSpared && isItself && isOther ? 0 : 72)
             }
         }
     }

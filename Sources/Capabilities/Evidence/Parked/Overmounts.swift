@@ -19,7 +19,7 @@ struct Overmounts {
 
     /// What a mount hides.
     enum Hidden: Sendable {
-        /// It stands on a file, or on nothing.
+        /// It stands on a file, on nothing, or on itself.
         case nothing
         case names([BytePath], leftOut: Int)
     }
@@ -114,6 +114,11 @@ struct Overmounts {
         let tree = Descriptor(adopting: clone)
         let stem = below.mountPoint.bytes == [UInt8(ascii: "/")] ? 0 : below.mountPoint.bytes.count
         let relative = BytePath(Array(path.bytes.dropFirst(stem).drop { $0 == UInt8(ascii: "/") }))
+        // A folder bound onto itself, as podman does with its storage, shows what it hides.
+        let root = below.root.bytes == [UInt8(ascii: "/")] ? BytePath([]) : below.root
+        if mount.device == below.device, mount.root == BytePath(root.bytes + [UInt8(ascii: "/")] + relative.bytes) {
+            return .nothing
+        }
         let opened = relative.withCString { quell_parked_beneath(tree.number, $0) }
         if opened < 0, errno == ENOTDIR { return .nothing }
         guard opened >= 0 else { throw Failure(errno: errno, "look under the mount", on: path) }

@@ -96,17 +96,21 @@ struct CaseReserveTests {
 
             // The second is held until it was abandoned; then it takes the reserve, and must bring it back.
             let gate = Gate()
-            let late = CaseHeadStart {
+            var token: Gate? = Gate()
+            weak let held = token
+            let late = CaseHeadStart { [token] in
                 while !gate.isOpen.load(ordering: .acquiring) { sched_yield() }
+                _ = token
                 return store
             }
+            token = nil
             late.abandon(within: .zero)
             let before = lastChange(store.root.appending("reserve"))
             gate.isOpen.store(true, ordering: .releasing)
-            // Taking it and bringing it back are renames, which show in its time of change.
+            // Its thread has ended when nobody holds what it was given. Taking the reserve and bringing it back are renames,
+            // which show in its time of change.
             let deadline = Deadline(after: .seconds(10))
-            while lastChange(store.root.appending("reserve")) == before, !deadline.hasPassed { sched_yield() }
-            while inode(reserve) == nil, !deadline.hasPassed { sched_yield() }
+            while held != nil, !deadline.hasPassed { sched_yield() }
             #expect(lastChange(store.root.appending("reserve")) != before)
             #expect(inode(reserve) != nil)
             #expect(try store.list().isEmpty)

@@ -38,7 +38,7 @@ struct Bench {
             } else if arguments.contains("--memory") {
                 try bench.memory()
             } else if arguments.contains("--evidence") {
-                try bench.evidence()
+                try bench.evidence(treeOnly: arguments.contains("--tree-only"))
             } else {
                 try bench.version()
                 try bench.freeze("freeze of 100", rounds: bench.isSmoke ? 3 : 31)

@@ -108,7 +108,7 @@ struct SecretFileTests {
         try #require(made.status == 0, "\(made.errorText)")
         let pem = try #require(Files.read(scene.folder + "/kim.pem"))
         try scene.write("a.key", "not a key")
-        scene.python("os.link('a.key', 'b.key')")
+        scene.python("os.link('a.key', 'b.key'); os.link('.env', '!first')")
         let kim = try Recipient(pem: pem, called: "kim")
         var request = scene.request()
         request.recipients = [kim]
@@ -124,7 +124,7 @@ struct SecretFileTests {
         // Whatever was found in it, and whatever else it is called.
         let plain = try captured.item(".env")
         #expect(plain["member"]?.string?.hasPrefix("secrets/secrets/file-") == true, "\(plain)")
-        for name in ["a.key", "b.key"] {
+        for name in ["a.key", "b.key", "!first", ".env"] {
             let link = try captured.item(name)
             #expect(link["outcome"] == "collected", "\(link)")
             #expect(link["member"]?.string?.hasPrefix("secrets/secrets/file-") == true, "\(link)")

@@ -54,6 +54,8 @@ struct SessionPinningTests {
             ("v2 only", { try $0.process(130, parent: 100, start: 130, v2: "/a7", freezer: "/") }),
             ("freezer only", { try $0.process(130, parent: 100, start: 130, v2: "/other", freezer: "/a7") }),
             ("below", { try $0.process(130, parent: 100, start: 130, v2: "/a7/below", freezer: "/a7") }),
+            // Its parent was not in the list, and stands below the group by now.
+            ("aside", { try $0.write("proc/50/cgroup", "4:freezer:/a7/below\n0::/a7/below\n") }),
             ("kernel", { try $0.process(90, parent: 2, start: 1, v2: "/a7", freezer: "/a7", flags: 0x0020_0000) }),
             (
                 "one tick",

@@ -53,12 +53,12 @@ final class SecretVault {
     /// Where the content of a file is that went to recipients under another name.
     func known(_ facts: FileFacts) -> VolumeReceipt? { kept[facts.identity] }
 
-    /// Looks into a file that may hold secrets; `nil` when it is not to be looked into, or holds none and nobody is there
-    /// whom it would go to.
+    /// Looks into a file that by one of its names may hold secrets; `nil` when it is not to be looked into, or holds none and
+    /// nobody is there whom it would go to.
     ///
     /// - Throws: a lease, as `system` with EAGAIN, and, where there are recipients, what else stands against reading it.
-    func look(into node: borrowing FileNode, at path: BytePath) throws(Failure) -> Finding? {
-        guard SecretFiles.mayHold(path), node.facts.size > 0, node.facts.size <= SecretFiles.longest else { return nil }
+    func look(into node: borrowing FileNode) throws(Failure) -> Finding? {
+        guard node.facts.size > 0, node.facts.size <= SecretFiles.longest else { return nil }
         do throws(Failure) {
             let content = try node.content()
             let bytes = try SecretVault.bytes(of: content)

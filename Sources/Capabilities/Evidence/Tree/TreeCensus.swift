@@ -15,6 +15,8 @@ final class TreeCensus: TreeVisitor {
     private(set) var secretFiles: UInt64 = 0
     /// Names seen below the root, for regular files with more than one.
     private(set) var namesSeen: [FileIdentity: UInt32] = [:]
+    /// Files with several names of which one says that they may hold secrets: then they do under each.
+    private(set) var secretLinks: Set<FileIdentity> = []
     private(set) var misses: UInt64 = 0
     private(set) var wasStopped = false
     private var hasher = Hasher()
@@ -44,7 +46,10 @@ final class TreeCensus: TreeVisitor {
         objects &+= 1
         if facts.kind == .file, !object.isOnOtherMount {
             contentBytes &+= min(facts.size, facts.blocks &* 512)
-            if SecretFiles.mayHold(object.path) { secretFiles &+= 1 }
+            if SecretFiles.mayHold(object.path) {
+                secretFiles &+= 1
+                if facts.links > 1, secretLinks.count < TreeCensus.mostLinked { secretLinks.insert(facts.identity) }
+            }
             if facts.links > 1, namesSeen.count < TreeCensus.mostLinked || namesSeen[facts.identity] != nil {
                 namesSeen[facts.identity, default: 0] += 1
             }

@@ -153,17 +153,17 @@ final class TreeCollector: TreeVisitor {
         if let other = vault.known(node.facts) {
             return try sealed(entry, described, other, "another name of a file that was encrypted for the recipients")
         }
+        let isNamed = SecretFiles.mayHold(entry.path) || census.secretLinks.contains(node.facts.identity)
         let found: SecretVault.Finding?
         do throws(Failure) {
-            found = try vault.look(into: node, at: entry.path)
+            found = isNamed ? try vault.look(into: node) : nil
         } catch {
             guard error.errno != EAGAIN else { throw error }
             return try metadataOnly(entry, described) { $0.failed(error) }
         }
         guard let found else {
             var result = finish(described, try copier.copy(node, as: entry))
-            let isNamed = vault.isForRecipients && SecretFiles.mayHold(entry.path) && node.facts.size > 0
-            if isNamed, result.member != nil {
+            if isNamed, vault.isForRecipients, node.facts.size > 0, result.member != nil {
                 result.add("files of its name hold secrets; it is too large to be looked into, and in plain")
             }
             return result

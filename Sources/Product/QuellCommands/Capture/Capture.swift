@@ -23,8 +23,8 @@ struct Capture: QuellCommand {
             takes the bundle as a directory of its name; a file, standard output (-) and an SFTP path that ends in \
             .quell.tar take it packed; any other SFTP path is a directory there. What went to a directory or a file is read \
             back and counts for a kill as long as it lies there; what went to - or to another host does not count. When \
-            the disk is full, also the other one, --max-time is over, or you press Ctrl-C, what is there is sealed (exit 3). \
-            With - the reader gets that Ctrl-C, too: bound the time instead.
+            the disk is full, also the other one, --max-time is over (exit 3), or you press Ctrl-C (exit 130), what is there is \
+            sealed. With - the reader gets that Ctrl-C, too: bound the time instead.
             """
     )
 
